@@ -1,1 +1,5 @@
 //! Placeholder.
+#![forbid(unsafe_code)]
+
+pub mod files;
+pub mod pt;
