@@ -1,0 +1,70 @@
+//! Writing a sequence one token at a time without computing anything twice.
+
+use candle_core::Tensor;
+
+use crate::Error;
+use crate::attention::KeysValues;
+use crate::decoder::BlockCache;
+use crate::seq2seq::{Seq2Seq, shape};
+
+/// The state of B sequences being written: what each decoder block knows of the picture and of the tokens so far.
+///
+/// [`Cache::step`] gives the logits that [`Seq2Seq::decode`] gives at the last token of the whole prefix.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    model: Seq2Seq,
+    batch: usize,
+    position: usize,
+    blocks: Vec<BlockCache>,
+}
+
+impl Cache {
+    /// The state before the first token, given encoded pictures.
+    ///
+    /// # Shapes
+    /// `memory` (B, N, D)
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `memory` is not the encoder's output for this model.
+    pub fn new(model: &Seq2Seq, memory: &Tensor) -> Result<Self, Error> {
+        model.check_memory(memory)?;
+        let blocks = model.decoder().caches(memory)?;
+        Ok(Self { model: model.clone(), batch: memory.dims()[0], position: 0, blocks })
+    }
+
+    /// Reads one more token of each sequence and returns the logits of the next.
+    ///
+    /// # Shapes
+    /// `tokens` (B) of u32 -> (B, V)
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `tokens` has another length than the cache or the model reads no more tokens.
+    pub fn step(&mut self, tokens: &Tensor) -> Result<Tensor, Error> {
+        let most = self.model.config().max_tokens();
+        if tokens.dims() != [self.batch] || self.position == most {
+            let expected = format!("({}) and come at most {most} times", self.batch);
+            return Err(shape("tokens", expected, tokens.dims()));
+        }
+        let logits = self.model.decoder().step(tokens, self.position, &mut self.blocks)?;
+        self.position += 1;
+        Ok(logits)
+    }
+
+    /// The states of the sequences `rows`, in that order: a beam search keeps some, drops some and doubles some.
+    ///
+    /// # Shapes
+    /// `rows` (B') of u32
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if a row is not below B.
+    pub fn select(&self, rows: &Tensor) -> Result<Self, Error> {
+        let pick = |kv: &KeysValues| -> candle_core::Result<KeysValues> {
+            Ok(KeysValues { keys: kv.keys.index_select(rows, 0)?, values: kv.values.index_select(rows, 0)? })
+        };
+        let pick_block = |block: &BlockCache| -> candle_core::Result<BlockCache> {
+            Ok(BlockCache { past: block.past.as_ref().map(pick).transpose()?, memory: pick(&block.memory)? })
+        };
+        let blocks = self.blocks.iter().map(pick_block).collect::<candle_core::Result<_>>()?;
+        Ok(Self { model: self.model.clone(), batch: rows.dims1()?, position: self.position, blocks })
+    }
+}

@@ -1,0 +1,192 @@
+//! The sizes of a model.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The most parameters that a configuration may ask for: a guard against damaged files, a thousand times the published
+/// model.
+const MOST_PARAMETERS: usize = 250_000_000;
+
+/// The sizes that determine a model's architecture, and with it the names and shapes of all its tensors.
+///
+/// There is no default: start from a named preset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Rows of digits in an image.
+    pub rows: usize,
+    /// Columns of digits in an image.
+    pub cols: usize,
+    /// Height and width of one digit's cell, in pixels.
+    pub cell: usize,
+    /// Height of a patch, in pixels; divides the image's height.
+    pub patch_height: usize,
+    /// Width of a patch, in pixels; divides the image's width.
+    pub patch_width: usize,
+    /// D: the width of every token and patch vector.
+    pub width: usize,
+    /// H: attention heads; divides `width`.
+    pub heads: usize,
+    /// Hidden width of the feed-forward sub-layers.
+    pub feed_forward_width: usize,
+    /// Encoder blocks.
+    pub encoder_layers: usize,
+    /// Decoder blocks.
+    pub decoder_layers: usize,
+    /// V: token ids the decoder knows and gives logits for.
+    pub vocabulary: usize,
+}
+
+impl Config {
+    /// The published model: 2 x 2 digits, 16 patches of 14 x 14, 249,997 parameters in 95 tensors.
+    pub fn reference() -> Self {
+        Self {
+            rows: 2,
+            cols: 2,
+            cell: 28,
+            patch_height: 14,
+            patch_width: 14,
+            width: 64,
+            heads: 4,
+            feed_forward_width: 128,
+            encoder_layers: 4,
+            decoder_layers: 2,
+            vocabulary: 13,
+        }
+    }
+
+    /// A small model of 1 x 3 digits whose sizes all differ, so that tests notice two axes taken for one another.
+    pub fn tiny() -> Self {
+        Self {
+            rows: 1,
+            cols: 3,
+            cell: 28,
+            patch_height: 14,
+            patch_width: 12,
+            width: 24,
+            heads: 3,
+            feed_forward_width: 40,
+            encoder_layers: 2,
+            decoder_layers: 1,
+            vocabulary: 13,
+        }
+    }
+
+    /// Height of an image, in pixels.
+    pub fn image_height(&self) -> usize {
+        self.rows * self.cell
+    }
+
+    /// Width of an image, in pixels.
+    pub fn image_width(&self) -> usize {
+        self.cols * self.cell
+    }
+
+    /// Digits in an image.
+    pub fn cells(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// N: patches in an image.
+    pub fn patches(&self) -> usize {
+        (self.image_height() / self.patch_height) * (self.image_width() / self.patch_width)
+    }
+
+    /// Pixels in a patch.
+    pub fn patch_pixels(&self) -> usize {
+        self.patch_height * self.patch_width
+    }
+
+    /// The most tokens that the decoder reads: `<start>` and one for each digit.
+    pub fn max_tokens(&self) -> usize {
+        self.cells() + 1
+    }
+
+    /// Checks that a model of these sizes can exist.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first field that is wrong.
+    pub fn validate(&self) -> Result<(), Error> {
+        self.check_ranges()?;
+        let divides = |field, divisor: usize, whole: usize, what| match whole % divisor {
+            0 => Ok(()),
+            _ => {
+                Err(Error::Config { field, problem: format!("({divisor}) does not divide {what} ({whole})") })
+            }
+        };
+        divides("patch_height", self.patch_height, self.image_height(), "the image's height")?;
+        divides("patch_width", self.patch_width, self.image_width(), "the image's width")?;
+        divides("heads", self.heads, self.width, "the width")
+    }
+
+    /// Every size at least 1 and none so large that the products below overflow or ask for absurd memory.
+    fn check_ranges(&self) -> Result<(), Error> {
+        let fields = [
+            ("rows", self.rows, 64),
+            ("cols", self.cols, 64),
+            ("cell", self.cell, 1024),
+            ("patch_height", self.patch_height, 1024),
+            ("patch_width", self.patch_width, 1024),
+            ("width", self.width, 8192),
+            ("heads", self.heads, 8192),
+            ("feed_forward_width", self.feed_forward_width, 65_536),
+            ("encoder_layers", self.encoder_layers, 256),
+            ("decoder_layers", self.decoder_layers, 256),
+            ("vocabulary", self.vocabulary, 65_536),
+        ];
+        for (field, value, most) in fields {
+            if !(1..=most).contains(&value) {
+                return Err(Error::Config { field, problem: format!("is {value}, but must be 1 to {most}") });
+            }
+        }
+        let count = self.approximate_parameters();
+        if count > MOST_PARAMETERS {
+            let problem = format!("gives about {count} parameters, more than {MOST_PARAMETERS}");
+            return Err(Error::Config { field: "width", problem });
+        }
+        Ok(())
+    }
+
+    /// The number of parameters but for biases and norms, known before any table of tensors is made.
+    fn approximate_parameters(&self) -> usize {
+        let (d, f) = (self.width, self.feed_forward_width);
+        let attention = 4 * d * d;
+        let blocks =
+            self.encoder_layers * (attention + 2 * d * f) + self.decoder_layers * (2 * attention + 2 * d * f);
+        let embeddings = self.patch_pixels() + self.cells() * self.cell * self.cell + 2 * self.vocabulary;
+        blocks + d * embeddings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid() {
+        Config::reference().validate().unwrap();
+        let tiny = Config::tiny();
+        tiny.validate().unwrap();
+        assert_eq!((tiny.patches(), tiny.patch_pixels(), tiny.max_tokens()), (14, 168, 4));
+    }
+
+    #[test]
+    fn impossible_sizes_are_named() {
+        let reference = Config::reference;
+        let cases = [
+            (Config { rows: 0, ..reference() }, "`rows` is 0"),
+            (Config { heads: 5, ..reference() }, "`heads` (5) does not divide the width (64)"),
+            (
+                Config { patch_width: 13, ..reference() },
+                "`patch_width` (13) does not divide the image's width (56)",
+            ),
+            (Config { width: usize::MAX, ..reference() }, "`width` is 18446744073709551615"),
+            (Config { width: 8192, encoder_layers: 256, ..reference() }, "more than 250000000"),
+        ];
+        for (config, expected) in cases {
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Reading and writing models: a folder, a bare `.safetensors`, or a PyTorch `.pt`.
+//!
+//! A *model folder* holds `config.json` ([`Config`] and the format's version) and `model.safetensors`. A bare file is
+//! taken to be of the published architecture. Nothing read is ever executed, and what does not fit exactly is refused.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use safetensors::SafeTensors;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::files::write_atomically;
+use crate::state_dict::StateDict;
+use crate::{Config, Error, Parameters, pt};
+
+/// The file with the sizes in a model folder.
+const CONFIG: &str = "config.json";
+/// The file with the tensors in a model folder.
+const TENSORS: &str = "model.safetensors";
+/// The version of `config.json` that this crate writes and reads.
+const FORMAT: u64 = 1;
+/// The largest file read: far above any model here, far below what would exhaust a machine.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A trained model as it was read.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    /// Its parameters, frozen.
+    pub parameters: Parameters,
+    /// SHA-256 of the file with the tensors, in hexadecimal: which model this is.
+    pub digest: String,
+}
+
+impl Weights {
+    /// Reads a model folder, a `.safetensors` or a `.pt`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read; [`Error::File`] if it is damaged, or holds other tensors than the model's.
+    pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
+        if path.is_dir() {
+            let config = read_config(&path.join(CONFIG))?;
+            return Self::load_file(&path.join(TENSORS), &config, device);
+        }
+        Self::load_file(path, &Config::reference(), device)
+    }
+
+    fn load_file(path: &Path, config: &Config, device: &Device) -> Result<Self, Error> {
+        let bytes = read_bounded(path)?;
+        let weights = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("safetensors") => Self::from_safetensors(&bytes, config, device),
+            Some("pt" | "pth") => Self::from_pt(&bytes, config, device),
+            _ => Err(Error::Tensors("is neither a model folder nor a .safetensors nor a .pt file".into())),
+        };
+        weights.map_err(|error| match error {
+            Error::Tensors(problem) => file_error(path, &problem),
+            other => other,
+        })
+    }
+
+    /// A model from the bytes of a `.safetensors` file.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if the bytes are damaged, or hold other tensors than the model's.
+    pub fn from_safetensors(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+        Self::new(safetensors_state(bytes)?, bytes, config, device)
+    }
+
+    fn from_pt(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+        let tensors = pt::read(bytes).map_err(|error| Error::Tensors(error.to_string()))?;
+        let to_tensor = |(name, raw): (String, pt::RawTensor)| {
+            Ok((name, Tensor::from_vec(raw.values, raw.shape, &Device::Cpu)?))
+        };
+        Self::new(tensors.into_iter().map(to_tensor).collect::<Result<_, Error>>()?, bytes, config, device)
+    }
+
+    fn new(state: StateDict, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+        let parameters = Parameters::from_state_dict(config, &state, device)?;
+        Ok(Self { parameters, digest: hex(&Sha256::digest(bytes)) })
+    }
+}
+
+impl Parameters {
+    /// Writes a model folder, creating it if need be; each file is whole at every moment. The same values always make
+    /// the same bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        fs::create_dir_all(folder).map_err(io_error(folder))?;
+        let tensors = folder.join(TENSORS);
+        write_atomically(&tensors, &self.to_safetensors()?).map_err(io_error(&tensors))?;
+        let config = folder.join(CONFIG);
+        write_atomically(&config, config_json(self.config()).as_bytes()).map_err(io_error(&config))
+    }
+
+    /// The bytes of a `.safetensors` file with all tensors under their published names.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if the device fails.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
+        // One key only: a second would come in an order that changes from run to run.
+        let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+        let state = self.state_dict()?;
+        safetensors::serialize(&state, Some(metadata)).map_err(|error| Error::Tensors(error.to_string()))
+    }
+}
+
+fn safetensors_state(bytes: &[u8]) -> Result<StateDict, Error> {
+    let damaged = |error| Error::Tensors(format!("is no whole safetensors file ({error})"));
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let to_tensor = |(name, view): (String, safetensors::tensor::TensorView)| {
+        Ok((name, candle_core::safetensors::Load::load(&view, &Device::Cpu)?))
+    };
+    file.tensors().into_iter().map(to_tensor).collect()
+}
+
+fn config_json(config: &Config) -> String {
+    let mut fields = Map::from_iter([("format".to_string(), Value::from(FORMAT))]);
+    if let Ok(Value::Object(sizes)) = serde_json::to_value(config) {
+        fields.extend(sizes);
+    }
+    format!("{:#}\n", Value::Object(fields))
+}
+
+fn read_config(path: &Path) -> Result<Config, Error> {
+    let bytes = read_bounded(path)?;
+    let config = parse_config(&bytes).map_err(|problem| file_error(path, &problem))?;
+    config.validate().map_err(|error| file_error(path, &error.to_string()))?;
+    Ok(config)
+}
+
+fn parse_config(bytes: &[u8]) -> Result<Config, String> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    match fields.remove("format").and_then(|format| format.as_u64()) {
+        Some(FORMAT) => {}
+        Some(other) => return Err(format!("has format {other}; this program reads format {FORMAT}")),
+        None => return Err(format!("has no `format`; a model folder of this program says {FORMAT}")),
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, Error> {
+    let size = fs::metadata(path).map_err(io_error(path))?.len();
+    if size > MOST_BYTES {
+        return Err(file_error(path, &format!("has {size} bytes, more than the {MOST_BYTES} that are read")));
+    }
+    fs::read(path).map_err(io_error(path))
+}
+
+fn file_error(path: &Path, problem: &str) -> Error {
+    Error::File { path: path.into(), problem: problem.into() }
+}
+
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_path_buf();
+    |source| Error::Io { path, source }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saved() -> (tempfile::TempDir, Parameters) {
+        let folder = tempfile::tempdir().unwrap();
+        let parameters = Parameters::init(&Config::tiny(), 5, &Device::Cpu).unwrap();
+        parameters.save(folder.path()).unwrap();
+        (folder, parameters)
+    }
+
+    #[test]
+    fn a_saved_folder_comes_back_and_saves_the_same_bytes() {
+        let (folder, parameters) = saved();
+        let weights = Weights::load(folder.path(), &Device::Cpu).unwrap();
+        assert_eq!(weights.parameters.config(), parameters.config());
+        assert_eq!(weights.parameters.to_flat().unwrap(), parameters.to_flat().unwrap());
+        assert_eq!(
+            weights.parameters.to_safetensors().unwrap(),
+            fs::read(folder.path().join(TENSORS)).unwrap()
+        );
+    }
+
+    #[test]
+    fn every_damage_is_an_error_that_names_the_file() {
+        let (folder, _) = saved();
+        let (tensors, config) = (folder.path().join(TENSORS), folder.path().join(CONFIG));
+        let (whole, json) = (fs::read(&tensors).unwrap(), fs::read_to_string(&config).unwrap());
+        let load = || Weights::load(folder.path(), &Device::Cpu).unwrap_err().to_string();
+        for length in [0, 7, 8, 100, whole.len() - 1] {
+            fs::write(&tensors, &whole[..length]).unwrap();
+            let message = load();
+            assert!(message.contains("model.safetensors: is no whole safetensors file"), "{message}");
+        }
+        fs::write(&tensors, &whole).unwrap();
+        let cases = [
+            ("{", "config.json: EOF"),
+            ("{}", "has no `format`"),
+            (&json.replace("\"format\": 1", "\"format\": 2"), "has format 2"),
+            (&json.replace("width", "breadth"), "unknown field"),
+            (&json.replace("\"heads\": 3", "\"heads\": 5"), "does not divide"),
+            (&json.replace("\"vocabulary\": 13", "\"vocabulary\": 12"), "has shape [13"),
+        ];
+        for (text, expected) in cases {
+            fs::write(&config, text).unwrap();
+            let message = load();
+            assert!(message.contains(expected), "{message}");
+        }
+        fs::remove_file(&config).unwrap();
+        assert!(load().contains("config.json"), "a missing file is named");
+    }
+
+    #[test]
+    fn a_bare_file_is_of_the_published_architecture() {
+        let (folder, _) = saved();
+        let message = Weights::load(&folder.path().join(TENSORS), &Device::Cpu).unwrap_err().to_string();
+        assert!(message.contains("missing") && message.contains("encoder.layers.2"), "{message}");
+        let other = folder.path().join("model.bin");
+        fs::write(&other, b"?").unwrap();
+        let message = Weights::load(&other, &Device::Cpu).unwrap_err().to_string();
+        assert!(message.contains("model.bin: is neither"), "{message}");
+    }
+}

@@ -1,0 +1,56 @@
+//! The model against PyTorch: the same weights and inputs must give the same logits, loss and gradients.
+//!
+//! `fixtures/parity.safetensors` is made by `fixtures/parity.py`, which builds the model from PyTorch's own layers.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::loss::cross_entropy;
+use mnist2x2_model::{Config, Parameters, Seq2Seq, StateDict};
+use safetensors::SafeTensors;
+
+const FIXTURE: &[u8] = include_bytes!("fixtures/parity.safetensors");
+
+fn fixture() -> (Config, BTreeMap<String, Tensor>) {
+    let (_, header) = SafeTensors::read_metadata(FIXTURE).unwrap();
+    let sizes = &header.metadata().as_ref().expect("the fixture's metadata")["sizes"];
+    let tensors = candle_core::safetensors::load_buffer(FIXTURE, &Device::Cpu).unwrap();
+    (serde_json::from_str(sizes).unwrap(), tensors.into_iter().collect())
+}
+
+/// The tensors under `prefix/`, without it.
+fn under(tensors: &BTreeMap<String, Tensor>, prefix: &str) -> StateDict {
+    let strip =
+        |(name, tensor): (&String, &Tensor)| Some((name.strip_prefix(prefix)?.into(), tensor.clone()));
+    tensors.iter().filter_map(strip).collect()
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn assert_close(what: &str, ours: &[f32], torch: &[f32], tolerance: f32) {
+    assert_eq!(ours.len(), torch.len(), "{what}");
+    let worst = ours.iter().zip(torch).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= tolerance, "{what} differs from PyTorch's by {worst}");
+}
+
+#[test]
+fn logits_loss_and_gradients_are_pytorchs() {
+    let (config, tensors) = fixture();
+    let parameters =
+        Parameters::from_state_dict(&config, &under(&tensors, "weights/"), &Device::Cpu).unwrap();
+    let model = Seq2Seq::new(parameters.trainable().unwrap()).unwrap();
+    let [tokens, targets] = ["tokens", "targets"].map(|name| tensors[name].to_dtype(DType::U32).unwrap());
+
+    let logits = model.forward(&tensors["images"], &tokens).unwrap();
+    assert_close("logits", &values(&logits), &values(&tensors["logits"]), 1e-4);
+    let loss = cross_entropy(&logits.flatten(0, 1).unwrap(), &targets.flatten_all().unwrap()).unwrap();
+    assert_close("loss", &[loss.to_scalar().unwrap()], &values(&tensors["loss"]), 1e-5);
+
+    let mut gradient = vec![0.0; model.parameters().count()];
+    model.parameters().add_gradient(&loss.backward().unwrap(), 1.0, &mut gradient).unwrap();
+    let gradients =
+        Parameters::from_state_dict(&config, &under(&tensors, "gradients/"), &Device::Cpu).unwrap();
+    assert_close("gradient", &gradient, &gradients.to_flat().unwrap(), 1e-5);
+}
