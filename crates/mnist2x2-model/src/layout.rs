@@ -77,7 +77,7 @@ pub fn layout(config: &Config) -> Vec<Pack> {
     for layer in 0..config.decoder_layers {
         let block = format!("decoder.layers.{layer}.");
         packs.push(pack("self_attention", &block, |p| {
-            p.self_attention("norm1", "self_attn_proj", "self_out", d)
+            p.self_attention("norm1", "self_attn_proj", "self_out", d);
         }));
         packs.push(pack("cross_attention", &block, |p| p.cross_attention(d)));
         packs.push(pack("feed_forward", &block, |p| p.feed_forward("norm3", d, f)));

@@ -65,7 +65,7 @@ impl Weights {
     /// # Errors
     /// [`Error::Tensors`] if the bytes are damaged, or hold other tensors than the model's.
     pub fn from_safetensors(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        Self::new(safetensors_state(bytes)?, bytes, config, device)
+        Self::new(&safetensors_state(bytes)?, bytes, config, device)
     }
 
     fn from_pt(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
@@ -73,11 +73,12 @@ impl Weights {
         let to_tensor = |(name, raw): (String, pt::RawTensor)| {
             Ok((name, Tensor::from_vec(raw.values, raw.shape, &Device::Cpu)?))
         };
-        Self::new(tensors.into_iter().map(to_tensor).collect::<Result<_, Error>>()?, bytes, config, device)
+        let state = tensors.into_iter().map(to_tensor).collect::<Result<_, Error>>()?;
+        Self::new(&state, bytes, config, device)
     }
 
-    fn new(state: StateDict, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        let parameters = Parameters::from_state_dict(config, &state, device)?;
+    fn new(state: &StateDict, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+        let parameters = Parameters::from_state_dict(config, state, device)?;
         Ok(Self { parameters, digest: hex(&Sha256::digest(bytes)) })
     }
 }
@@ -160,7 +161,7 @@ fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
