@@ -1,1 +1,45 @@
-//! Placeholder.
+//! Everything between MNIST's files and a batch for the network.
+//!
+//! Reading order: how a file of bytes is checked ([`idx`]), what comes out of it ([`Digits`]), the four official files
+//! ([`mnist`]), the published grids ([`reference`]), how digits become one image ([`stitch`]), digits that need no file
+//! ([`synthetic`]), and seeded batches ([`Loader`]). Feature `download` adds the module `download`, which fetches the
+//! four files; feature `hub` adds `hub`, which reads them with candle-datasets.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use mnist2x2_data::{GridShape, GridSource, Loader, mnist::Split, synthetic};
+//!
+//! let digits = Arc::new(synthetic::digits(Split::Train, 100, 42));
+//! let shape = GridShape { rows: 2, cols: 2 };
+//! let loader = Loader::new(digits, GridSource::Fresh { grids: 40 }, shape, 16, 42)?;
+//! let batch = loader.epoch(0).batch(0);
+//! assert_eq!(batch.images.len(), 16 * 56 * 56);
+//! assert_eq!(batch.labels.len(), 16 * 4);
+//! # Ok::<(), mnist2x2_data::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+// From bytes to digits.
+mod error;
+pub mod idx;
+
+mod digits;
+mod packed;
+
+pub mod mnist;
+pub mod reference;
+
+// From digits to batches.
+mod grid;
+mod loader;
+
+// Other ways to the files.
+#[cfg(feature = "download")]
+pub mod download;
+#[cfg(feature = "hub")]
+pub mod hub;
+
+pub use digits::{Digits, PIXELS, SIDE};
+pub use error::Error;
+pub use grid::{GridShape, IndexMap, MEAN, STD, normalise, stitch, stitch_u8};
+pub use loader::{Batch, Epoch, GridSource, Loader};

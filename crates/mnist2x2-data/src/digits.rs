@@ -1,0 +1,81 @@
+//! Handwritten digits in memory.
+
+use crate::Error;
+
+/// Height and width of one digit, in pixels.
+pub const SIDE: usize = 28;
+/// Pixels of one digit.
+pub const PIXELS: usize = SIDE * SIDE;
+
+/// Grey digits of 28 x 28 pixels with their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digits {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Digits {
+    /// `labels.len()` digits; `pixels` are theirs, digit by digit and row by row, 0 background and 255 ink.
+    ///
+    /// # Errors
+    /// [`Error::PixelCount`] if there are not 784 pixels for each label, [`Error::NotADigit`] if a label is above 9.
+    pub fn new(pixels: Vec<u8>, labels: Vec<u8>) -> Result<Self, Error> {
+        if labels.len().checked_mul(PIXELS) != Some(pixels.len()) {
+            return Err(Error::PixelCount { pixels: pixels.len(), labels: labels.len() });
+        }
+        match labels.iter().position(|&label| label > 9) {
+            Some(index) => Err(Error::NotADigit { value: labels[index], index }),
+            None => Ok(Self { pixels, labels }),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The 28 x 28 pixels of digit `i`, row by row.
+    ///
+    /// # Panics
+    /// If `i` is not below [`len`](Self::len).
+    pub fn image(&self, i: usize) -> &[u8] {
+        &self.pixels[i * PIXELS..(i + 1) * PIXELS]
+    }
+
+    /// The label of digit `i`, 0 to 9.
+    ///
+    /// # Panics
+    /// If `i` is not below [`len`](Self::len).
+    pub fn label(&self, i: usize) -> u8 {
+        self.labels[i]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_digit_has_its_own_pixels_and_label() {
+        let pixels = [[3; PIXELS], [5; PIXELS]].concat();
+        let digits = Digits::new(pixels, vec![7, 1]).unwrap();
+        assert_eq!((digits.len(), digits.is_empty()), (2, false));
+        assert!(digits.image(1).iter().all(|&x| x == 5) && digits.image(1).len() == PIXELS);
+        assert_eq!((digits.label(0), digits.label(1)), (7, 1));
+    }
+
+    #[test]
+    fn pixels_and_labels_must_agree() {
+        assert!(matches!(Digits::new(vec![0; PIXELS], vec![1, 2]), Err(Error::PixelCount { labels: 2, .. })));
+        assert!(matches!(Digits::new(vec![0; PIXELS + 1], vec![1]), Err(Error::PixelCount { .. })));
+        assert!(matches!(
+            Digits::new(vec![0; PIXELS], vec![10]),
+            Err(Error::NotADigit { value: 10, index: 0 })
+        ));
+    }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong, always with the file or value and the next step.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::idx::Fault;
+
+/// Everything that this crate can refuse.
+///
+/// Where an error has a cause of its own (the operating system's, the network's), `source()` tells it and the message
+/// does not repeat it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that is there cannot be read.
+    #[error("cannot read {}; check that it is a file you may read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write {}; choose a folder you may write to, with room left", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A folder lacks one of the four files.
+    #[error("{} has no {name}, gzipped or unpacked; {}", dir.display(), fetch("fetch it", dir))]
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+        /// The file's official name without `.gz`.
+        name: &'static str,
+    },
+    /// A file is not what its name says.
+    #[error("{}: {fault}; {}", path.display(), fetch("download it again", parent(path)))]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// A split has more images than labels or the reverse.
+    #[error(
+        "{} holds {image_count} images but {} holds {label_count} labels; {}",
+        images.display(), labels.display(), fetch("download both again", parent(images))
+    )]
+    Counts {
+        /// The file of images.
+        images: PathBuf,
+        /// How many it holds.
+        image_count: usize,
+        /// The file of labels.
+        labels: PathBuf,
+        /// How many it holds.
+        label_count: usize,
+    },
+    /// Pixels that are no whole digits, or not as many as labels.
+    #[error("{pixels} pixels cannot be {labels} digits of 28 x 28; pass 784 pixels for each label")]
+    PixelCount {
+        /// Number of pixels given.
+        pixels: usize,
+        /// Number of labels given.
+        labels: usize,
+    },
+    /// A label above 9.
+    #[error("label {index} is {value}; digits are 0 to 9")]
+    NotADigit {
+        /// The label.
+        value: u8,
+        /// Its place, from 0.
+        index: usize,
+    },
+    /// Grids that cannot be made from what was given.
+    #[error("{what}; {fix}")]
+    BadGrid {
+        /// What does not fit.
+        what: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// No source of the files could be connected to: there is no network, or it lets nobody through.
+    #[error(
+        "no mirror of MNIST could be connected to ({}); check the network, or copy the files from a folder with \
+        `cargo xtask download-mnist --from DIR`",
+        tried.join("; ")
+    )]
+    Unreachable {
+        /// Each address with the reason.
+        tried: Vec<String>,
+    },
+    /// A server answered a request with something else than the file.
+    #[error("{url} answered with HTTP status {status}; try again later, or another source with `--from`")]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The status code.
+        status: u16,
+    },
+    /// A connection broke or stalled; what came so far is kept.
+    #[error("the transfer of {url} broke off; run the same command again to continue where it stopped")]
+    Transfer {
+        /// What was asked for.
+        url: String,
+        /// What the network says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What came is not the official file; it has been deleted.
+    #[error("what came from {from} is not MNIST's {name}: {what}; try another source with `--from`")]
+    WrongContent {
+        /// The address or path it came from.
+        from: String,
+        /// The file's official name without `.gz`.
+        name: &'static str,
+        /// How one can tell.
+        what: String,
+    },
+    /// Another process is writing the same file.
+    #[error("{} is being written by another download; wait until that one is done", path.display())]
+    Busy {
+        /// The partial file.
+        path: PathBuf,
+    },
+    /// A tensor library's own reader failed.
+    #[error("candle-datasets cannot read {}; it needs the four files unpacked", dir.display())]
+    Hub {
+        /// The folder.
+        dir: PathBuf,
+        /// Its own words.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The next step: a command that fills `dir`.
+fn fetch(verb: &str, dir: &Path) -> String {
+    format!("{verb} with `cargo xtask download-mnist --to {}`", dir.display())
+}
+
+/// The folder that `path` lies in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
