@@ -1,2 +1,47 @@
-//! Project automation.
-fn main() {}
+//! The project's own tasks, run as `cargo xtask TASK`; the alias is in `.cargo/config.toml`.
+//!
+//! One module per task. A task that fails says what to do next; the exit code is 0 when all is well, 1 when something
+//! failed and 2 when the command line is wrong.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+
+mod workspace;
+
+mod ci;
+mod download_mnist;
+mod mutants;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Project automation of mnist2x2.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Fetch MNIST's four files into a folder; does nothing if they are there.
+    DownloadMnist(download_mnist::Arguments),
+    /// Check the house rules: layers, manifests, sources, documents.
+    Tidy,
+    /// Run everything that a pull request is checked with, cheapest first.
+    Ci(ci::Arguments),
+    /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
+    Mutants(mutants::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Task::parse() {
+        Task::DownloadMnist(arguments) => download_mnist::run(&arguments),
+        Task::Tidy => tidy::run(),
+        Task::Ci(arguments) => ci::run(&arguments),
+        Task::Mutants(arguments) => mutants::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

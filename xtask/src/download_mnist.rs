@@ -1,0 +1,126 @@
+//! MNIST's four files, fetched with a progress bar.
+
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use mnist2x2_data::download::{Progress, Source, download};
+use tqdm::Tqdm;
+
+/// Where from and where to.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The folder to fill; made if it is not there.
+    #[arg(long, value_name = "DIR", default_value = "data/mnist")]
+    to: PathBuf,
+    /// A folder with the four files, gzipped or not, or the address of one; without it several mirrors in turn.
+    #[arg(long, value_name = "DIR|URL")]
+    from: Option<String>,
+}
+
+/// Fetches what the folder lacks.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let to = &arguments.to;
+    let source = arguments.from.as_deref().map_or(Source::Mirrors, Source::from);
+    let mut report = Report::new(io::stderr().is_terminal());
+    let result = download(to, &source, &mut |progress| report.show(&progress));
+    report.transfer = None; // The bar's last line comes before what is said next.
+    result?;
+    match report.installed {
+        0 => println!("{} already holds MNIST's four files; nothing to do", to.display()),
+        n => println!("{} holds MNIST's four files, {n} of them new", to.display()),
+    }
+    Ok(())
+}
+
+/// What the person at the terminal, or the log, is told.
+struct Report {
+    terminal: bool,
+    transfer: Option<Transfer>,
+    installed: usize,
+}
+
+/// A file on its way.
+struct Transfer {
+    file: &'static str,
+    from: String,
+    bytes: u64,
+    /// Only on a terminal: it draws with escape codes.
+    bar: Option<Tqdm<()>>,
+}
+
+impl Transfer {
+    fn new(file: &'static str, from: &str, total: Option<u64>, terminal: bool) -> Self {
+        let bar = || tqdm::pbar(total.map(|bytes| bytes as usize)).desc(Some(file)).units("B");
+        Self { file, from: from.to_owned(), bytes: 0, bar: terminal.then(bar) }
+    }
+
+    /// Whether the next report of `bytes` from `from` goes on with this.
+    fn continues(&self, file: &str, from: &str, bytes: u64) -> bool {
+        self.file == file && self.from == from && self.bytes <= bytes
+    }
+
+    fn reach(&mut self, bytes: u64) {
+        if let Some(bar) = &mut self.bar {
+            // A bar that cannot be drawn is no reason to stop.
+            let _ = bar.update((bytes - self.bytes) as usize);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Report {
+    fn new(terminal: bool) -> Self {
+        Self { terminal, transfer: None, installed: 0 }
+    }
+
+    fn show(&mut self, progress: &Progress<'_>) {
+        match *progress {
+            Progress::Received { file, from, bytes, total } => self.transfer(file, from, bytes, total),
+            Progress::GaveUp { from, error, .. } => self.say(&format!("{from}: {}", in_one_line(error))),
+            Progress::Present { file } => self.say(&format!("{file}: already there")),
+            Progress::Installed { file } => {
+                self.installed += 1;
+                self.say(&format!("{file}: complete, its SHA-256 is right"));
+            }
+            _ => {}
+        }
+    }
+
+    fn transfer(&mut self, file: &'static str, from: &str, bytes: u64, total: Option<u64>) {
+        if !self.transfer.as_ref().is_some_and(|transfer| transfer.continues(file, from, bytes)) {
+            self.say(&format!("{file}: from {from}"));
+            self.transfer = Some(Transfer::new(file, from, total, self.terminal));
+        }
+        if let Some(transfer) = &mut self.transfer {
+            transfer.reach(bytes);
+        }
+    }
+
+    /// A line of its own, below the bar if there is one.
+    fn say(&mut self, line: &str) {
+        self.transfer = None;
+        eprintln!("{line}");
+    }
+}
+
+/// An error and what caused it.
+fn in_one_line(error: &(dyn Error + 'static)) -> String {
+    anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_goes_on_until_file_or_sender_change_or_it_starts_anew() {
+        let mut transfer = Transfer::new("images", "here", Some(100), false);
+        transfer.reach(40);
+        assert!(transfer.continues("images", "here", 40) && transfer.continues("images", "here", 41));
+        assert!(!transfer.continues("images", "here", 39));
+        assert!(!transfer.continues("labels", "here", 40) && !transfer.continues("images", "there", 40));
+    }
+}

@@ -1,0 +1,61 @@
+//! The ways to break the code. One more is three lines more: what breaks and where, the right code and the wrong, and
+//! the tests that must notice, as one writes them after `cargo test -p`.
+
+use super::Mutation;
+
+macro_rules! mutations {
+    ($($name:literal in $file:literal: $right:literal => $wrong:literal, $tests:literal;)*) => {
+        &[$(Mutation { name: $name, file: $file, right: $right, wrong: $wrong, tests: $tests }),*]
+    };
+}
+
+/// All mutations, in reading order of the code.
+pub(super) const MUTATIONS: &[Mutation] = mutations! {
+    "columns for rows in a grid" in "mnist2x2-data/src/grid.rs":
+        "grid.chunks_exact(shape.cols)" => "grid.chunks_exact(shape.rows)",
+        "mnist2x2-data --lib -- every_pixel_lies_where_its_cell_lies";
+    "the same order in every epoch" in "mnist2x2-data/src/loader.rs":
+        r#"keyed(self.seed, "order", epoch, 0)"# => r#"keyed(self.seed, "order", 0, 0)"#,
+        "mnist2x2-data --lib -- fixed_grids_come_once_each_in_another_order_every_epoch";
+    "the same fresh grids in every epoch" in "mnist2x2-data/src/loader.rs":
+        r#"keyed(*seed, "grid", self.number, place as u64)"# => r#"keyed(*seed, "grid", 0, place as u64)"#,
+        "mnist2x2-data --lib -- fresh_grids_depend_on_epoch_and_seed";
+    "parts of a batch off by one" in "mnist2x2-data/src/loader.rs":
+        "for (place, image) in range.zip(" => "for (place, image) in range.map(|i| i.max(1) - 1).zip(",
+        "mnist2x2-data --lib -- parts_in_any_split_and_on_any_thread_make_the_batch";
+
+    "rows for columns in a patch" in "mnist2x2-model/src/patches.rs":
+        ".transpose(2, 3)? // (B, rows, cols, patch height, patch width)" => ".transpose(1, 3)?.transpose(2, 3)?",
+        "mnist2x2-model --lib -- patches_go_row_by_row_with_pixels_row_by_row";
+    "candle's LayerNorm for ours" in "mnist2x2-model/src/norm.rs":
+        "let centred = x.broadcast_sub(" =>
+        "if true { return candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, EPSILON as f32) }
+         let centred = x.broadcast_sub(",
+        "mnist2x2-model --test laws -- every_tensor_has_a_finite_gradient_and_moves_in_one_step";
+    "scores without 1 / sqrt(D / H)" in "mnist2x2-model/src/attention.rs":
+        "let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();" => "let scale = 1.0;",
+        "mnist2x2-model --test parity";
+    "the last axis split as (D/H, H)" in "mnist2x2-model/src/attention.rs":
+        "x.reshape((b, t, heads, d / heads))?" => "x.reshape((b, t, d / heads, heads))?.transpose(2, 3)?",
+        "mnist2x2-model --test parity";
+    "heads and tokens taken for one another" in "mnist2x2-model/src/attention.rs":
+        ".transpose(1, 2)? // (B, H, T, D/H)" => ".reshape((b, heads, t, d / heads))?",
+        "mnist2x2-model --test parity";
+    "no causal mask" in "mnist2x2-model/src/attention.rs":
+        "if self.causal { Some(causal_mask(x)?) } else { None }" => "None::<Tensor>",
+        "mnist2x2-model --test laws -- later_tokens_never_change_earlier_logits";
+    "the mask's sign flipped" in "mnist2x2-model/src/attention.rs":
+        "MASKED: f32 = -1e9" => "MASKED: f32 = 1e9",
+        "mnist2x2-model --test laws -- later_tokens_never_change_earlier_logits";
+    "tanh GELU for erf GELU" in "mnist2x2-model/src/feed_forward.rs":
+        ".gelu_erf()?" => ".gelu()?",
+        "mnist2x2-model --test parity";
+    "every cached step at position 0" in "mnist2x2-model/src/decoder.rs":
+        "self.embed(&tokens.unsqueeze(1)?, position)?" => "self.embed(&tokens.unsqueeze(1)?, 0 * position)?",
+        "mnist2x2-model --test laws -- step_by_step_equals_all_at_once";
+    "no gradient for the last tensor" in "mnist2x2-model/src/decoder.rs":
+        r#"head: linear(config.width, config.vocabulary, vb.pp("output_proj"))?,"# =>
+        r#"head: linear(config.width, config.vocabulary, vb.pp("output_proj"))
+               .map(|head| Linear::new(head.weight().clone(), head.bias().map(Tensor::detach)))?,"#,
+        "mnist2x2-model --test laws -- every_tensor_has_a_finite_gradient_and_moves_in_one_step";
+};

@@ -1,0 +1,102 @@
+//! Rules for every Rust file: it says what it is, is short, and leaves nothing for later.
+
+use super::Failure;
+use crate::workspace::File;
+
+/// About what a reader takes in at one sitting, tests included.
+const MOST_LINES: usize = 330;
+
+/// What marks unfinished work or a test that does not run. In two halves, because this file is checked too.
+const UNFINISHED: [&str; 5] = [
+    concat!("TO", "DO"),
+    concat!("FIX", "ME"),
+    concat!("to", "do!("),
+    concat!("unimple", "mented!("),
+    concat!("#[ig", "nore"),
+];
+
+/// What silences a lint.
+const SILENCERS: [&str; 2] = [concat!("[al", "low("), concat!("[ex", "pect(")];
+
+/// What is wrong with a Rust file; nothing for any other.
+pub(super) fn check(file: &File) -> Vec<Failure> {
+    if !file.has_extension("rs") {
+        return Vec::new();
+    }
+    let mut failures = Vec::new();
+    let mut fail = |line, message: String| failures.push(Failure::new(&file.path, line, message));
+    if !file.text.starts_with("//!") {
+        fail(1, "begin with `//!` and say in a sentence what the file holds".into());
+    }
+    let lines = file.text.lines().count();
+    if lines > MOST_LINES {
+        fail(MOST_LINES + 1, format!("{lines} lines, {MOST_LINES} allowed; split it by idea"));
+    }
+    for (index, line) in file.text.lines().enumerate() {
+        for word in UNFINISHED.iter().filter(|word| line.contains(**word)) {
+            fail(index + 1, format!("`{word}` marks unfinished work; finish it, or open an issue"));
+        }
+    }
+    for line in silenced_without_reason(&file.text) {
+        fail(line, "say why the lint is wrong here: `reason = \"...\"`".into());
+    }
+    failures
+}
+
+/// The lines of the attributes that silence a lint and do not say why.
+fn silenced_without_reason(text: &str) -> Vec<usize> {
+    let begins = SILENCERS.iter().flat_map(|silencer| text.match_indices(silencer));
+    let is_attribute = |start: usize| text[..start].ends_with('#') || text[..start].ends_with("#!");
+    let has_reason = |start: usize| {
+        let attribute = text[start..].split(")]").next().unwrap_or_default();
+        attribute.contains("reason =")
+    };
+    let silent = begins.map(|(start, _)| start).filter(|&start| is_attribute(start) && !has_reason(start));
+    silent.map(|start| text[..start].lines().count()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLEAN: [usize; 0] = [];
+
+    /// The lines of the failures of a file that begins well; `~` keeps what is written here from being found.
+    fn lines_of(text: &str) -> Vec<usize> {
+        let file = File { path: "src/lib.rs".into(), text: format!("//! It.\n{text}").replace('~', "") };
+        check(&file).iter().map(|failure| failure.line).collect()
+    }
+
+    #[test]
+    fn a_file_says_what_it_is() {
+        let [rust, python] =
+            ["a.rs", "a.py"].map(|path| File { path: path.into(), text: "use it;\n".into() });
+        assert_eq!(check(&rust).len(), 1);
+        assert_eq!(check(&python), []);
+    }
+
+    #[test]
+    fn a_file_is_short() {
+        assert_eq!(lines_of(&"\n".repeat(MOST_LINES - 1)), CLEAN);
+        assert_eq!(lines_of(&"\n".repeat(MOST_LINES)), [MOST_LINES + 1]);
+    }
+
+    #[test]
+    fn nothing_is_left_for_later() {
+        for word in
+            ["// TO~DO", "// FIX~ME", "to~do!()", "unimple~mented!()", "#[ig~nore]", "#[ig~nore = \"slow\"]"]
+        {
+            assert_eq!(lines_of(&format!("fn f() {{}}\n{word}\n")), [3], "{word}");
+        }
+        assert_eq!(lines_of("let method = all.ignore();\n"), CLEAN);
+    }
+
+    #[test]
+    fn a_silenced_lint_has_its_reason() {
+        assert_eq!(lines_of("#[al~low(dead_code)]\nfn f() {}\n"), [2]);
+        assert_eq!(lines_of("#![ex~pect(dead_code)]\n"), [2]);
+        assert_eq!(lines_of("#[al~low(dead_code, reason = \"for the example\")]\n"), CLEAN);
+        assert_eq!(lines_of("#[ex~pect(\n    dead_code,\n    reason = \"for the example\"\n)]\n"), CLEAN);
+        assert_eq!(lines_of("fn f() {}\n\n#[al~low(\n    dead_code\n)]\n// reason = none\n"), [4]);
+    }
+}
