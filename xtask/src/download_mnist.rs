@@ -1,11 +1,11 @@
 //! MNIST's four files, fetched with a progress bar.
 
-use std::error::Error;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use mnist2x2_data::Error;
 use mnist2x2_data::download::{Progress, Source, download};
 use tqdm::Tqdm;
 
@@ -79,6 +79,8 @@ impl Report {
     fn show(&mut self, progress: &Progress<'_>) {
         match *progress {
             Progress::Received { file, from, bytes, total } => self.transfer(file, from, bytes, total),
+            // Its message is for the case that there is no other mirror.
+            Progress::GaveUp { error: Error::Unreachable { tried }, .. } => self.say(&tried.join("; ")),
             Progress::GaveUp { from, error, .. } => self.say(&format!("{from}: {}", in_one_line(error))),
             Progress::Present { file } => self.say(&format!("{file}: already there")),
             Progress::Installed { file } => {
@@ -107,7 +109,7 @@ impl Report {
 }
 
 /// An error and what caused it.
-fn in_one_line(error: &(dyn Error + 'static)) -> String {
+fn in_one_line(error: &Error) -> String {
     anyhow::Chain::new(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

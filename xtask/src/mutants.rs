@@ -98,10 +98,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         return Ok(());
     }
+    eprintln!("first the untouched code; building it and its dependencies may take minutes");
     let sandbox = Sandbox::new()?;
     check_untouched(&sandbox, &mutations)?;
     let mut caught = 0;
     for mutation in &mutations {
+        eprintln!("breaking: {}", mutation.name);
         let outcome = attempt(&sandbox, mutation)?;
         println!("{}", outcome.line(mutation));
         caught += usize::from(matches!(outcome, Outcome::Caught(_)));
@@ -184,7 +186,7 @@ mod tests {
         let names: BTreeSet<_> = MUTATIONS.iter().map(|mutation| mutation.name).collect();
         assert_eq!(names.len(), MUTATIONS.len(), "each mutation has a name of its own");
         for mutation in MUTATIONS {
-            let text = fs::read_to_string(root().join(mutation.path())).unwrap().replace("\r\n", "\n");
+            let text = fs::read_to_string(root().join(mutation.path())).unwrap();
             assert_ne!(mutation.apply(&text).unwrap(), text);
         }
     }

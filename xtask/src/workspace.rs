@@ -55,9 +55,8 @@ impl Workspace {
     /// Reads the workspace that this program was built in.
     pub(crate) fn read() -> Result<Self> {
         let paths = tracked_paths()?;
-        let read = |path: &String| Some(File { path: path.clone(), text: text_of(path)? });
-        let files = paths.iter().filter_map(read).collect();
-        Ok(Self { paths, files, members: members()? })
+        let files = paths.iter().map(|path| text_file(path)).collect::<Result<Vec<_>>>()?;
+        Ok(Self { files: files.into_iter().flatten().collect(), members: members()?, paths })
     }
 
     /// The text of the file at `path`.
@@ -106,10 +105,11 @@ pub(crate) fn tracked_paths() -> Result<BTreeSet<String>> {
     Ok(paths.split_terminator('\0').filter(there).map(str::to_owned).collect())
 }
 
-/// The content of a file under the root, if it is text.
-fn text_of(path: &str) -> Option<String> {
-    let bytes = fs::read(root().join(path)).ok()?;
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+/// A file under the root, if it holds text.
+fn text_file(path: &str) -> Result<Option<File>> {
+    let bytes = fs::read(root().join(path)).with_context(|| format!("cannot read {path}"))?;
+    let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    Ok(text.map(|text| File { path: path.to_owned(), text }))
 }
 
 fn members() -> Result<Vec<Member>> {
