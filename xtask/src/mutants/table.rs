@@ -20,8 +20,11 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
     "the same fresh grids in every epoch" in "mnist2x2-data/src/loader.rs":
         r#"keyed(*seed, "grid", self.number, place as u64)"# => r#"keyed(*seed, "grid", 0, place as u64)"#,
         "mnist2x2-data --lib -- fresh_grids_depend_on_epoch_and_seed";
+    "grids of a batch off by one" in "mnist2x2-data/src/loader.rs":
+        "self.grid(step * batch + place)" => "self.grid(step * batch + place.max(1) - 1)",
+        "mnist2x2-data --lib -- fixed_grids_come_once_each_in_another_order_every_epoch";
     "parts of a batch off by one" in "mnist2x2-data/src/loader.rs":
-        "for (place, image) in range.zip(" => "for (place, image) in range.map(|i| i.max(1) - 1).zip(",
+        "in range.zip(" => "in (range.start.max(1) - 1..range.end).zip(",
         "mnist2x2-data --lib -- parts_in_any_split_and_on_any_thread_make_the_batch";
 
     "rows for columns in a patch" in "mnist2x2-model/src/patches.rs":
