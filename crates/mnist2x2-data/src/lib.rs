@@ -31,6 +31,8 @@ pub mod reference;
 
 // From digits to batches.
 mod grid;
+pub mod synthetic;
+
 mod loader;
 
 // Other ways to the files.

@@ -23,20 +23,24 @@ pub(crate) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
     forms.into_iter().map(|form| dir.join(form)).find(|path| path.is_file())
 }
 
-/// The unpacked content of the file at `path`.
+/// The unpacked content of a file.
 ///
 /// The first two bytes decide whether it is gzipped, since browsers and proxies unpack files and keep the name.
-pub(crate) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let gzipped = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if gzipped { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
+pub(crate) fn unpack(file: File) -> io::Result<Box<dyn Read>> {
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    Ok(if is_gzip(file.fill_buf()?) { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
+}
+
+/// Whether these are the first bytes of a gzip file (RFC 1952); no IDX file begins so.
+pub(crate) fn is_gzip(start: &[u8]) -> bool {
+    start.starts_with(&[0x1f, 0x8b])
 }
 
 /// The whole unpacked file at `path`, as long as its header announces.
 pub(crate) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, Error> {
     let failed = |source| read_error(path, source);
     let bad = |fault| Error::BadFile { path: path.into(), fault };
-    let mut reader = open(path).map_err(failed)?;
+    let mut reader = File::open(path).and_then(unpack).map_err(failed)?;
     let mut bytes = Vec::new();
     reader.by_ref().take(kind.header_len() as u64).read_to_end(&mut bytes).map_err(failed)?;
     let declared = idx::declared_len(kind, &bytes).map_err(bad)?;
@@ -69,10 +73,10 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// The SHA-256 of what `reader` gives, at most `limit` bytes of it.
+/// The SHA-256 of a file's unpacked content, of which no more than `limit` bytes are read.
 #[cfg(feature = "download")]
-pub(crate) fn sha256_of(reader: impl Read, limit: u64) -> io::Result<String> {
-    let mut reader = BufReader::with_capacity(1 << 16, reader.take(limit));
+pub(crate) fn sha256_of(file: File, limit: u64) -> io::Result<String> {
+    let mut reader = BufReader::with_capacity(1 << 16, unpack(file)?.take(limit));
     let mut sha = Sha256::new();
     loop {
         let bytes = reader.fill_buf()?;
