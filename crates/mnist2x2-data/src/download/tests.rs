@@ -52,7 +52,7 @@ impl Case {
 
     /// Downloads the table's files from these addresses.
     fn run(&mut self, urls: &[&str]) -> Result<(), Error> {
-        let [resolve, connect, pause] = [2_000, 500, 300].map(Duration::from_millis);
+        let [resolve, connect, pause] = [2_000, 400, 700].map(Duration::from_millis);
         let network = Network { resolve, connect, pause, proxy: None };
         let mut mirrors = Mirrors::new(urls.iter().map(ToString::to_string).collect(), &network);
         let told = &mut self.told;
