@@ -183,12 +183,12 @@ fn servers_without_ranges_begin_again() {
         None => whole(request),
     });
     let misplaces = Server::start(|request| part_of(request).header("Content-Range: bytes 0-9/99"));
-    for server in [Server::start(whole), refuses, misplaces] {
+    for (server, requests) in [(Server::start(whole), 2), (refuses, 3), (misplaces, 3)] {
         let mut case = Case::new();
         fs::write(case.path("train-images-idx3-ubyte.gz.part"), &packed_file(IMAGES)[..half()]).unwrap();
         case.run(&[&server.url]).unwrap();
         case.assert_complete();
-        assert_eq!(server.requests()[0].start, Some(half()));
+        assert_eq!((server.requests().len(), server.requests()[0].start), (requests, Some(half())));
     }
 }
 
