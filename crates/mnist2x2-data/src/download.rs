@@ -101,12 +101,15 @@ pub fn download(to: &Path, source: &Source, observer: &mut dyn FnMut(Progress<'_
     install_all(to, &FILES, observer, |part, observer| mirrors.fetch(part, observer))
 }
 
+/// Who is told how a download goes.
+type Observer<'a> = &'a mut dyn FnMut(Progress<'_>);
+
 /// Installs those of `files` that `to` lacks; `fill` completes a part with the right content.
 fn install_all(
     to: &Path,
     files: &[MnistFile],
-    observer: &mut dyn FnMut(Progress<'_>),
-    mut fill: impl FnMut(&mut Part, &mut dyn FnMut(Progress<'_>)) -> Result<(), Error>,
+    observer: Observer<'_>,
+    mut fill: impl FnMut(&mut Part, Observer<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     fs::create_dir_all(to).map_err(|source| Error::Write { path: to.into(), source })?;
     for file in files {
@@ -117,7 +120,8 @@ fn install_all(
         let mut part = Part::open(to, file)?;
         // An earlier run may have been stopped between the last byte and the new name.
         let whole = part.len() > 0 && part.fault()?.is_none();
-        if let Err(error) = if whole { Ok(()) } else { fill(&mut part, observer) } {
+        let filled = if whole { Ok(()) } else { fill(&mut part, observer) };
+        if let Err(error) = filled {
             part.set_aside();
             return Err(error);
         }
@@ -145,7 +149,7 @@ fn check(part: &mut Part, from: &str) -> Result<(), Error> {
 }
 
 /// Fills `part` from the folder `dir`.
-fn copy(dir: &Path, part: &mut Part, observer: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+fn copy(dir: &Path, part: &mut Part, observer: Observer<'_>) -> Result<(), Error> {
     let name = part.of().name;
     let path = packed::find(dir, name).ok_or_else(|| Error::Missing { dir: dir.into(), name })?;
     let from = path.display().to_string();
@@ -185,7 +189,7 @@ impl Mirrors {
     }
 
     /// Fills `part` from the first mirror that has its file.
-    fn fetch(&mut self, part: &mut Part, observer: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+    fn fetch(&mut self, part: &mut Part, observer: Observer<'_>) -> Result<(), Error> {
         let file = part.of().name;
         let mut last = None;
         for mirror in self.alive.clone() {
@@ -212,12 +216,7 @@ impl Mirrors {
     }
 
     /// Fills `part` from `url`; a wrong result that another transfer began is fetched anew.
-    fn fetch_from(
-        &self,
-        url: &str,
-        part: &mut Part,
-        observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(), Error> {
+    fn fetch_from(&self, url: &str, part: &mut Part, observer: Observer<'_>) -> Result<(), Error> {
         let resumed = part.len() > 0;
         match self.fetch_once(url, part, observer) {
             Err(Error::WrongContent { .. }) if resumed => self.fetch_once(url, part, observer),
@@ -226,12 +225,7 @@ impl Mirrors {
     }
 
     /// One transfer and its check.
-    fn fetch_once(
-        &self,
-        url: &str,
-        part: &mut Part,
-        observer: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(), Error> {
+    fn fetch_once(&self, url: &str, part: &mut Part, observer: Observer<'_>) -> Result<(), Error> {
         let file = part.of().name;
         http::fetch(&self.agent, url, part, &mut |bytes, total| {
             observer(Progress::Received { file, from: url, bytes, total });

@@ -98,9 +98,20 @@ impl IndexMap {
         &self.indices[i * self.cells..(i + 1) * self.cells]
     }
 
-    /// The highest index of any digit.
-    pub fn max(&self) -> Option<u32> {
-        self.indices.iter().copied().max()
+    /// Refuses grids of another size than `shape`, and indices that `digits` digits do not have.
+    pub(crate) fn check(&self, shape: GridShape, digits: usize) -> Result<(), Error> {
+        if self.cells != shape.cells() {
+            let what =
+                format!("index map of {} cells for grids of {} x {}", self.cells, shape.rows, shape.cols);
+            return Err(Error::BadGrid { what, fix: "draw the index map for this shape" });
+        }
+        match self.indices.iter().find(|&&index| index as usize >= digits) {
+            Some(index) => {
+                let what = format!("index map names digit {index} of {digits}");
+                Err(Error::BadGrid { what, fix: "use it with the digits that it was drawn for" })
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,7 +189,7 @@ mod tests {
     #[test]
     fn index_maps_hold_whole_grids_only() {
         let map = IndexMap::new((0..12).collect(), 3).unwrap();
-        assert_eq!((map.len(), map.cells(), map.grid(2), map.max()), (4, 3, [6, 7, 8].as_slice(), Some(11)));
+        assert_eq!((map.len(), map.cells(), map.grid(2)), (4, 3, [6, 7, 8].as_slice()));
         assert!(IndexMap::new(vec![0; 11], 3).is_err() && IndexMap::new(vec![], 0).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Everything between MNIST's files and a batch for the network.
 //!
 //! Reading order: how a file of bytes is checked ([`idx`]), what comes out of it ([`Digits`]), the four official files
-//! ([`mnist`]), the published grids ([`reference`]), how digits become one image ([`stitch`]), digits that need no file
+//! ([`mnist`]), the published grids ([`mod@reference`]), how digits become one image ([`stitch`]), digits that need no file
 //! ([`synthetic`]), and seeded batches ([`Loader`]). Feature `download` adds the module `download`, which fetches the
 //! four files; feature `hub` adds `hub`, which reads them with candle-datasets.
 //!

@@ -63,28 +63,15 @@ impl Loader {
 
     /// Refuses what cannot give a batch.
     fn check(&self) -> Result<(), Error> {
-        let refuse = |what: String, fix| Err(Error::BadGrid { what, fix });
         let sizes = [self.digits.len(), self.source.len(), self.shape.cells(), self.batch];
-        if sizes.contains(&0) {
+        if sizes.iter().any(|&size| size == 0 || size > u32::MAX as usize) {
             let [digits, grids, cells, batch] = sizes;
             let what = format!("{digits} digits, {grids} grids of {cells} cells in batches of {batch}");
-            return refuse(what, "each of the four must be at least 1");
+            return Err(Error::BadGrid { what, fix: "each of the four must be at least 1 and below 2^32" });
         }
-        if self.source.len().max(self.digits.len()) > u32::MAX as usize {
-            return refuse("more than 2^32 - 1 digits or grids".into(), "use fewer, in more epochs");
-        }
-        let GridSource::Fixed(map) = &self.source else { return Ok(()) };
-        if map.cells() != self.shape.cells() {
-            let GridShape { rows, cols } = self.shape;
-            let what = format!("index map of {} cells for grids of {rows} x {cols}", map.cells());
-            return refuse(what, "draw the index map for this shape");
-        }
-        match map.max().filter(|&max| max as usize >= self.digits.len()) {
-            Some(max) => {
-                let what = format!("index map names digit {max} of {}", self.digits.len());
-                refuse(what, "use it with the digits that it was drawn for")
-            }
-            None => Ok(()),
+        match &self.source {
+            GridSource::Fixed(map) => map.check(self.shape, self.digits.len()),
+            GridSource::Fresh { .. } => Ok(()),
         }
     }
 

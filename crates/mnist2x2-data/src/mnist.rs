@@ -133,9 +133,29 @@ impl Content {
             .ok_or_else(|| Error::Missing { dir: dir.into(), name: file.name })?;
         let bytes = packed::read(&path, file.kind)?;
         let sha256 = packed::sha256(&bytes);
-        match FILES.iter().find(|other| other.sha256 == sha256 && other.name != file.name) {
-            Some(other) => Err(Error::BadFile { path, fault: Fault::Other(other.name) }),
+        match other_than(file, &sha256) {
+            Some(other) => Err(Error::BadFile { path, fault: Fault::Other(other) }),
             None => Ok(Self { path, bytes, sha256 }),
         }
+    }
+}
+
+/// The official file that has this digest, if it is not `file` itself.
+fn other_than(file: &MnistFile, sha256: &str) -> Option<&'static str> {
+    FILES.iter().find(|other| other.sha256 == sha256 && other.name != file.name).map(|other| other.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn official_files_are_known_in_each_others_places() {
+        let [train_images, _, test_images, test_labels] = FILES;
+        assert_eq!(other_than(&train_images, train_images.sha256), None);
+        assert_eq!(other_than(&train_images, test_images.sha256), Some("t10k-images-idx3-ubyte"));
+        assert_eq!(other_than(&train_images, "no file's digest"), None);
+        let digests = Digests { images: test_images.sha256.into(), labels: test_labels.sha256.into() };
+        assert!(digests.are_official(Split::Test) && !digests.are_official(Split::Train));
     }
 }

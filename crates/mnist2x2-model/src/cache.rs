@@ -1,6 +1,6 @@
 //! Writing a sequence one token at a time without computing anything twice.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::Error;
 use crate::attention::KeysValues;
@@ -48,6 +48,11 @@ impl Cache {
         let logits = self.model.decoder().step(tokens, self.position, &mut self.blocks)?;
         self.position += 1;
         Ok(logits)
+    }
+
+    /// Where the sequences are written.
+    pub fn device(&self) -> &Device {
+        self.model.parameters().device()
     }
 
     /// The states of the sequences `rows`, in that order: a beam search keeps some, drops some and doubles some.

@@ -1,0 +1,172 @@
+//! From any image to what the model was trained on: light ink on a dark ground, at the model's size.
+
+use std::io::Cursor;
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, GrayImage, ImageReader, Limits, Luma};
+use mnist2x2_data::normalise;
+
+use crate::Error;
+
+/// The most pixels along one side of an image that is read.
+const MOST_PIXELS: u32 = 10_000;
+/// The most memory that unpacking an image may take, in bytes.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A grey picture with light ink on a dark ground, of the size it came in.
+#[derive(Clone, Debug)]
+pub struct Picture(GrayImage);
+
+impl Picture {
+    /// Unpacks a PNG or JPEG.
+    ///
+    /// # Errors
+    /// [`Error::Image`] if the bytes are neither, are damaged, or are larger than 10,000 pixels along a side.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let io_error = |error| Error::Image(image::ImageError::IoError(error));
+        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(io_error)?;
+        let mut limits = Limits::default();
+        limits.max_image_width = Some(MOST_PIXELS);
+        limits.max_image_height = Some(MOST_PIXELS);
+        limits.max_alloc = Some(MOST_BYTES);
+        reader.limits(limits);
+        Ok(Self::new(&reader.decode().map_err(Error::Image)?))
+    }
+
+    /// A picture of an unpacked image, dark on light or light on dark, with or without transparency.
+    pub fn new(image: &DynamicImage) -> Self {
+        let mut grey = flatten(image);
+        if has_light_ground(&grey) {
+            imageops::invert(&mut grey);
+        }
+        Self(grey)
+    }
+
+    /// The picture at the model's size.
+    ///
+    /// # Shapes
+    /// (height, width), row by row
+    pub fn pixels(&self, height: usize, width: usize) -> Vec<u8> {
+        let (height, width) = (height as u32, width as u32);
+        if self.0.dimensions() == (width, height) {
+            return self.0.as_raw().clone();
+        }
+        let shrinks = self.0.width() >= width && self.0.height() >= height;
+        // A thumbnail's pixel is the mean of those that fall into it: thin strokes fade but stay, and a grid that was
+        // enlarged by a whole factor comes back exactly.
+        let resized = if shrinks {
+            imageops::thumbnail(&self.0, width, height)
+        } else {
+            imageops::resize(&self.0, width, height, FilterType::Triangle)
+        };
+        resized.into_raw()
+    }
+
+    /// The picture as the model sees it: [`Picture::pixels`], normalised.
+    ///
+    /// # Shapes
+    /// (height, width), row by row
+    pub fn normalised(&self, height: usize, width: usize) -> Vec<f32> {
+        self.pixels(height, width).into_iter().map(normalise).collect()
+    }
+}
+
+/// The image in grey over a ground of the other end: transparent drawings are black ink or white ink, and only a ground
+/// unlike the ink shows them.
+fn flatten(image: &DynamicImage) -> GrayImage {
+    let pixels = image.to_luma_alpha8();
+    let (ink, opacity) = pixels.pixels().fold((0_u64, 0_u64), |(ink, opacity), pixel| {
+        let [grey, alpha] = pixel.0.map(u64::from);
+        (ink + grey * alpha, opacity + alpha)
+    });
+    let ground = if 2 * ink < 255 * opacity { 255_u32 } else { 0 };
+    let blend = |x, y| {
+        let [grey, alpha] = pixels.get_pixel(x, y).0.map(u32::from);
+        Luma([((grey * alpha + ground * (255 - alpha) + 127) / 255) as u8])
+    };
+    GrayImage::from_fn(pixels.width(), pixels.height(), blend)
+}
+
+/// Whether the rim of the picture, where there is seldom ink, is light.
+fn has_light_ground(image: &GrayImage) -> bool {
+    let (width, height) = image.dimensions();
+    let is_rim = |x, y| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
+    let rim = image.enumerate_pixels().filter(|(x, y, _)| is_rim(*x, *y));
+    let (sum, count) =
+        rim.fold((0_u64, 0_u64), |(sum, count), (_, _, grey)| (sum + u64::from(grey[0]), count + 1));
+    2 * sum > 255 * count
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{ImageFormat, LumaA};
+    use mnist2x2_data::mnist::Split;
+    use mnist2x2_data::{GridShape, stitch_u8, synthetic};
+
+    use super::*;
+
+    /// A grid of digits, higher than wide so that swapped axes show.
+    fn grid() -> GrayImage {
+        let shape = GridShape { rows: 3, cols: 2 };
+        let mut pixels = vec![0; shape.pixels()];
+        stitch_u8(&synthetic::digits(Split::Test, 6, 0), &[0, 1, 2, 3, 4, 5], shape, &mut pixels);
+        GrayImage::from_raw(56, 84, pixels).unwrap()
+    }
+
+    fn bytes(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        image.write_to(&mut Cursor::new(&mut bytes), format).unwrap();
+        bytes
+    }
+
+    fn mean_difference(a: &[u8], b: &[u8]) -> f64 {
+        a.iter().zip(b).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum::<f64>() / a.len() as f64
+    }
+
+    #[test]
+    fn every_way_to_draw_a_grid_gives_the_grid() {
+        let grid = grid();
+        let mut dark_on_light = grid.clone();
+        imageops::invert(&mut dark_on_light);
+        let ink = |value| {
+            DynamicImage::from(image::ImageBuffer::from_fn(56, 84, |x, y| {
+                LumaA([value, grid.get_pixel(x, y)[0]])
+            }))
+        };
+        let large = imageops::resize(&grid, 560, 840, FilterType::Nearest);
+        let cases = [
+            ("as it is", DynamicImage::from(grid.clone()), 0.0),
+            ("dark on light", dark_on_light.clone().into(), 0.0),
+            ("colour", DynamicImage::from(DynamicImage::from(grid.clone()).to_rgb8()), 0.0),
+            ("black ink on nothing", ink(0), 0.0),
+            ("white ink on nothing", ink(255), 0.0),
+            ("ten times the size", large.into(), 0.0),
+        ];
+        for (name, image, tolerance) in cases {
+            let picture = Picture::from_bytes(&bytes(&image, ImageFormat::Png)).unwrap();
+            let difference = mean_difference(&picture.pixels(84, 56), grid.as_raw());
+            assert!(difference <= tolerance, "{name}: {difference} grey levels from the grid");
+        }
+        let jpeg = Picture::from_bytes(&bytes(&dark_on_light.into(), ImageFormat::Jpeg)).unwrap();
+        assert!(mean_difference(&jpeg.pixels(84, 56), grid.as_raw()) < 6.0);
+    }
+
+    #[test]
+    fn what_is_no_image_or_too_large_is_refused() {
+        let message = |bytes: &[u8]| Picture::from_bytes(bytes).unwrap_err().to_string();
+        assert!(message(b"a text file").contains("cannot be read as an image"));
+        let whole = bytes(&grid().into(), ImageFormat::Png);
+        assert!(message(&whole[..whole.len() / 2]).contains("cannot be read as an image"));
+        let mut huge = whole;
+        huge[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]); // 30,000 x 30,000
+        let checksum = crc32(&huge[12..29]);
+        huge[29..33].copy_from_slice(&checksum.to_be_bytes());
+        assert!(message(&huge).contains("limit"), "{}", message(&huge));
+    }
+
+    /// The checksum of a PNG chunk, bit by bit.
+    fn crc32(bytes: &[u8]) -> u32 {
+        let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
+        !bytes.iter().fold(!0_u32, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), step))
+    }
+}

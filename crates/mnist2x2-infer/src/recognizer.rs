@@ -1,0 +1,107 @@
+//! Picture in, digits and confidences out.
+
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use mnist2x2_data::SIDE;
+use mnist2x2_model::{Config, Seq2Seq, Weights};
+use mnist2x2_tokenizer::VOCABULARY;
+
+use crate::{Error, Picture, Reading, beam_search, greedy};
+
+/// How many sequences a reading names beside its answer.
+const ALTERNATIVES: usize = 4;
+
+/// A trained model that reads pictures.
+///
+/// ```no_run
+/// use mnist2x2_infer::Recognizer;
+///
+/// let recognizer = Recognizer::load("runs/mine".as_ref(), &candle_core::Device::Cpu)?;
+/// let reading = recognizer.read_file("grid.png".as_ref())?;
+/// println!("{} ({:.1} %)", reading.digits, 100.0 * reading.confidence);
+/// # Ok::<(), mnist2x2_infer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recognizer {
+    model: Seq2Seq,
+    digest: String,
+}
+
+impl Recognizer {
+    /// A recogniser with these weights.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the model's vocabulary or cells are not those of digits.
+    pub fn new(weights: Weights) -> Result<Self, Error> {
+        let Weights { parameters, digest } = weights;
+        let Config { vocabulary, cell, .. } = *parameters.config();
+        let check = |field, found, needed| {
+            if found == needed { Ok(()) } else { Err(Error::Model { field, found, needed }) }
+        };
+        check("vocabulary", vocabulary, VOCABULARY)?;
+        check("cell", cell, SIDE)?;
+        Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest })
+    }
+
+    /// The model in a folder, a `.safetensors` or a `.pt`.
+    ///
+    /// # Errors
+    /// As [`Weights::load`] and [`Recognizer::new`].
+    pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
+        Self::new(Weights::load(path, device)?)
+    }
+
+    /// The model shipped with this crate.
+    ///
+    /// # Errors
+    /// [`Error::Seq2Seq`] if the device fails.
+    #[cfg(feature = "weights")]
+    pub fn built_in(device: &Device) -> Result<Self, Error> {
+        let bytes = include_bytes!("../../../assets/model/model.safetensors");
+        Self::new(Weights::from_safetensors(bytes, &Config::reference(), device)?)
+    }
+
+    /// The model itself.
+    pub fn model(&self) -> &Seq2Seq {
+        &self.model
+    }
+
+    /// SHA-256 of the weights, in hexadecimal: which model this is.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Reads the image file at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, and as [`Recognizer::read_bytes`].
+    pub fn read_file(&self, path: &Path) -> Result<Reading, Error> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        self.read_bytes(&bytes)
+    }
+
+    /// Reads a PNG or JPEG.
+    ///
+    /// # Errors
+    /// [`Error::Image`] if the bytes are neither or too large.
+    pub fn read_bytes(&self, bytes: &[u8]) -> Result<Reading, Error> {
+        self.read(&Picture::from_bytes(bytes)?)
+    }
+
+    /// Reads a picture.
+    ///
+    /// # Errors
+    /// [`Error::Seq2Seq`] if the device fails.
+    pub fn read(&self, picture: &Picture) -> Result<Reading, Error> {
+        let config = self.model.config();
+        let (height, width) = (config.image_height(), config.image_width());
+        let pixels = picture.normalised(height, width);
+        let image = Tensor::from_vec(pixels, (1, height, width), self.model.parameters().device())?;
+        let answer = &greedy(&self.model, &image)?[0];
+        let mut others = beam_search(&self.model, &image, ALTERNATIVES + 1)?.swap_remove(0);
+        others.retain(|other| other.tokens != answer.tokens);
+        others.truncate(ALTERNATIVES);
+        Ok(Reading::new(answer, &others, config.cells()))
+    }
+}

@@ -1,0 +1,163 @@
+//! Everything that a run needs to go on, in one file.
+//!
+//! A `.safetensors` of three flat tensors; its only metadata is a line of JSON with the position, the optimiser's step
+//! count, and a SHA-256 over both and the numbers, so that damage anywhere is noticed.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use mnist2x2_model::files::write_atomically;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Position};
+
+/// A moment of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// How far the run has come.
+    pub position: Position,
+    /// Steps that the optimiser has taken.
+    pub optimiser_steps: u64,
+    /// The parameters, in flat order.
+    pub values: Vec<f32>,
+    /// The optimiser's average of gradients.
+    pub first_moment: Vec<f32>,
+    /// The optimiser's average of squared gradients.
+    pub second_moment: Vec<f32>,
+}
+
+/// The metadata of a checkpoint's file.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    position: Position,
+    optimiser_steps: u64,
+    sha256: String,
+}
+
+const KEY: &str = "checkpoint";
+const TENSORS: [&str; 3] = ["parameters", "adam.first_moment", "adam.second_moment"];
+
+impl Checkpoint {
+    /// Writes the checkpoint to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let parts = self.parts().map(to_bytes);
+        let header = Header {
+            position: self.position,
+            optimiser_steps: self.optimiser_steps,
+            sha256: self.digest(&parts),
+        };
+        let header = serde_json::to_string(&header).map_err(|error| Error::run(path, error.to_string()))?;
+        let views = TENSORS.iter().zip(&parts).map(|(name, bytes)| {
+            TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).map(|view| (*name, view))
+        });
+        let views =
+            views.collect::<Result<Vec<_>, _>>().map_err(|error| Error::run(path, error.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_string(), header)]);
+        let file = safetensors::serialize(views, Some(metadata))
+            .map_err(|error| Error::run(path, error.to_string()))?;
+        write_atomically(path, &file).map_err(Error::io(path))
+    }
+
+    /// Reads the checkpoint at `path`, which must be of a model of `count` parameters.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Run`] if it is damaged or of another model.
+    pub fn load(path: &Path, count: usize) -> Result<Self, Error> {
+        let file = std::fs::read(path).map_err(Error::io(path))?;
+        Self::parse(&file, count).map_err(|problem| Error::run(path, problem))
+    }
+
+    fn parse(file: &[u8], count: usize) -> Result<Self, String> {
+        let damaged = |what: &dyn std::fmt::Display| format!("damaged checkpoint ({what})");
+        let (_, metadata) = SafeTensors::read_metadata(file).map_err(|error| damaged(&error))?;
+        let header = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or("is no checkpoint")?;
+        let header: Header = serde_json::from_str(header).map_err(|error| damaged(&error))?;
+        let tensors = SafeTensors::deserialize(file).map_err(|error| damaged(&error))?;
+        let read =
+            |name| tensors.tensor(name).map(|view| to_floats(view.data())).map_err(|error| damaged(&error));
+        let checkpoint = Self {
+            position: header.position,
+            optimiser_steps: header.optimiser_steps,
+            values: read(TENSORS[0])?,
+            first_moment: read(TENSORS[1])?,
+            second_moment: read(TENSORS[2])?,
+        };
+        if checkpoint.digest(&checkpoint.parts().map(to_bytes)) != header.sha256 {
+            return Err(damaged(&"its digest does not match"));
+        }
+        if let Some(part) = checkpoint.parts().iter().find(|part| part.len() != count) {
+            return Err(format!("is a checkpoint of {} parameters, but the model has {count}", part.len()));
+        }
+        Ok(checkpoint)
+    }
+
+    fn parts(&self) -> [&[f32]; 3] {
+        [&self.values, &self.first_moment, &self.second_moment]
+    }
+
+    fn digest(&self, parts: &[Vec<u8>]) -> String {
+        let Position { epoch, step, loss_sum, grids } = self.position;
+        let mut hash = Sha256::new();
+        for word in [epoch, step as u64, loss_sum.to_bits(), grids, self.optimiser_steps] {
+            hash.update(word.to_le_bytes());
+        }
+        for part in parts {
+            hash.update(part);
+        }
+        hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
+fn to_bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn to_floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint {
+            position: Position { epoch: 3, step: 5, loss_sum: 0.1 + 0.2, grids: 77 },
+            optimiser_steps: 41,
+            values: vec![1.0, -2.5],
+            first_moment: vec![0.1, f32::MIN_POSITIVE],
+            second_moment: vec![3.0, 4.0],
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_to_the_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        checkpoint().save(&path).unwrap();
+        assert_eq!(Checkpoint::load(&path, 2).unwrap(), checkpoint());
+        let message = Checkpoint::load(&path, 3).unwrap_err().to_string();
+        assert!(message.ends_with("of 2 parameters, but the model has 3"), "{message}");
+    }
+
+    #[test]
+    fn a_flipped_bit_or_a_missing_end_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.safetensors");
+        checkpoint().save(&path).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for place in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 1;
+            let flipped = Checkpoint::parse(&damaged, 2);
+            assert!(flipped.is_err() || flipped == Ok(checkpoint()), "byte {place} flipped unnoticed");
+            assert!(Checkpoint::parse(&whole[..place], 2).is_err(), "cut at {place} unnoticed");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What can go wrong in this crate.
+
+use std::path::{Path, PathBuf};
+
+/// An error of the train crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting that no run can have.
+    #[error("recipe: `{field}` {problem}")]
+    Recipe {
+        /// The field of [`crate::Recipe`].
+        field: &'static str,
+        /// What is wrong with it, as the end of a sentence.
+        problem: String,
+    },
+    /// The loss or a gradient became infinite or not a number.
+    #[error(
+        "training diverged in epoch {epoch}, step {step}: the {what} is not finite; try a lower learning rate"
+    )]
+    Diverged {
+        /// Epoch, from 1.
+        epoch: u64,
+        /// Step within the epoch, from 1.
+        step: usize,
+        /// `loss` or `gradient`.
+        what: &'static str,
+    },
+    /// A run folder or a file in it that cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Run {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong and what to do next.
+        problem: String,
+    },
+    /// Reading or writing failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The threads could not be started.
+    #[error("cannot start {threads} threads: {source}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// The reason.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// Data that cannot be batched.
+    #[error(transparent)]
+    Data(#[from] mnist2x2_data::Error),
+    /// Labels that are no digits.
+    #[error(transparent)]
+    Tokenizer(#[from] mnist2x2_tokenizer::Error),
+    /// The model could not be run or written.
+    #[error(transparent)]
+    Model(#[from] mnist2x2_model::Error),
+    /// Decoding failed.
+    #[error(transparent)]
+    Infer(#[from] mnist2x2_infer::Error),
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+impl Error {
+    pub(crate) fn run(path: &Path, problem: impl Into<String>) -> Self {
+        Self::Run { path: path.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,31 @@
+//! Training the model and measuring it.
+//!
+//! A [`Recipe`] says how; a [`Trainer`] does it, step by step, from seeded batches; a [`RunFolder`] keeps what it makes
+//! and lets an interrupted run go on exactly where it was; [`evaluate`] counts what a trained model reads right. The
+//! same recipe, seed and data give the same bytes of weights on the same machine, whatever the number of threads and
+//! however often the run was interrupted.
+#![forbid(unsafe_code)]
+
+mod error;
+
+mod adam;
+mod gradient;
+mod recipe;
+mod trainer;
+mod workers;
+
+mod checkpoint;
+mod run;
+
+mod evaluate;
+mod metrics;
+
+pub use adam::Adam;
+pub use checkpoint::Checkpoint;
+pub use error::Error;
+pub use evaluate::{EVALUATION_BATCH, evaluate};
+pub use metrics::{EpochMetrics, Evaluation};
+pub use recipe::Recipe;
+pub use run::{DataRecord, RunFolder, RunRecord};
+pub use trainer::{Observer, Outcome, Position, StepReport, Trainer};
+pub use workers::Workers;

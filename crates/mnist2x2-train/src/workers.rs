@@ -1,0 +1,41 @@
+//! The threads that shards run on.
+
+use rayon::ThreadPool;
+use rayon::prelude::*;
+
+use crate::Error;
+
+/// A fixed number of threads. What they compute does not depend on how many they are.
+#[derive(Debug)]
+pub struct Workers(ThreadPool);
+
+impl Workers {
+    /// Starts `threads` threads, or as many as the machine has cores.
+    ///
+    /// # Errors
+    /// [`Error::Threads`] if the system refuses.
+    pub fn new(threads: Option<usize>) -> Result<Self, Error> {
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.unwrap_or_else(available);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map(Self).map_err(|source| Error::Threads { threads, source })
+    }
+
+    /// How many threads there are.
+    pub fn count(&self) -> usize {
+        self.0.current_num_threads()
+    }
+
+    /// `job` of each item, in the order of the items.
+    ///
+    /// # Errors
+    /// That of the first item, in their order, whose job failed.
+    pub(crate) fn map<T: Send, R: Send>(
+        &self,
+        items: Vec<T>,
+        job: impl Fn(T) -> Result<R, Error> + Sync,
+    ) -> Result<Vec<R>, Error> {
+        let results: Vec<Result<R, Error>> = self.0.install(|| items.into_par_iter().map(&job).collect());
+        results.into_iter().collect()
+    }
+}

@@ -1,0 +1,163 @@
+//! Laws of training: reproducible, indifferent to threads and interruptions, and able to learn.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::Device;
+use mnist2x2_data::mnist::Split;
+use mnist2x2_data::{GridShape, GridSource, IndexMap, Loader, synthetic};
+use mnist2x2_model::{Config, Weights};
+use mnist2x2_train::{
+    DataRecord, EpochMetrics, Error, Observer, Outcome, Recipe, RunFolder, RunRecord, StepReport, Trainer,
+    Workers, evaluate,
+};
+
+const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
+
+fn recipe(seed: u64) -> Recipe {
+    // 41 grids in batches of 16: the last step has 9, which 8 shards cannot share evenly.
+    Recipe { epochs: 3, batch: 16, learning_rate: 3e-3, ..Recipe::reference(seed) }
+}
+
+fn loader(recipe: &Recipe, grids: usize) -> Loader {
+    let digits = Arc::new(synthetic::digits(Split::Train, 60, 0));
+    let indices = (0..grids * 3).map(|i| (i * 7 % 60) as u32).collect();
+    let source = GridSource::Fixed(IndexMap::new(indices, 3).unwrap());
+    Loader::new(digits, source, SHAPE, recipe.batch, recipe.seed).unwrap()
+}
+
+fn trainer(recipe: Recipe) -> Trainer {
+    let loader = loader(&recipe, 41);
+    Trainer::new(&Config::tiny(), recipe, loader, &Device::Cpu).unwrap()
+}
+
+fn record(recipe: &Recipe) -> RunRecord {
+    let data = DataRecord {
+        dataset: "synthetic".into(),
+        grids: 41,
+        images_sha256: String::new(),
+        labels_sha256: String::new(),
+    };
+    RunRecord { version: "0".into(), recipe: recipe.clone(), data }
+}
+
+/// Stops the run after so many steps.
+struct StopAfter(u64);
+
+impl Observer for StopAfter {
+    fn step(&mut self, _: &StepReport) -> ControlFlow<()> {
+        self.0 -= 1;
+        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// What a run leaves behind, but for clock times: the model's bytes and the metrics.
+fn results(folder: &Path) -> (Vec<u8>, Vec<(u64, u64, u64)>) {
+    let metrics = RunFolder::open(folder).unwrap().0.read_metrics().unwrap();
+    let numbers = |line: &EpochMetrics| (line.epoch, line.steps, line.loss.to_bits());
+    (fs::read(folder.join("model.safetensors")).unwrap(), metrics.iter().map(numbers).collect())
+}
+
+fn uninterrupted(threads: usize) -> (Vec<u8>, Vec<(u64, u64, u64)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+    let workers = Workers::new(Some(threads)).unwrap();
+    assert_eq!(run.train(&mut trainer(recipe(5)), &workers, &mut ()).unwrap(), Outcome::Finished);
+    results(folder.path())
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
+    let (model, metrics) = uninterrupted(1);
+    assert_eq!(metrics.iter().map(|line| (line.0, line.1)).collect::<Vec<_>>(), [(1, 3), (2, 6), (3, 9)]);
+    for threads in [1, 2, 4] {
+        assert_eq!(
+            (&model, &metrics),
+            (&uninterrupted(threads).0, &uninterrupted(threads).1),
+            "{threads} threads"
+        );
+    }
+    let mut other = trainer(recipe(6));
+    other.run(&Workers::new(None).unwrap(), &mut ()).unwrap();
+    assert_ne!(model, other.model().parameters().to_safetensors().unwrap(), "another seed, other weights");
+}
+
+#[test]
+fn stopped_anywhere_and_resumed_is_never_stopped() {
+    let expected = uninterrupted(2);
+    for stop in 1..9 {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+        let one = Workers::new(Some(1)).unwrap();
+        assert_eq!(run.train(&mut trainer(recipe(5)), &one, &mut StopAfter(stop)).unwrap(), Outcome::Stopped);
+
+        let (run, record) = RunFolder::open(folder.path()).unwrap();
+        let mut resumed = trainer(record.recipe);
+        let count = resumed.model().parameters().count();
+        let (checkpoint, _) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap().unwrap();
+        resumed.restore(checkpoint).unwrap();
+        assert_eq!(resumed.steps(), stop);
+        run.train(&mut resumed, &Workers::new(Some(3)).unwrap(), &mut ()).unwrap();
+        assert_eq!(results(folder.path()), expected, "stopped after step {stop}");
+    }
+}
+
+#[test]
+fn eight_grids_are_learnt_by_heart() {
+    let recipe = Recipe { epochs: 150, batch: 8, ..recipe(1) };
+    let loader = loader(&recipe, 8);
+    let mut trainer = Trainer::new(&Config::tiny(), recipe, loader.clone(), &Device::Cpu).unwrap();
+    let workers = Workers::new(None).unwrap();
+    trainer.run(&workers, &mut ()).unwrap();
+    let evaluation = evaluate(trainer.model(), &loader, &workers, |_| ()).unwrap();
+    assert_eq!((evaluation.sequences, evaluation.sequences_correct), (8, 8));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+    let mut finished = trainer(recipe(5));
+    run.train(&mut finished, &Workers::new(None).unwrap(), &mut ()).unwrap();
+    let count = finished.model().parameters().count();
+    let (_, newest) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap().unwrap();
+    let mut bytes = fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    fs::write(&newest, bytes).unwrap();
+
+    let mut reports = Vec::new();
+    let (checkpoint, path) =
+        run.newest_checkpoint(count, |error| reports.push(error.to_string())).unwrap().unwrap();
+    assert_eq!((checkpoint.optimiser_steps, reports.len()), (6, 1), "{reports:?}");
+    assert!(newest.with_extension("damaged").exists() && path.exists());
+    assert!(reports[0].contains("step-000000009.safetensors: damaged checkpoint"), "{reports:?}");
+}
+
+#[test]
+fn a_folder_with_another_run_is_never_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("mine.txt"), "precious").unwrap();
+    let message = RunFolder::create(folder.path(), &record(&recipe(0))).unwrap_err().to_string();
+    assert!(message.contains("never overwritten"), "{message}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn divergence_is_named_and_leaves_the_last_values() {
+    let mut trainer = trainer(Recipe { learning_rate: 1e30, ..recipe(2) });
+    let error = trainer.run(&Workers::new(None).unwrap(), &mut ()).unwrap_err();
+    assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_finished_run_is_a_model_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+    let mut trainer = trainer(recipe(5));
+    run.train(&mut trainer, &Workers::new(None).unwrap(), &mut ()).unwrap();
+    let weights = Weights::load(folder.path(), &Device::Cpu).unwrap();
+    assert_eq!(weights.parameters.to_flat().unwrap(), trainer.model().parameters().to_flat().unwrap());
+}
