@@ -1,15 +1,17 @@
 //! Scaled dot-product attention with several heads (A. Vaswani et al., *Attention Is All You Need*, 2017, section 3.2).
 //!
-//! Each head of each sequence is a product of matrices so small that they stay in the first cache. Keys are transposed
-//! once per sequence, so that a row of scores is computed with its keys side by side in vectors.
+//! Each head of each sequence is a product of matrices so small that they stay in the first cache. Scores are kept with
+//! a row for each key and a column for each query, so that the softmax runs down the columns, many queries side by side
+//! in a vector, and never across a vector's lanes.
 
 use pulp::Simd;
 
-use crate::gemm::{Matrix, product, transpose};
-use crate::softmax::{softmax, softmax_backward};
+use crate::gemm::{Matrix, product};
+use crate::softmax::{softmax_of_columns, softmax_of_columns_backward};
+use crate::transpose::transpose;
 
 /// The sizes of an attention over `batch` sequences. Queries are (B, T, D), keys and values (B, N, D), where head `h` has
-/// columns `h * D / H ..` of D; probabilities are (B, H, T, N).
+/// columns `h * D / H ..` of D; probabilities are (B, H, N, T).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attention {
     pub(crate) batch: usize,
@@ -40,14 +42,15 @@ impl Attention {
         self.batch * self.keys * self.width
     }
 
-    /// How long the scratch of [`Self::forward`] is: the transposed keys of one sequence.
+    /// How long the scratch of [`Self::forward`] is: the transposed queries of one sequence.
     pub(crate) fn forward_scratch_len(&self) -> usize {
-        self.keys * self.width
+        self.queries * self.width
     }
 
-    /// How long the scratch of [`Self::backward`] is: the transposed values of one sequence, and one head's scores.
+    /// How long the scratch of [`Self::backward`] is: the output's transposed gradient for one sequence, and the gradient
+    /// of one head's scores.
     pub(crate) fn backward_scratch_len(&self) -> usize {
-        self.keys * self.width + self.queries * self.keys
+        self.queries * (self.width + self.keys)
     }
 
     fn head_width(&self) -> usize {
@@ -59,7 +62,14 @@ impl Attention {
         1.0 / (self.head_width() as f32).sqrt()
     }
 
-    /// `probabilities = softmax(Q K^T / sqrt(d_k))` and `out = probabilities V`.
+    /// Where sequence `b`, head `h` begins in the queries, in the keys and in the probabilities.
+    fn at(&self, b: usize, h: usize) -> [usize; 3] {
+        let column = h * self.head_width();
+        let [in_queries, in_keys] = [self.queries, self.keys].map(|rows| b * rows * self.width + column);
+        [in_queries, in_keys, (b * self.heads + h) * self.queries * self.keys]
+    }
+
+    /// `probabilities = softmax(K Q^T / sqrt(d_k))` down each column, and `out = probabilities^T V`.
     #[inline(always)]
     pub(crate) fn forward<S: Simd>(
         &self,
@@ -69,44 +79,19 @@ impl Attention {
         out: &mut [f32],
         scratch: &mut [f32],
     ) {
-        let (of_queries, of_keys) = (self.queries * self.width, self.keys * self.width);
-        let of_scores = self.heads * self.queries * self.keys;
-        let keys_transposed = &mut scratch[..of_keys]; // (D, N)
+        let (t, n, d, width) = (self.queries, self.keys, self.width, self.head_width());
+        let queries_transposed = &mut scratch[..t * d]; // (D, T)
         for b in 0..self.batch {
-            transpose(&k[b * of_keys..], [self.keys, self.width], self.width, keys_transposed);
-            self.sequence(
-                simd,
-                &q[b * of_queries..][..of_queries],
-                (keys_transposed, self.keys),
-                &v[b * of_keys..][..of_keys],
-                &mut probabilities[b * of_scores..][..of_scores],
-                &mut out[b * of_queries..][..of_queries],
-            );
-        }
-    }
-
-    /// The heads of one sequence, from keys (D, N) already transposed, whose rows may lie farther apart than N.
-    #[inline(always)]
-    pub(crate) fn sequence<S: Simd>(
-        &self,
-        simd: S,
-        q: &[f32],
-        keys_transposed: (&[f32], usize),
-        v: &[f32],
-        probabilities: &mut [f32],
-        out: &mut [f32],
-    ) {
-        let (t, n, d, dk) = (self.queries, self.keys, self.width, self.head_width());
-        for (h, p) in probabilities.chunks_exact_mut(t * n).enumerate() {
-            let a = Matrix::rows(&q[h * dk..], d);
-            let b = (&keys_transposed.0[h * dk * keys_transposed.1..], keys_transposed.1);
-            product(simd, [t, dk, n], a, b, (p, n));
-            for (i, row) in p.chunks_exact_mut(n).enumerate() {
-                let (seen, hidden) = row.split_at_mut(if self.causal { n.min(i + 1) } else { n });
-                softmax(simd, seen, self.scale());
-                hidden.fill(0.0);
+            transpose(&q[b * t * d..], [t, d], d, queries_transposed);
+            for h in 0..self.heads {
+                let [at_q, at_k, at_p] = self.at(b, h);
+                let p = &mut probabilities[at_p..][..n * t]; // (N, T)
+                let q = (&queries_transposed[h * width * t..], t);
+                product(simd, [n, width, t], Matrix::rows(&k[at_k..], d), q, (p, t));
+                softmax_of_columns(simd, p, t, self.scale(), self.causal);
+                let (p, v, out) = (Matrix::transposed(p, t), (&v[at_k..], d), (&mut out[at_q..], d));
+                product(simd, [t, n, width], p, v, out);
             }
-            product(simd, [t, n, dk], Matrix::rows(p, n), (&v[h * dk..], d), (&mut out[h * dk..], d));
         }
     }
 
@@ -122,34 +107,21 @@ impl Attention {
         scratch: &mut [f32],
     ) {
         let (t, n, d, width) = (self.queries, self.keys, self.width, self.head_width());
-        let (values_transposed, rest) = scratch.split_at_mut(n * d); // (D, N)
-        let d_scores = &mut rest[..t * n];
+        let (d_out_transposed, rest) = scratch.split_at_mut(t * d); // (D, T)
+        let d_scores = &mut rest[..n * t]; // (N, T)
         for b in 0..self.batch {
-            transpose(&v[b * n * d..], [n, d], d, values_transposed);
+            transpose(&d_out[b * t * d..], [t, d], d, d_out_transposed);
             for h in 0..self.heads {
-                let (at_q, at_k) = (b * t * d + h * width, b * n * d + h * width);
-                let p = &probabilities[(b * self.heads + h) * t * n..][..t * n];
-                let d_out = &d_out[at_q..];
-                let rows_of_v = (&values_transposed[h * width * n..], n);
-                product(simd, [t, width, n], Matrix::rows(d_out, d), rows_of_v, (&mut *d_scores, n));
-                for (p, d_scores) in p.chunks_exact(n).zip(d_scores.chunks_exact_mut(n)) {
-                    softmax_backward(simd, p, d_scores, self.scale());
-                }
-                product(simd, [n, t, width], Matrix::transposed(p, n), (d_out, d), (&mut dv[at_k..], d));
-                product(
-                    simd,
-                    [t, n, width],
-                    Matrix::rows(d_scores, n),
-                    (&k[at_k..], d),
-                    (&mut dq[at_q..], d),
-                );
-                product(
-                    simd,
-                    [n, t, width],
-                    Matrix::transposed(d_scores, n),
-                    (&q[at_q..], d),
-                    (&mut dk[at_k..], d),
-                );
+                let [at_q, at_k, at_p] = self.at(b, h);
+                let p = &probabilities[at_p..][..n * t];
+                let d_out_t = (&d_out_transposed[h * width * t..], t);
+                product(simd, [n, width, t], Matrix::rows(&v[at_k..], d), d_out_t, (d_scores, t));
+                softmax_of_columns_backward(simd, p, d_scores, t, self.scale());
+
+                let (d_out, q, k) = ((&d_out[at_q..], d), (&q[at_q..], d), (&k[at_k..], d));
+                product(simd, [n, t, width], Matrix::rows(p, t), d_out, (&mut dv[at_k..], d));
+                product(simd, [n, t, width], Matrix::rows(d_scores, t), q, (&mut dk[at_k..], d));
+                product(simd, [t, n, width], Matrix::transposed(d_scores, t), k, (&mut dq[at_q..], d));
             }
         }
     }

@@ -4,7 +4,7 @@ use crate::attention::Attention;
 use crate::attention_layer::{AttentionLayer, Backward, Forward, saved_len};
 use crate::layout::CrossAttentionLayout;
 use crate::linear::Linear;
-use crate::scratch::Scratch;
+use crate::scratch::{ROWS_AT_A_TIME, Scratch};
 use crate::simd::Level;
 
 /// `y = x + out(attention(q(norm(x)), kv(memory)))` with `heads` heads; the memory is not normed.
@@ -15,7 +15,7 @@ use crate::simd::Level;
 #[derive(Clone, Debug)]
 pub struct CrossAttention {
     width: usize,
-    heads: usize,
+    pub(crate) heads: usize,
     pub(crate) level: Level,
     layout: CrossAttentionLayout,
     pub(crate) layer: AttentionLayer,
@@ -79,6 +79,30 @@ impl CrossAttention {
         let (x, y) = (&x[..sizes.queries_len()], &mut y[..sizes.queries_len()]);
         let memory = Some(&memory[..sizes.keys_len()]);
         self.level.run(Forward { layer: &self.layer, sizes, params, x, memory, y, saved, scratch });
+    }
+
+    /// The forward pass over `[x, memory]` where no backward pass follows.
+    ///
+    /// # Panics
+    /// If a slice is shorter than the sizes say.
+    pub fn infer(
+        &self,
+        [batch, tokens, places]: [usize; 3],
+        params: &[f32],
+        [x, memory]: [&[f32]; 2],
+        y: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let at_a_time = (ROWS_AT_A_TIME / tokens.max(places)).max(1);
+        let [of_x, of_memory] = [tokens, places].map(|rows| rows * self.width);
+        for first in (0..batch).step_by(at_a_time) {
+            let count = at_a_time.min(batch - first);
+            let (sizes, inputs) =
+                ([count, tokens, places], [&x[first * of_x..], &memory[first * of_memory..]]);
+            scratch.without_saving(self.saved_len(sizes), |saved, scratch| {
+                self.forward(sizes, params, inputs, &mut y[first * of_x..], saved, scratch);
+            });
+        }
     }
 
     /// The backward pass: overwrites `dx`, adds to `d_memory` (several layers may read one memory) and to `d_params`.

@@ -4,10 +4,12 @@
 //! tile of C stays in registers while the whole inner dimension runs (the innermost loops of K. Goto and R. A. van de
 //! Geijn, *Anatomy of High-Performance Matrix Multiplication*, 2008). A is read one number at a time, so any strides do,
 //! a transpose among them; rows of B and C are contiguous. That suits `dy W` and `dy^T x` as they stand; only `x W^T`
-//! needs a transposed copy ([`transpose`]). At 128 x 64 x 192 this reaches 98 % of the peak of an AVX-512 core, where a
+//! needs a transposed copy ([`transpose`](crate::transpose::transpose)). At 128 x 64 x 192 this reaches 98 % of the peak of an AVX-512 core, where a
 //! general library reaches 85 %, because it packs its operands anew on every call.
 
 use pulp::{Simd, WithSimd};
+
+use crate::simd::lanes;
 
 /// A matrix whose element (i, j) is `data[i * row + j * column]`.
 #[derive(Clone, Copy)]
@@ -95,8 +97,8 @@ impl WithSimd for Gemm<'_> {
         };
         let mut column = 0;
         while column < n {
-            let lanes = (n - column).min(2 * S::F32_LANES);
-            // SAFETY: `is_inside` holds; the panel covers `lanes` columns from `column`, so `column + lanes <= n`.
+            let width = (n - column).min(2 * S::F32_LANES);
+            // SAFETY: `is_inside` holds; the panel covers `width` columns from `column`, so `column + width <= n`.
             let panel = unsafe {
                 Panel {
                     rows: m,
@@ -109,19 +111,19 @@ impl WithSimd for Gemm<'_> {
                     c_stride: self.c.1,
                     bias: bias.map(|p| p.add(column)),
                     from: from.map(|p| p.add(if m == 0 { 0 } else { column })),
-                    last_lanes: if lanes > S::F32_LANES { lanes - S::F32_LANES } else { lanes },
+                    last_lanes: if width > S::F32_LANES { width - S::F32_LANES } else { width },
                 }
             };
-            // SAFETY: as above; two vectors where `lanes` needs two, the last whole or masked to `last_lanes`.
+            // SAFETY: as above; two vectors where `width` needs two, the last whole or masked to `last_lanes`.
             unsafe {
-                match (lanes > S::F32_LANES, panel.last_lanes == S::F32_LANES) {
+                match (width > S::F32_LANES, panel.last_lanes == S::F32_LANES) {
                     (true, true) => panel.run::<S, 2, false>(simd),
                     (true, false) => panel.run::<S, 2, true>(simd),
                     (false, true) => panel.run::<S, 1, false>(simd),
                     (false, false) => panel.run::<S, 1, true>(simd),
                 }
             }
-            column += lanes;
+            column += width;
         }
     }
 }
@@ -187,7 +189,7 @@ impl Panel {
     /// As for [`Self::run`], with `row + R <= self.rows`.
     #[inline(always)]
     unsafe fn tile<S: Simd, const R: usize, const V: usize, const MASKED: bool>(&self, simd: S, row: usize) {
-        let mask = simd.mask_between_m32s(0, self.last_lanes as u32);
+        let mask = lanes(simd, 0, self.last_lanes);
         // SAFETY: the caller's promise covers vector `j` of each row, whole or masked.
         let load = |row: *const f32, j: usize| unsafe {
             let p = row.add(j * S::F32_LANES);
@@ -242,38 +244,12 @@ impl Panel {
     }
 }
 
-/// `to` (columns, rows) becomes the transpose of `x`, whose `rows` rows of `columns` numbers are `stride` apart.
-#[inline(always)]
-pub(crate) fn transpose(x: &[f32], [rows, columns]: [usize; 2], stride: usize, to: &mut [f32]) {
-    let (whole_rows, whole_columns) = (rows / 4 * 4, columns / 4 * 4);
-    for i in (0..whole_rows).step_by(4) {
-        for j in (0..whole_columns).step_by(4) {
-            transpose_4_by_4(&x[i * stride + j..], stride, &mut to[j * rows + i..], rows);
-        }
-    }
-    for i in 0..rows {
-        let done = if i < whole_rows { whole_columns } else { 0 };
-        for j in done..columns {
-            to[j * rows + i] = x[i * stride + j];
-        }
-    }
-}
-
-/// A block of a transpose, small enough for the compiler to make it of shuffles.
-#[inline(always)]
-fn transpose_4_by_4(x: &[f32], x_stride: usize, to: &mut [f32], to_stride: usize) {
-    let row = |i: usize| -> [f32; 4] { std::array::from_fn(|j| x[i * x_stride + j]) };
-    let [a, b, c, d] = [row(0), row(1), row(2), row(3)];
-    for j in 0..4 {
-        to[j * to_stride..][..4].copy_from_slice(&[a[j], b[j], c[j], d[j]]);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::simd::Level;
     use crate::test_oracle::{assert_close, numbers};
+    use crate::transpose::transpose;
 
     /// `start + A B` in double precision.
     fn product([m, k, n]: [usize; 3], a: &[f32], b: &[f32], start: impl Fn(usize, usize) -> f32) -> Vec<f64> {

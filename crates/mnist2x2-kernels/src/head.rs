@@ -51,6 +51,21 @@ impl Head {
         self.level.run(Logits { head: self, params, x, logits, scratch });
     }
 
+    /// The backward pass of [`Self::logits`]: overwrites `dx`, adds to `d_params`.
+    ///
+    /// # Panics
+    /// If a slice is shorter than the sizes say.
+    pub fn logits_backward(
+        &self,
+        params: &[f32],
+        x: &[f32],
+        d_logits: &[f32],
+        dx: &mut [f32],
+        d_params: &mut [f32],
+    ) {
+        self.level.run(LogitsBackward { head: self, params, x, d_logits, dx, d_params });
+    }
+
     /// How many numbers [`Self::loss`] saves for [`Self::backward`], for R rows.
     pub fn saved_len(&self, rows: usize) -> usize {
         rows * self.vocabulary
@@ -92,9 +107,10 @@ impl Head {
         d_params: &mut [f32],
         scratch: &mut Scratch,
     ) {
-        let (x, dx) = (&x[..rows * self.width], &mut dx[..rows * self.width]);
-        let saved = &saved[..rows * self.vocabulary];
-        self.level.run(Backward { head: self, params, x, saved, d_loss, dx, d_params, scratch });
+        let [d_logits] = scratch.parts([rows * self.vocabulary]);
+        let scale = d_loss / rows as f32;
+        d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
+        self.logits_backward(params, x, d_logits, dx, d_params);
     }
 }
 
@@ -114,6 +130,26 @@ impl WithSimd for Logits<'_> {
         let Self { head, params, x, logits, scratch } = self;
         let [weight] = scratch.parts([head.linear.scratch_len()]);
         head.linear.forward(simd, params, x, None, logits, weight);
+    }
+}
+
+struct LogitsBackward<'a> {
+    head: &'a Head,
+    params: &'a [f32],
+    x: &'a [f32],
+    d_logits: &'a [f32],
+    dx: &'a mut [f32],
+    d_params: &'a mut [f32],
+}
+
+impl WithSimd for LogitsBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { head, params, x, d_logits, dx, d_params } = self;
+        head.linear.parameter_gradients(simd, x, d_logits, d_params);
+        head.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
     }
 }
 
@@ -138,30 +174,5 @@ impl WithSimd for Loss<'_> {
             sum += cross_entropy(simd, logits, target as usize);
         }
         sum / targets.len() as f32
-    }
-}
-
-struct Backward<'a> {
-    head: &'a Head,
-    params: &'a [f32],
-    x: &'a [f32],
-    saved: &'a [f32],
-    d_loss: f32,
-    dx: &'a mut [f32],
-    d_params: &'a mut [f32],
-    scratch: &'a mut Scratch,
-}
-
-impl WithSimd for Backward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { head, params, x, saved, d_loss, dx, d_params, scratch } = self;
-        let [d_logits] = scratch.parts([saved.len()]);
-        let scale = d_loss * head.vocabulary as f32 / saved.len() as f32;
-        d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
-        head.linear.parameter_gradients(simd, x, d_logits, d_params);
-        head.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
     }
 }

@@ -9,6 +9,7 @@ mod gemm;
 mod layer_norm;
 mod linear;
 mod softmax;
+mod transpose;
 
 mod attention;
 mod cross_entropy;
@@ -24,7 +25,13 @@ mod patch_embedding;
 mod self_attention;
 mod token_embedding;
 
+mod decode;
+
+mod candle;
+
+pub use candle::{cross_attention, head_loss, logits, mlp, patch_embedding, self_attention, token_embedding};
 pub use cross_attention::CrossAttention;
+pub use decode::KeyValueCache;
 pub use head::Head;
 pub use layout::{
     CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout, SelfAttentionLayout,

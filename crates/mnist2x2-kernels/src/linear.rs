@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::gemm::{Gemm, Matrix, Start, transpose};
+use crate::gemm::{Gemm, Matrix, Start};
 use crate::simd::add_column_sums;
+use crate::transpose::transpose;
 
 /// Where the weight and the bias of a linear map lie in a packed slice, and its sizes.
 #[derive(Clone, Debug)]

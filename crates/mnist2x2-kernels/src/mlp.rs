@@ -2,12 +2,12 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::gelu::{gelu_in_place, gelu_with_derivative};
+use crate::gelu::gelu_with_derivative;
 use crate::gemm::Start;
 use crate::layer_norm::{STATISTICS, layer_norm, layer_norm_backward};
 use crate::layout::MlpLayout;
 use crate::linear::Linear;
-use crate::scratch::{Scratch, packed_len, split, split_ref};
+use crate::scratch::{ROWS_AT_A_TIME, Scratch, packed_len, split, split_ref};
 use crate::simd::{Level, multiply};
 
 /// `y = x + fc2(gelu(fc1(norm(x))))`, over any number of rows.
@@ -77,13 +77,18 @@ impl Mlp {
         self.level.run(Forward { mlp: self, rows, params, x, y, saved, scratch });
     }
 
-    /// The forward pass where no backward pass follows: nothing is saved, and no derivative is computed.
+    /// The forward pass where no backward pass follows.
     ///
     /// # Panics
     /// If a slice is shorter than the sizes say.
     pub fn infer(&self, rows: usize, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut Scratch) {
-        let (x, y) = (&x[..rows * self.width], &mut y[..rows * self.width]);
-        self.level.run(Infer { mlp: self, rows, params, x, y, scratch });
+        let (len, block) = (rows * self.width, ROWS_AT_A_TIME * self.width);
+        for (x, y) in x[..len].chunks(block).zip(y[..len].chunks_mut(block)) {
+            let rows = x.len() / self.width;
+            scratch.without_saving(self.saved_len(rows), |saved, scratch| {
+                self.forward(rows, params, x, y, saved, scratch);
+            });
+        }
     }
 
     /// The backward pass: overwrites `dx`, adds to `d_params`. `x` and `saved` are the forward pass's.
@@ -133,30 +138,6 @@ impl WithSimd for Forward<'_> {
         mlp.fc1.forward(simd, params, normed, None, derivative, weight);
         gelu_with_derivative(simd, derivative, activated);
         mlp.fc2.forward(simd, params, activated, Some(x), y, weight);
-    }
-}
-
-struct Infer<'a> {
-    mlp: &'a Mlp,
-    rows: usize,
-    params: &'a [f32],
-    x: &'a [f32],
-    y: &'a mut [f32],
-    scratch: &'a mut Scratch,
-}
-
-impl WithSimd for Infer<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { mlp, rows, params, x, y, scratch } = self;
-        let lens = [rows * mlp.width, rows * STATISTICS, rows * mlp.hidden, mlp.fc1.scratch_len()];
-        let [normed, statistics, hidden, weight] = scratch.parts(lens);
-        layer_norm(simd, mlp.norm(params), x, normed, statistics);
-        mlp.fc1.forward(simd, params, normed, None, hidden, weight);
-        gelu_in_place(simd, hidden);
-        mlp.fc2.forward(simd, params, hidden, Some(x), y, weight);
     }
 }
 

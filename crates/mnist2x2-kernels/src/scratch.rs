@@ -8,7 +8,10 @@ const LINE: usize = 16;
 ///
 /// What it holds between calls is of no meaning.
 #[derive(Debug, Default)]
-pub struct Scratch(Vec<f32>);
+pub struct Scratch {
+    parts: Vec<f32>,
+    saved: Vec<f32>,
+}
 
 impl Scratch {
     /// Empty working memory.
@@ -19,13 +22,26 @@ impl Scratch {
     /// Parts of these lengths, holding anything.
     pub(crate) fn parts<const N: usize>(&mut self, lens: [usize; N]) -> [&mut [f32]; N] {
         let needed = packed_len(lens) + LINE;
-        if self.0.len() < needed {
-            self.0.resize(needed, 0.0);
+        if self.parts.len() < needed {
+            self.parts.resize(needed, 0.0);
         }
-        let skipped = self.0.as_ptr().align_offset(4 * LINE).min(LINE);
-        split(&mut self.0[skipped..], lens)
+        let skipped = self.parts.as_ptr().align_offset(4 * LINE).min(LINE);
+        split(&mut self.parts[skipped..], lens)
+    }
+
+    /// Runs a forward pass that saves `len` numbers nobody will read again.
+    pub(crate) fn without_saving(&mut self, len: usize, forward: impl FnOnce(&mut [f32], &mut Self)) {
+        let mut saved = std::mem::take(&mut self.saved);
+        if saved.len() < len {
+            saved.resize(len, 0.0);
+        }
+        forward(&mut saved[..len], self);
+        self.saved = saved;
     }
 }
+
+/// Rows that inference takes at a time, so that what one sub-layer makes of them stays in a second-level cache.
+pub(crate) const ROWS_AT_A_TIME: usize = 128;
 
 /// How long a buffer is that [`split`] can divide into parts of these lengths.
 pub(crate) fn packed_len<const N: usize>(lens: [usize; N]) -> usize {

@@ -4,7 +4,7 @@ use crate::attention::Attention;
 use crate::attention_layer::{AttentionLayer, Backward, Forward, saved_len};
 use crate::layout::SelfAttentionLayout;
 use crate::linear::Linear;
-use crate::scratch::Scratch;
+use crate::scratch::{ROWS_AT_A_TIME, Scratch};
 use crate::simd::Level;
 
 /// `y = x + out(attention(qkv(norm(x))))` with `heads` heads, and a causal mask where the tokens are written one by one.
@@ -14,9 +14,9 @@ use crate::simd::Level;
 #[derive(Clone, Debug)]
 pub struct SelfAttention {
     width: usize,
-    heads: usize,
+    pub(crate) heads: usize,
     causal: bool,
-    level: Level,
+    pub(crate) level: Level,
     layout: SelfAttentionLayout,
     pub(crate) layer: AttentionLayer,
 }
@@ -79,6 +79,28 @@ impl SelfAttention {
         let sizes = self.attention(sizes);
         let (x, y) = (&x[..sizes.queries_len()], &mut y[..sizes.queries_len()]);
         self.level.run(Forward { layer: &self.layer, sizes, params, x, memory: None, y, saved, scratch });
+    }
+
+    /// The forward pass over `[B, T]` where no backward pass follows.
+    ///
+    /// # Panics
+    /// If a slice is shorter than the sizes say.
+    pub fn infer(
+        &self,
+        [batch, tokens]: [usize; 2],
+        params: &[f32],
+        x: &[f32],
+        y: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let (len, sequence) = (batch * tokens * self.width, tokens * self.width);
+        let block = (ROWS_AT_A_TIME / tokens).max(1) * sequence;
+        for (x, y) in x[..len].chunks(block).zip(y[..len].chunks_mut(block)) {
+            let sizes = [x.len() / sequence, tokens];
+            scratch.without_saving(self.saved_len(sizes), |saved, scratch| {
+                self.forward(sizes, params, x, y, saved, scratch);
+            });
+        }
     }
 
     /// The backward pass: overwrites `dx`, adds to `d_params`. `x` and `saved` are the forward pass's.

@@ -3,7 +3,7 @@
 //! Kernels are written once over [`pulp::Simd`]. A sub-layer enters its instruction set once per call
 //! ([`Level::run`]); what it calls is inlined or enters the same set again, which costs a plain function call.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, MemMask, Simd, WithSimd};
 
 /// The instruction set that kernels run on: AVX-512, AVX2 with FMA, NEON, or plain scalar code.
 ///
@@ -68,13 +68,23 @@ pub(crate) fn vectors<S: Simd>(len: usize) -> usize {
     len.div_ceil(S::F32_LANES)
 }
 
+/// The lanes `first..last`.
+///
+/// Rewrapped, because the mask that pulp makes carries functions for loading and storing, whose call costs more than the
+/// masked instructions of AVX2 and AVX-512.
+#[inline(always)]
+pub(crate) fn lanes<S: Simd>(simd: S, first: usize, last: usize) -> MemMask<S::m32s> {
+    MemMask::new(simd.mask_between_m32s(first as u32, last as u32).mask())
+}
+
 /// Vector `i` of `x`; lanes past the end are zero.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(simd: S, x: &[f32], i: usize) -> S::f32s {
     let (full, rest) = S::as_simd_f32s(x);
     match full.get(i) {
         Some(&v) => v,
-        None => simd.partial_load_f32s(rest),
+        // SAFETY: the mask covers the numbers of `rest` and no more.
+        None => unsafe { simd.mask_load_ptr_f32s(lanes(simd, 0, rest.len()), rest.as_ptr()) },
     }
 }
 
@@ -84,7 +94,8 @@ pub(crate) fn store<S: Simd>(simd: S, x: &mut [f32], i: usize, v: S::f32s) {
     let (full, rest) = S::as_mut_simd_f32s(x);
     match full.get_mut(i) {
         Some(slot) => *slot = v,
-        None => simd.partial_store_f32s(rest, v),
+        // SAFETY: the mask covers the numbers of `rest` and no more.
+        None => unsafe { simd.mask_store_ptr_f32s(lanes(simd, 0, rest.len()), rest.as_mut_ptr(), v) },
     }
 }
 
@@ -95,7 +106,7 @@ pub(crate) fn within<S: Simd>(simd: S, v: S::f32s, i: usize, len: usize, other: 
     if left >= S::F32_LANES {
         return v;
     }
-    simd.select_f32s(simd.mask_between_m32s(0, left as u32).mask(), v, simd.splat_f32s(other))
+    simd.select_f32s(lanes(simd, 0, left).mask(), v, simd.splat_f32s(other))
 }
 
 /// `to[j] += sum over rows r of x[r][j]`: the gradient of a bias.
