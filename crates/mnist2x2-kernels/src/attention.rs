@@ -1,0 +1,128 @@
+//! Scaled dot-product attention with several heads (A. Vaswani et al., *Attention Is All You Need*, 2017, section 3.2).
+//!
+//! Each head of each sequence is a product of matrices so small that they stay in the first cache. Scores are kept with
+//! a row for each key and a column for each query, so that the softmax runs down the columns, many queries side by side
+//! in a vector, and never across a vector's lanes.
+
+use pulp::Simd;
+
+use crate::gemm::{Matrix, product};
+use crate::softmax::{softmax_of_columns, softmax_of_columns_backward};
+use crate::transpose::transpose;
+
+/// The sizes of an attention over `batch` sequences. Queries are (B, T, D), keys and values (B, N, D), where head `h` has
+/// columns `h * D / H ..` of D; probabilities are (B, H, N, T).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attention {
+    pub(crate) batch: usize,
+    pub(crate) queries: usize,
+    pub(crate) keys: usize,
+    pub(crate) width: usize,
+    pub(crate) heads: usize,
+    /// Whether query `i` sees only the keys `0..=i`.
+    pub(crate) causal: bool,
+}
+
+/// Queries, keys and values.
+pub(crate) type Qkv<'a> = [&'a [f32]; 3];
+
+impl Attention {
+    /// How many probabilities there are.
+    pub(crate) fn probabilities_len(&self) -> usize {
+        self.batch * self.heads * self.queries * self.keys
+    }
+
+    /// Numbers in the queries, and as many in the output.
+    pub(crate) fn queries_len(&self) -> usize {
+        self.batch * self.queries * self.width
+    }
+
+    /// Numbers in the keys, and as many in the values.
+    pub(crate) fn keys_len(&self) -> usize {
+        self.batch * self.keys * self.width
+    }
+
+    /// How long the scratch of [`Self::forward`] is: the transposed queries of one sequence.
+    pub(crate) fn forward_scratch_len(&self) -> usize {
+        self.queries * self.width
+    }
+
+    /// How long the scratch of [`Self::backward`] is: the output's transposed gradient for one sequence, and the gradient
+    /// of one head's scores.
+    pub(crate) fn backward_scratch_len(&self) -> usize {
+        self.queries * (self.width + self.keys)
+    }
+
+    fn head_width(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// `1 / sqrt(d_k)`.
+    fn scale(&self) -> f32 {
+        1.0 / (self.head_width() as f32).sqrt()
+    }
+
+    /// Where sequence `b`, head `h` begins in the queries, in the keys and in the probabilities.
+    fn at(&self, b: usize, h: usize) -> [usize; 3] {
+        let column = h * self.head_width();
+        let [in_queries, in_keys] = [self.queries, self.keys].map(|rows| b * rows * self.width + column);
+        [in_queries, in_keys, (b * self.heads + h) * self.queries * self.keys]
+    }
+
+    /// `probabilities = softmax(K Q^T / sqrt(d_k))` down each column, and `out = probabilities^T V`.
+    #[inline(always)]
+    pub(crate) fn forward<S: Simd>(
+        &self,
+        simd: S,
+        [q, k, v]: Qkv,
+        probabilities: &mut [f32],
+        out: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        let (t, n, d, width) = (self.queries, self.keys, self.width, self.head_width());
+        let queries_transposed = &mut scratch[..t * d]; // (D, T)
+        for b in 0..self.batch {
+            transpose(&q[b * t * d..], [t, d], d, queries_transposed);
+            for h in 0..self.heads {
+                let [at_q, at_k, at_p] = self.at(b, h);
+                let p = &mut probabilities[at_p..][..n * t]; // (N, T)
+                let q = (&queries_transposed[h * width * t..], t);
+                product(simd, [n, width, t], Matrix::rows(&k[at_k..], d), q, (p, t));
+                softmax_of_columns(simd, p, t, self.scale(), self.causal);
+                let (p, v, out) = (Matrix::transposed(p, t), (&v[at_k..], d), (&mut out[at_q..], d));
+                product(simd, [t, n, width], p, v, out);
+            }
+        }
+    }
+
+    /// The gradients of queries, keys and values from that of the output.
+    #[inline(always)]
+    pub(crate) fn backward<S: Simd>(
+        &self,
+        simd: S,
+        [q, k, v]: Qkv,
+        probabilities: &[f32],
+        d_out: &[f32],
+        [dq, dk, dv]: [&mut [f32]; 3],
+        scratch: &mut [f32],
+    ) {
+        let (t, n, d, width) = (self.queries, self.keys, self.width, self.head_width());
+        let (d_out_transposed, rest) = scratch.split_at_mut(t * d); // (D, T)
+        let d_scores = &mut rest[..n * t]; // (N, T)
+        for b in 0..self.batch {
+            transpose(&d_out[b * t * d..], [t, d], d, d_out_transposed);
+            for h in 0..self.heads {
+                let [at_q, at_k, at_p] = self.at(b, h);
+                let p = &probabilities[at_p..][..n * t];
+                let d_out_t = (&d_out_transposed[h * width * t..], t);
+                product(simd, [n, width, t], Matrix::rows(&v[at_k..], d), d_out_t, (d_scores, t));
+                softmax_of_columns_backward(simd, p, d_scores, t, self.scale());
+
+                let (d_out, q, k) = ((&d_out[at_q..], d), (&q[at_q..], d), (&k[at_k..], d));
+                product(simd, [n, t, width], Matrix::rows(p, t), d_out, (&mut dv[at_k..], d));
+                product(simd, [n, t, width], Matrix::rows(d_scores, t), q, (&mut dk[at_k..], d));
+                product(simd, [t, n, width], Matrix::transposed(d_scores, t), k, (&mut dq[at_q..], d));
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The sub-layers as operations of candle, with gradients.
+//!
+//! Each is a custom operation whose inputs are the activations and the sub-layer's packed parameters. candle hands the
+//! same operation object to the forward and to the backward pass, so what the forward pass saves waits in the object
+//! until the graph is dropped; a second backward pass over the same graph works. Where no input is differentiated nothing
+//! is saved. All run on the CPU in `f32` and answer anything else with an error.
+
+mod attention;
+mod embeddings;
+mod head;
+mod mlp;
+mod support;
+
+pub use attention::{cross_attention, self_attention};
+pub use embeddings::{patch_embedding, token_embedding};
+pub use head::{head_loss, logits};
+pub use mlp::mlp;

@@ -1,0 +1,134 @@
+//! What all operations share: slices of tensors, reused memory, and the slot for what a forward pass saves.
+
+use std::cell::RefCell;
+use std::ops::{Deref, Range};
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{CpuStorage, Error, Layout, Result, Storage, Tensor, bail};
+
+use crate::Scratch;
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Runs a kernel with this thread's working memory.
+pub(super) fn with_scratch<R>(kernel: impl FnOnce(&mut Scratch) -> R) -> R {
+    SCRATCH.with_borrow_mut(kernel)
+}
+
+/// Buffers whose graphs are gone. The system's allocator would hand such sizes back to the kernel and fetch them again,
+/// page by page, in every training step.
+static POOL: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+
+/// Memory that returns to the pool when its graph is dropped; it holds anything.
+#[derive(Debug)]
+struct Buffer(Vec<f32>);
+
+impl Buffer {
+    /// The smallest buffer of the pool that holds `len` numbers, or a new one.
+    fn new(len: usize) -> Self {
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        let fitting = pool.iter().enumerate().filter(|(_, buffer)| buffer.len() >= len);
+        match fitting.min_by_key(|(_, buffer)| buffer.len()).map(|(i, _)| i) {
+            Some(i) => Self(pool.swap_remove(i)),
+            None => Self(vec![0.0; len]),
+        }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        POOL.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+    }
+}
+
+/// Where an operation keeps what its forward pass saves for its backward pass.
+#[derive(Debug, Default)]
+pub(super) struct Saved(Mutex<Option<Buffer>>);
+
+impl Saved {
+    /// Runs a forward pass that saves `len` numbers.
+    pub(super) fn write(&self, len: usize, forward: impl FnOnce(&mut [f32], &mut Scratch)) {
+        let mut buffer = Buffer::new(len);
+        with_scratch(|scratch| forward(&mut buffer.0[..len], scratch));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
+    }
+
+    /// Runs a backward pass on what was saved.
+    pub(super) fn read(&self, backward: impl FnOnce(&[f32], &mut Scratch)) -> Result<()> {
+        let saved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(buffer) = &*saved else {
+            bail!("no forward pass came before this backward pass");
+        };
+        with_scratch(|scratch| backward(&buffer.0, scratch));
+        Ok(())
+    }
+}
+
+/// The numbers of a contiguous operand.
+pub(super) fn operand<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    Ok(&storage.as_slice()?[contiguous(layout)?])
+}
+
+fn contiguous(layout: &Layout) -> Result<Range<usize>> {
+    let offsets = layout.contiguous_offsets();
+    offsets.map(|(start, end)| start..end).ok_or_else(|| Error::RequiresContiguous { op: "kernel" }.bt())
+}
+
+/// The numbers of a contiguous tensor on the CPU, readable for as long as this lives.
+pub(super) struct Numbers<G> {
+    storage: G,
+    range: Range<usize>,
+}
+
+/// Reads a contiguous `f32` tensor on the CPU.
+pub(super) fn numbers(tensor: &Tensor) -> Result<Numbers<impl Deref<Target = Storage> + '_>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let range = contiguous(layout)?;
+    match &*storage {
+        Storage::Cpu(numbers) => drop(numbers.as_slice::<f32>()?),
+        _ => bail!("a kernel for the CPU was given a tensor on {:?}", tensor.device().location()),
+    }
+    Ok(Numbers { storage, range })
+}
+
+impl<G: Deref<Target = Storage>> Deref for Numbers<G> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(numbers)) => &numbers[self.range.clone()],
+            _ => unreachable!("`numbers` lets only f32 on the CPU through"),
+        }
+    }
+}
+
+/// A gradient with the shape of what it is the gradient of.
+pub(super) fn gradient(of: &Tensor, numbers: Vec<f32>) -> Result<Option<Tensor>> {
+    Tensor::from_vec(numbers, of.shape(), of.device()).map(Some)
+}
+
+/// Asserts that a packed parameter slice has the size its sub-layer asks for.
+pub(super) fn expect_size(what: &str, packed: &Tensor, size: usize) -> Result<()> {
+    if packed.dims() != [size] {
+        bail!("{what}: packed parameters of shape {:?}, not [{size}]", packed.dims());
+    }
+    Ok(())
+}
+
+/// Asserts that `heads` divides `width` and that there is something to compute.
+pub(super) fn expect_heads(what: &str, sizes: &[usize], width: usize, heads: usize) -> Result<()> {
+    if heads == 0 || !width.is_multiple_of(heads) {
+        bail!("{what}: {heads} heads do not divide a width of {width}");
+    }
+    expect_some(what, sizes)
+}
+
+/// Asserts that no side of a shape is zero.
+pub(super) fn expect_some(what: &str, sizes: &[usize]) -> Result<()> {
+    if sizes.contains(&0) {
+        bail!("{what}: an input of shape {sizes:?} is empty");
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! The cross-entropy of a row of logits and its gradient.
+
+use pulp::Simd;
+
+use crate::exp::exp;
+use crate::simd::{load, store, vectors, within};
+
+/// The negative logarithm of the probability of `target` under `softmax(logits)`; the logits become the gradient of that,
+/// `softmax(logits) - onehot(target)`.
+#[inline(always)]
+pub(crate) fn cross_entropy<S: Simd>(simd: S, logits: &mut [f32], target: usize) -> f32 {
+    let (count, len) = (vectors::<S>(logits.len()), logits.len());
+    let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
+    for i in 0..count {
+        largest = simd.max_f32s(largest, within(simd, load(simd, logits, i), i, len, f32::NEG_INFINITY));
+    }
+    let largest = simd.reduce_max_f32s(largest);
+    let of_target = logits[target] - largest;
+    let mut sum = simd.splat_f32s(0.0);
+    for i in 0..count {
+        let below = simd.sub_f32s(load(simd, logits, i), simd.splat_f32s(largest));
+        let e = within(simd, exp(simd, below), i, len, 0.0);
+        sum = simd.add_f32s(sum, e);
+        store(simd, logits, i, e);
+    }
+    let sum = simd.reduce_sum_f32s(sum);
+    let inverse = simd.splat_f32s(1.0 / sum);
+    for i in 0..count {
+        let p = simd.mul_f32s(load(simd, logits, i), inverse);
+        store(simd, logits, i, p);
+    }
+    logits[target] -= 1.0;
+    sum.ln() - of_target
+}

