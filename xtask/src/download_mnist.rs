@@ -53,7 +53,7 @@ struct Transfer {
 
 impl Transfer {
     fn new(file: &'static str, from: &str, total: Option<u64>, terminal: bool) -> Self {
-        let bar = || tqdm::pbar(total.map(|bytes| bytes as usize)).desc(Some(file)).units("B");
+        let bar = || tqdm::pbar(total.map(|bytes| bytes as usize)).desc(Some(file));
         Self { file, from: from.to_owned(), bytes: 0, bar: terminal.then(bar) }
     }
 

@@ -56,6 +56,18 @@ impl Digits {
     }
 }
 
+impl Digits {
+    /// All pixels, digit by digit.
+    pub(crate) fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All labels.
+    pub(crate) fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,6 +79,20 @@ pub struct Digests {
 }
 
 impl Digests {
+    /// Those of the files that would hold `digits`: what tells two sets of digits apart, files or none.
+    pub fn of(digits: &Digits) -> Self {
+        let file = |kind: Kind, sides: &[u32], content: &[u8]| {
+            let words = [&[kind.magic(), digits.len() as u32], sides].concat();
+            let header = words.into_iter().flat_map(u32::to_be_bytes).collect::<Vec<u8>>();
+            packed::sha256(&[header.as_slice(), content].concat())
+        };
+        let side = crate::SIDE as u32;
+        Self {
+            images: file(Kind::Images, &[side, side], digits.pixels()),
+            labels: file(Kind::Labels, &[], digits.labels()),
+        }
+    }
+
     /// Whether these are the official files of `split`.
     pub fn are_official(&self, split: Split) -> bool {
         let [images, labels] = split.files();

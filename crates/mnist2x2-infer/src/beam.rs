@@ -55,7 +55,7 @@ pub fn beam_search(model: &Seq2Seq, images: &Tensor, width: usize) -> Result<Vec
         let rows: Vec<u32> = live.iter().map(|hypothesis| hypothesis.row).collect();
         let newest: Vec<u32> = live.iter().map(|hypothesis| hypothesis.newest()).collect();
         live.into_iter().zip(0..).for_each(|(hypothesis, row)| hypothesis.row = row);
-        cache = cache.select(&Tensor::from_vec(rows, newest.len(), cache.device())?)?;
+        cache = cache.select(&rows)?;
         let probabilities = next_probabilities(&mut cache, &newest)?;
         beams = beams.into_iter().map(|beam| advance(beam, &probabilities, width)).collect();
     }

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// Bytes that are no image this crate reads, or one beyond its limits.
-    #[error("cannot be read as an image: {0}; a PNG or JPEG is needed")]
+    #[error("cannot be read as an image; a PNG or JPEG is needed")]
     Image(#[source] image::ImageError),
     /// A file that cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -6,8 +6,8 @@
 
 mod error;
 
-mod beam;
 mod decoding;
+mod beam;
 mod picture;
 mod reading;
 mod recognizer;

@@ -153,7 +153,10 @@ mod tests {
 
     #[test]
     fn what_is_no_image_or_too_large_is_refused() {
-        let message = |bytes: &[u8]| Picture::from_bytes(bytes).unwrap_err().to_string();
+        let message = |bytes: &[u8]| {
+            let error = Picture::from_bytes(bytes).unwrap_err();
+            format!("{error}: {}", std::error::Error::source(&error).unwrap())
+        };
         assert!(message(b"a text file").contains("cannot be read as an image"));
         let whole = bytes(&grid().into(), ImageFormat::Png);
         assert!(message(&whole[..whole.len() / 2]).contains("cannot be read as an image"));

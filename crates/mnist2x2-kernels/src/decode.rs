@@ -42,6 +42,34 @@ impl KeyValueCache {
         self.len == 0
     }
 
+    /// Whether there is no place left.
+    pub fn is_full(&self) -> bool {
+        self.len == self.capacity
+    }
+
+    /// B, the number of sequences.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// D, the width of a key and of a value.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The sequences `rows`, in that order: a beam search keeps some, drops some and doubles some.
+    ///
+    /// # Panics
+    /// If a row is not below B.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let sequence = self.capacity * self.width;
+        let pick = |from: &[f32]| {
+            rows.iter().flat_map(|&row| &from[row as usize * sequence..][..sequence]).copied().collect()
+        };
+        Self { batch: rows.len(), keys: pick(&self.keys), values: pick(&self.values), ..*self }
+    }
+
     /// Forgets everything and makes room for another batch, reusing the memory.
     pub fn reset(&mut self, batch: usize) {
         let needed = batch * self.capacity * self.width;

@@ -29,7 +29,10 @@ mod decode;
 
 mod candle;
 
-pub use candle::{cross_attention, head_loss, logits, mlp, patch_embedding, self_attention, token_embedding};
+pub use candle::{
+    cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, remember, self_attention,
+    self_attention_step, token_embedding,
+};
 pub use cross_attention::CrossAttention;
 pub use decode::KeyValueCache;
 pub use head::Head;

@@ -1,9 +1,11 @@
 //! Multi-head attention as a residual sub-layer (Vaswani et al., 2017, section 3.2).
 
-use candle_core::{D, Module, Result, Tensor};
+use candle_core::{D, Module, Result, Tensor, bail};
 use candle_nn::{Linear, VarBuilder, linear, ops};
+use mnist2x2_kernels as kernels;
 
 use crate::norm::LayerNorm;
+use crate::parameters::packed;
 
 /// Added to the score of a key that a query must not see. After the softmax exactly 0 in f32, and finite, unlike the
 /// paper's minus infinity, so that no gradient can become NaN.
@@ -36,8 +38,25 @@ pub fn scaled_dot_product_attention(
 /// The keys and values that queries attend to, each (B, H, N, D/H).
 #[derive(Clone, Debug)]
 pub(crate) struct KeysValues {
-    pub(crate) keys: Tensor,
-    pub(crate) values: Tensor,
+    keys: Tensor,
+    values: Tensor,
+}
+
+/// What an attention sub-layer keeps between the tokens of a sequence, for each of the two ways to compute.
+#[derive(Clone, Debug)]
+pub(crate) enum Past {
+    Fused(kernels::KeyValueCache),
+    Plain(Option<KeysValues>),
+}
+
+impl Past {
+    /// That of the sequences `rows`, in that order.
+    pub(crate) fn select(&self, rows: &[u32]) -> Result<Self> {
+        Ok(match self {
+            Self::Fused(cache) => Self::Fused(cache.select(rows)),
+            Self::Plain(past) => Self::Plain(past.as_ref().map(|past| past.select(rows)).transpose()?),
+        })
+    }
 }
 
 impl KeysValues {
@@ -45,6 +64,12 @@ impl KeysValues {
     fn split(projected: &Tensor, heads: usize) -> Result<Self> {
         let halves = projected.chunk(2, D::Minus1)?;
         Ok(Self { keys: split_heads(&halves[0], heads)?, values: split_heads(&halves[1], heads)? })
+    }
+
+    /// Those of the sequences `rows`, in that order.
+    fn select(&self, rows: &[u32]) -> Result<Self> {
+        let rows = Tensor::new(rows, self.keys.device())?;
+        Ok(Self { keys: self.keys.index_select(&rows, 0)?, values: self.values.index_select(&rows, 0)? })
     }
 
     /// These followed by `later` along the sequence.
@@ -70,6 +95,7 @@ pub struct SelfAttention {
     out: Linear,
     heads: usize,
     causal: bool,
+    packed: Option<Tensor>,
 }
 
 impl SelfAttention {
@@ -90,6 +116,7 @@ impl SelfAttention {
             out: linear(width, width, vb.pp(out))?,
             heads,
             causal,
+            packed: packed(vb, "self_attention")?,
         })
     }
 
@@ -107,11 +134,27 @@ impl SelfAttention {
         Ok(((x + self.out.forward(&gathered)?)?, weights))
     }
 
+    /// What the sub-layer remembers of `batch` sequences of up to `capacity` tokens before the first.
+    pub(crate) fn nothing_yet(&self, batch: usize, capacity: usize, width: usize) -> Past {
+        match self.packed {
+            Some(_) => Past::Fused(kernels::KeyValueCache::new(batch, capacity, width)),
+            None => Past::Plain(None),
+        }
+    }
+
     /// One more position, which attends to itself and to all in `past`, and is then part of `past`.
     ///
     /// # Shapes
     /// `x` (B, 1, D) -> (B, 1, D)
-    pub(crate) fn step(&self, x: &Tensor, past: &mut Option<KeysValues>) -> Result<Tensor> {
+    pub(crate) fn step(&self, x: &Tensor, past: &mut Past) -> Result<Tensor> {
+        match (past, &self.packed) {
+            (Past::Fused(cache), Some(packed)) => kernels::self_attention_step(x, packed, self.heads, cache),
+            (Past::Plain(past), _) => self.plain_step(x, past),
+            (Past::Fused(_), None) => bail!("a cache of the fused kernels was given to a plain model"),
+        }
+    }
+
+    fn plain_step(&self, x: &Tensor, past: &mut Option<KeysValues>) -> Result<Tensor> {
         let (q, newest) = self.project(x)?;
         let all = match past.take() {
             Some(past) => past.followed_by(&newest)?,
@@ -135,7 +178,10 @@ impl Module for SelfAttention {
     /// # Shapes
     /// `x` (B, T, D) -> (B, T, D)
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.forward_with_weights(x)?.0)
+        match &self.packed {
+            Some(packed) => kernels::self_attention(x, packed, self.heads, self.causal),
+            None => Ok(self.forward_with_weights(x)?.0),
+        }
     }
 }
 
@@ -147,6 +193,7 @@ pub struct CrossAttention {
     kv: Linear,
     out: Linear,
     heads: usize,
+    packed: Option<Tensor>,
 }
 
 impl CrossAttention {
@@ -161,6 +208,7 @@ impl CrossAttention {
             kv: linear(width, 2 * width, vb.pp("cross_attn_kv"))?,
             out: linear(width, width, vb.pp("cross_out"))?,
             heads,
+            packed: packed(vb, "cross_attention")?,
         })
     }
 
@@ -170,7 +218,10 @@ impl CrossAttention {
     /// # Errors
     /// If the shapes do not fit.
     pub fn forward(&self, x: &Tensor, memory: &Tensor) -> Result<Tensor> {
-        Ok(self.forward_with_weights(x, memory)?.0)
+        match &self.packed {
+            Some(packed) => kernels::cross_attention(x, memory, packed, self.heads),
+            None => Ok(self.forward_with_weights(x, memory)?.0),
+        }
     }
 
     /// The sub-layer's output and its attention weights.
@@ -185,11 +236,30 @@ impl CrossAttention {
     }
 
     /// What the decoder looks at, computed once for all tokens of a sequence.
-    pub(crate) fn keys_values(&self, memory: &Tensor) -> Result<KeysValues> {
+    pub(crate) fn remember(&self, memory: &Tensor) -> Result<Past> {
+        Ok(match &self.packed {
+            Some(packed) => Past::Fused(kernels::remember(memory, packed, self.heads)?),
+            None => Past::Plain(Some(self.keys_values(memory)?)),
+        })
+    }
+
+    /// One position, which attends to what was remembered.
+    ///
+    /// # Shapes
+    /// `x` (B, 1, D) -> (B, 1, D)
+    pub(crate) fn step(&self, x: &Tensor, memory: &Past) -> Result<Tensor> {
+        match (memory, &self.packed) {
+            (Past::Fused(cache), Some(packed)) => kernels::cross_attention_step(x, packed, self.heads, cache),
+            (Past::Plain(Some(memory)), _) => Ok(self.attend(x, memory)?.0),
+            _ => bail!("a cache was given to a model of another kind"),
+        }
+    }
+
+    fn keys_values(&self, memory: &Tensor) -> Result<KeysValues> {
         KeysValues::split(&self.kv.forward(memory)?, self.heads)
     }
 
-    pub(crate) fn attend(&self, x: &Tensor, memory: &KeysValues) -> Result<(Tensor, Tensor)> {
+    fn attend(&self, x: &Tensor, memory: &KeysValues) -> Result<(Tensor, Tensor)> {
         let q = split_heads(&self.q.forward(&self.norm.forward(x)?)?, self.heads)?;
         let (gathered, weights) = memory.attend(&q, None)?;
         Ok(((x + self.out.forward(&gathered)?)?, weights))

@@ -3,7 +3,6 @@
 use candle_core::{Device, Tensor};
 
 use crate::Error;
-use crate::attention::KeysValues;
 use crate::decoder::BlockCache;
 use crate::seq2seq::{Seq2Seq, shape};
 
@@ -28,7 +27,7 @@ impl Cache {
     /// [`Error::Shape`] if `memory` is not the encoder's output for this model.
     pub fn new(model: &Seq2Seq, memory: &Tensor) -> Result<Self, Error> {
         model.check_memory(memory)?;
-        let blocks = model.decoder().caches(memory)?;
+        let blocks = model.decoder().caches(memory, model.config().max_tokens())?;
         Ok(Self { model: model.clone(), batch: memory.dims()[0], position: 0, blocks })
     }
 
@@ -57,19 +56,14 @@ impl Cache {
 
     /// The states of the sequences `rows`, in that order: a beam search keeps some, drops some and doubles some.
     ///
-    /// # Shapes
-    /// `rows` (B') of u32
-    ///
     /// # Errors
-    /// [`Error::Candle`] if a row is not below B.
-    pub fn select(&self, rows: &Tensor) -> Result<Self, Error> {
-        let pick = |kv: &KeysValues| -> candle_core::Result<KeysValues> {
-            Ok(KeysValues { keys: kv.keys.index_select(rows, 0)?, values: kv.values.index_select(rows, 0)? })
-        };
-        let pick_block = |block: &BlockCache| -> candle_core::Result<BlockCache> {
-            Ok(BlockCache { past: block.past.as_ref().map(pick).transpose()?, memory: pick(&block.memory)? })
-        };
-        let blocks = self.blocks.iter().map(pick_block).collect::<candle_core::Result<_>>()?;
-        Ok(Self { model: self.model.clone(), batch: rows.dims1()?, position: self.position, blocks })
+    /// [`Error::Shape`] if a row is not below B.
+    pub fn select(&self, rows: &[u32]) -> Result<Self, Error> {
+        if let Some(&row) = rows.iter().find(|&&row| row as usize >= self.batch) {
+            return Err(shape("rows", format!("each below {}", self.batch), &[row as usize]));
+        }
+        let blocks =
+            self.blocks.iter().map(|block| block.select(rows)).collect::<candle_core::Result<_>>()?;
+        Ok(Self { model: self.model.clone(), batch: rows.len(), position: self.position, blocks })
     }
 }

@@ -1,11 +1,12 @@
 //! The decoder: from the tokens so far and the encoded picture to the next token (Vaswani et al., 2017, section 3.1).
 
 use candle_core::{Module, Result, Tensor};
-use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear};
+use candle_nn::VarBuilder;
 
 use crate::Config;
-use crate::attention::{CrossAttention, KeysValues, SelfAttention};
+use crate::attention::{CrossAttention, Past, SelfAttention};
 use crate::feed_forward::FeedForward;
+use crate::tokens::{Head, TokenEmbedding};
 
 /// Causal self-attention, cross-attention to the encoded picture, feed-forward.
 #[derive(Clone, Debug)]
@@ -18,8 +19,15 @@ pub struct DecoderBlock {
 /// What one block remembers of the tokens and the picture while a sequence is written.
 #[derive(Clone, Debug)]
 pub(crate) struct BlockCache {
-    pub(crate) past: Option<KeysValues>,
-    pub(crate) memory: KeysValues,
+    tokens: Past,
+    memory: Past,
+}
+
+impl BlockCache {
+    /// That of the sequences `rows`, in that order.
+    pub(crate) fn select(&self, rows: &[u32]) -> Result<Self> {
+        Ok(Self { tokens: self.tokens.select(rows)?, memory: self.memory.select(rows)? })
+    }
 }
 
 impl DecoderBlock {
@@ -59,26 +67,27 @@ impl DecoderBlock {
         Ok((self.feed_forward.forward(&x)?, weights))
     }
 
-    fn cache(&self, memory: &Tensor) -> Result<BlockCache> {
-        Ok(BlockCache { past: None, memory: self.cross_attention.keys_values(memory)? })
+    fn cache(&self, memory: &Tensor, capacity: usize) -> Result<BlockCache> {
+        let (batch, _, width) = memory.dims3()?;
+        let tokens = self.self_attention.nothing_yet(batch, capacity, width);
+        Ok(BlockCache { tokens, memory: self.cross_attention.remember(memory)? })
     }
 
     /// # Shapes
     /// `x` (B, 1, D) -> (B, 1, D)
     fn step(&self, x: &Tensor, cache: &mut BlockCache) -> Result<Tensor> {
-        let x = self.self_attention.step(x, &mut cache.past)?;
-        let (x, _) = self.cross_attention.attend(&x, &cache.memory)?;
+        let x = self.self_attention.step(x, &mut cache.tokens)?;
+        let x = self.cross_attention.step(&x, &cache.memory)?;
         self.feed_forward.forward(&x)
     }
 }
 
-/// Token and position embeddings, a stack of [`DecoderBlock`]s without a final norm, and the map to logits.
+/// Token embedding, a stack of [`DecoderBlock`]s without a final norm, and the head.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    tokens: Embedding,
-    positions: Tensor,
+    embedding: TokenEmbedding,
     layers: Vec<DecoderBlock>,
-    head: Linear,
+    head: Head,
 }
 
 impl Decoder {
@@ -89,10 +98,9 @@ impl Decoder {
     pub fn new(config: &Config, vb: &VarBuilder) -> Result<Self> {
         let layer = |index| DecoderBlock::new(config, &vb.pp(format!("layers.{index}")));
         Ok(Self {
-            tokens: embedding(config.vocabulary, config.width, vb.pp("token_embedding"))?,
-            positions: vb.get((1, config.max_tokens(), config.width), "pos_embedding")?,
+            embedding: TokenEmbedding::new(config, vb)?,
             layers: (0..config.decoder_layers).map(layer).collect::<Result<_>>()?,
-            head: linear(config.width, config.vocabulary, vb.pp("output_proj"))?,
+            head: Head::new(config, vb)?,
         })
     }
 
@@ -104,9 +112,25 @@ impl Decoder {
     /// # Errors
     /// If the shapes do not fit or a token is not in the vocabulary.
     pub fn forward(&self, tokens: &Tensor, memory: &Tensor) -> Result<Tensor> {
-        let x = self.embed(tokens, 0)?;
-        let x = self.layers.iter().try_fold(x, |x, layer| layer.forward(&x, memory))?;
-        self.head.forward(&x)
+        self.head.forward(&self.hidden(tokens, memory)?)
+    }
+
+    /// Mean cross-entropy of the logits against the tokens that should come.
+    ///
+    /// # Shapes
+    /// `tokens` and `targets` (B, T) of u32, `memory` (B, N, D) -> a scalar
+    ///
+    /// # Errors
+    /// If the shapes do not fit or a token is not in the vocabulary.
+    pub fn loss(&self, tokens: &Tensor, targets: &Tensor, memory: &Tensor) -> Result<Tensor> {
+        self.head.loss(&self.hidden(tokens, memory)?, targets)
+    }
+
+    /// # Shapes
+    /// `tokens` (B, T) of u32, `memory` (B, N, D) -> (B, T, D)
+    fn hidden(&self, tokens: &Tensor, memory: &Tensor) -> Result<Tensor> {
+        let x = self.embedding.forward(tokens)?;
+        self.layers.iter().try_fold(x, |x, layer| layer.forward(&x, memory))
     }
 
     /// The logits, and how much each head of each block looked at each patch for each token.
@@ -117,7 +141,7 @@ impl Decoder {
     /// # Errors
     /// If the shapes do not fit or a token is not in the vocabulary.
     pub fn forward_with_weights(&self, tokens: &Tensor, memory: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
-        let mut x = self.embed(tokens, 0)?;
+        let mut x = self.embedding.forward(tokens)?;
         let mut weights = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             let (output, cross) = layer.forward_with_weights(&x, memory)?;
@@ -127,8 +151,9 @@ impl Decoder {
         Ok((self.head.forward(&x)?, weights))
     }
 
-    pub(crate) fn caches(&self, memory: &Tensor) -> Result<Vec<BlockCache>> {
-        self.layers.iter().map(|layer| layer.cache(memory)).collect()
+    /// What the blocks remember before the first of up to `capacity` tokens.
+    pub(crate) fn caches(&self, memory: &Tensor, capacity: usize) -> Result<Vec<BlockCache>> {
+        self.layers.iter().map(|layer| layer.cache(memory, capacity)).collect()
     }
 
     /// Logits after one more token, the one at `position`.
@@ -136,16 +161,9 @@ impl Decoder {
     /// # Shapes
     /// `tokens` (B) of u32 -> (B, V)
     pub(crate) fn step(&self, tokens: &Tensor, position: usize, caches: &mut [BlockCache]) -> Result<Tensor> {
-        let x = self.embed(&tokens.unsqueeze(1)?, position)?; // (B, 1, D)
+        let x = self.embedding.forward_from(&tokens.unsqueeze(1)?, position)?; // (B, 1, D)
         let layers = self.layers.iter().zip(caches);
         let x = layers.into_iter().try_fold(x, |x, (layer, cache)| layer.step(&x, cache))?;
         self.head.forward(&x)?.squeeze(1) // (B, V)
-    }
-
-    /// # Shapes
-    /// `tokens` (B, T) of u32 -> (B, T, D)
-    fn embed(&self, tokens: &Tensor, first_position: usize) -> Result<Tensor> {
-        let positions = self.positions.narrow(1, first_position, tokens.dim(1)?)?;
-        self.tokens.forward(tokens)?.broadcast_add(&positions)
     }
 }

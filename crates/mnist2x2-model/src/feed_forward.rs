@@ -2,8 +2,10 @@
 
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
+use mnist2x2_kernels as kernels;
 
 use crate::norm::LayerNorm;
+use crate::parameters::packed;
 
 /// `x + contract(gelu(expand(norm(x))))`, each position by itself.
 ///
@@ -13,6 +15,7 @@ pub struct FeedForward {
     norm: LayerNorm,
     expand: Linear,
     contract: Linear,
+    packed: Option<Tensor>,
 }
 
 impl FeedForward {
@@ -25,6 +28,7 @@ impl FeedForward {
             norm: LayerNorm::new(width, &vb.pp(norm))?,
             expand: linear(width, hidden, vb.pp("mlp.0"))?,
             contract: linear(hidden, width, vb.pp("mlp.2"))?,
+            packed: packed(vb, "feed_forward")?,
         })
     }
 }
@@ -33,6 +37,9 @@ impl Module for FeedForward {
     /// # Shapes
     /// `x` (B, T, D) -> (B, T, D)
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        if let Some(packed) = &self.packed {
+            return kernels::mlp(x, packed);
+        }
         let hidden = self.expand.forward(&self.norm.forward(x)?)?.gelu_erf()?; // (B, T, hidden width)
         x + self.contract.forward(&hidden)?
     }

@@ -29,18 +29,22 @@ mod layout;
 mod parameters;
 mod state_dict;
 
-mod attention;
-mod cache;
-mod decoder;
-mod encoder;
-mod feed_forward;
 mod norm;
 mod patches;
+mod attention;
+mod feed_forward;
+mod encoder;
+mod tokens;
+mod decoder;
 mod seq2seq;
+mod cache;
 
 pub mod files;
 pub mod pt;
 mod weights;
+
+/// Where tensors lie: candle's own type, so that a dependent crate need not name candle.
+pub use candle_core::Device;
 
 pub use attention::{CrossAttention, SelfAttention, scaled_dot_product_attention};
 pub use cache::Cache;
@@ -55,4 +59,5 @@ pub use parameters::Parameters;
 pub use patches::PatchEmbedding;
 pub use seq2seq::Seq2Seq;
 pub use state_dict::StateDict;
+pub use tokens::{Head, TokenEmbedding};
 pub use weights::Weights;

@@ -20,6 +20,8 @@ use crate::{Config, Error};
 pub struct Parameters {
     config: Config,
     packs: Arc<Vec<Packed>>,
+    /// Whether layers are offered whole packs, and with them the fused kernels.
+    fused: bool,
 }
 
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl Parameters {
             Ok(Packed { pack, values, variable: None })
         };
         let packs = layout(config).into_iter().map(fill).collect::<Result<_, _>>()?;
-        Ok(Self { config: config.clone(), packs: Arc::new(packs) })
+        Ok(Self { config: config.clone(), packs: Arc::new(packs), fused: true })
     }
 
     /// A copy of these values as variables that gradients flow to.
@@ -86,7 +88,8 @@ impl Parameters {
     /// [`Error::Candle`] if the device fails.
     pub fn trainable(&self) -> Result<Self, Error> {
         self.map(|values| {
-            let variable = Var::from_tensor(values)?;
+            // A copy of its own: candle makes a variable of a variable by sharing its storage.
+            let variable = Var::from_tensor(&values.detach().copy()?)?;
             Ok((variable.as_tensor().clone(), Some(variable)))
         })
     }
@@ -107,13 +110,21 @@ impl Parameters {
         self.map(|values| Ok((values.detach().to_dtype(dtype)?, None)))?.trainable()
     }
 
+    /// The same parameters for a model composed of candle's own operations, even where there are fused kernels: what
+    /// the kernels are held against.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.fused = false;
+        self
+    }
+
     fn map(&self, f: impl Fn(&Tensor) -> Result<(Tensor, Option<Var>), Error>) -> Result<Self, Error> {
         let apply = |packed: &Packed| -> Result<Packed, Error> {
             let (values, variable) = f(&packed.values)?;
             Ok(Packed { pack: packed.pack.clone(), values, variable })
         };
         let packs = self.packs.iter().map(apply).collect::<Result<_, _>>()?;
-        Ok(Self { config: self.config.clone(), packs: Arc::new(packs) })
+        Ok(Self { config: self.config.clone(), packs: Arc::new(packs), fused: self.fused })
     }
 
     /// The sizes that these are the parameters of.
@@ -206,15 +217,19 @@ impl Parameters {
         }
     }
 
-    /// candle's usual way to hand tensors to layers: `builder().pp("encoder").pp("layers.0")`. Packs are found by their
-    /// own names beside the tensors.
+    /// candle's usual way to hand tensors to layers: `builder().pp("encoder").pp("layers.0")`. Where the fused kernels
+    /// can run, on the CPU and in f32, packs are found by their own names beside the tensors.
     pub fn builder(&self) -> VarBuilder<'static> {
         VarBuilder::from_backend(Box::new(self.clone()), self.dtype(), self.device().clone())
     }
 
+    fn offers_packs(&self) -> bool {
+        self.fused && self.device().is_cpu() && self.dtype() == DType::F32
+    }
+
     fn find(&self, name: &str) -> candle_core::Result<Tensor> {
         for packed in self.packs.iter() {
-            if packed.pack.name == name {
+            if packed.pack.name == name && self.offers_packs() {
                 return Ok(packed.values.clone());
             }
             if let Some((_, view)) = packed.views().find(|(spec, _)| spec.name == name) {
@@ -244,6 +259,11 @@ impl Packed {
     fn trained(&self) -> Result<&Var, Error> {
         self.variable.as_ref().ok_or_else(|| Error::Tensors("these parameters are frozen".into()))
     }
+}
+
+/// The pack `name` under `vb`, if the fused kernels can run on it.
+pub(crate) fn packed(vb: &VarBuilder, name: &str) -> candle_core::Result<Option<Tensor>> {
+    vb.contains_tensor(name).then(|| vb.get_unchecked(name)).transpose()
 }
 
 impl SimpleBackend for Parameters {

@@ -2,8 +2,10 @@
 
 use candle_core::{Module, Result, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
+use mnist2x2_kernels as kernels;
 
 use crate::Config;
+use crate::parameters::packed;
 
 /// Cuts an image into patches, maps each to a vector, and adds what tells the patches apart: their learned positions.
 #[derive(Clone, Debug)]
@@ -12,6 +14,7 @@ pub struct PatchEmbedding {
     positions: Tensor,
     patch_height: usize,
     patch_width: usize,
+    packed: Option<Tensor>,
 }
 
 impl PatchEmbedding {
@@ -25,6 +28,7 @@ impl PatchEmbedding {
             positions: vb.get((1, config.patches(), config.width), "encoder.pos_embedding")?,
             patch_height: config.patch_height,
             patch_width: config.patch_width,
+            packed: packed(vb, "patch_embedding")?,
         })
     }
 
@@ -47,7 +51,11 @@ impl Module for PatchEmbedding {
     /// # Shapes
     /// `images` (B, height, width) -> (B, N, D)
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        self.proj.forward(&self.cut(images)?)?.broadcast_add(&self.positions)
+        let patches = self.cut(images)?;
+        match &self.packed {
+            Some(packed) => kernels::patch_embedding(&patches, packed),
+            None => self.proj.forward(&patches)?.broadcast_add(&self.positions),
+        }
     }
 }
 

@@ -64,6 +64,20 @@ impl Seq2Seq {
         self.decode(tokens, &self.encode(images)?)
     }
 
+    /// Mean cross-entropy, in nats per token, of the logits against the tokens that should come: what training lowers.
+    ///
+    /// # Shapes
+    /// `images` (B, height, width), `tokens` and `targets` (B, T) of u32 -> a scalar
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::encode`] and [`Seq2Seq::decode`].
+    pub fn loss(&self, images: &Tensor, tokens: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+        let memory = self.encode(images)?;
+        self.check_decoder_input(tokens, &memory)?;
+        self.check_decoder_input(targets, &memory)?;
+        Ok(self.decoder.loss(tokens, targets, &memory)?)
+    }
+
     /// The encoded picture, which every decoding step looks at.
     ///
     /// # Shapes

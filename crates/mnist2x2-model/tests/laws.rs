@@ -1,7 +1,6 @@
 //! Laws that hold for any weights: gradients, causality, and that all ways to compute the same thing agree.
 
 use candle_core::{DType, Device, Result, Tensor};
-use candle_nn::loss::cross_entropy;
 use mnist2x2_model::{Cache, Config, Error, Parameters, Seq2Seq};
 use mnist2x2_random::Random;
 
@@ -29,10 +28,14 @@ fn model(config: &Config, seed: u64) -> Seq2Seq {
     Seq2Seq::new(Parameters::init(config, seed, &Device::Cpu).unwrap()).unwrap()
 }
 
-/// Mean cross-entropy over all positions.
+/// The same frozen model in both ways to compute it: fused kernels and candle's own operations.
+fn frozen(config: &Config, seed: u64) -> [Seq2Seq; 2] {
+    let parameters = Parameters::init(config, seed, &Device::Cpu).unwrap().frozen().unwrap();
+    [parameters.clone(), parameters.plain()].map(|parameters| Seq2Seq::new(parameters).unwrap())
+}
+
 fn loss(model: &Seq2Seq, batch: &Batch) -> std::result::Result<Tensor, Error> {
-    let logits = model.forward(&batch.images, &batch.tokens)?;
-    Ok(cross_entropy(&logits.flatten(0, 1)?, &batch.targets.flatten_all()?)?)
+    model.loss(&batch.images, &batch.tokens, &batch.targets)
 }
 
 fn largest_difference(a: &Tensor, b: &Tensor) -> Result<f32> {
@@ -41,11 +44,16 @@ fn largest_difference(a: &Tensor, b: &Tensor) -> Result<f32> {
 
 #[test]
 fn every_tensor_has_a_finite_gradient_and_moves_in_one_step() {
-    let model = model(&Config::reference(), 0);
+    let parameters = Parameters::init(&Config::reference(), 0, &Device::Cpu).unwrap();
+    every_tensor_moves(&Seq2Seq::new(parameters.trainable().unwrap()).unwrap());
+    every_tensor_moves(&Seq2Seq::new(parameters.plain()).unwrap());
+}
+
+fn every_tensor_moves(model: &Seq2Seq) {
     let parameters = model.parameters();
     let before = parameters.to_flat().unwrap();
 
-    let grads = loss(&model, &batch(model.config(), 3, DType::F32)).unwrap().backward().unwrap();
+    let grads = loss(model, &batch(model.config(), 3, DType::F32)).unwrap().backward().unwrap();
     let mut step = vec![0.0; parameters.count()];
     parameters.add_gradient(&grads, -0.1, &mut step).unwrap();
     let after: Vec<f32> = before.iter().zip(&step).map(|(value, step)| value + step).collect();
@@ -100,9 +108,9 @@ fn gradients_agree_with_central_differences_in_f64() {
 
 #[test]
 fn later_tokens_never_change_earlier_logits() {
-    for config in [Config::reference(), Config::tiny()] {
-        let model = model(&config, 3).frozen().unwrap();
-        let batch = batch(&config, 2, DType::F32);
+    for model in [Config::reference(), Config::tiny()].iter().flat_map(|config| frozen(config, 3)) {
+        let config = model.config();
+        let batch = batch(config, 2, DType::F32);
         let memory = model.encode(&batch.images).unwrap();
         let logits = model.decode(&batch.tokens, &memory).unwrap();
         for kept in 1..config.max_tokens() {
@@ -121,22 +129,23 @@ fn later_tokens_never_change_earlier_logits() {
 
 #[test]
 fn a_batch_equals_its_singles() {
-    let model = model(&Config::tiny(), 4).frozen().unwrap();
-    let batch = batch(model.config(), 5, DType::F32);
-    let logits = model.forward(&batch.images, &batch.tokens).unwrap();
-    for row in 0..5 {
-        let [images, tokens] = [&batch.images, &batch.tokens].map(|all| all.narrow(0, row, 1).unwrap());
-        let single = model.forward(&images, &tokens).unwrap();
-        let difference = largest_difference(&single, &logits.narrow(0, row, 1).unwrap()).unwrap();
-        assert!(difference < 1e-5, "row {row} differs by {difference}");
+    for model in frozen(&Config::tiny(), 4) {
+        let batch = batch(model.config(), 5, DType::F32);
+        let logits = model.forward(&batch.images, &batch.tokens).unwrap();
+        for row in 0..5 {
+            let [images, tokens] = [&batch.images, &batch.tokens].map(|all| all.narrow(0, row, 1).unwrap());
+            let single = model.forward(&images, &tokens).unwrap();
+            let difference = largest_difference(&single, &logits.narrow(0, row, 1).unwrap()).unwrap();
+            assert!(difference < 1e-5, "row {row} differs by {difference}");
+        }
     }
 }
 
 #[test]
 fn step_by_step_equals_all_at_once() {
-    for config in [Config::reference(), Config::tiny()] {
-        let model = model(&config, 5).frozen().unwrap();
-        let batch = batch(&config, 3, DType::F32);
+    for model in [Config::reference(), Config::tiny()].iter().flat_map(|config| frozen(config, 5)) {
+        let config = model.config();
+        let batch = batch(config, 3, DType::F32);
         let memory = model.encode(&batch.images).unwrap();
         let expected = model.decode(&batch.tokens, &memory).unwrap();
         let mut cache = Cache::new(&model, &memory).unwrap();
@@ -154,14 +163,18 @@ fn step_by_step_equals_all_at_once() {
 
 #[test]
 fn a_cache_of_selected_rows_goes_on_as_those_rows() {
-    let model = model(&Config::tiny(), 6).frozen().unwrap();
+    frozen(&Config::tiny(), 6).iter().for_each(selected_rows_go_on);
+}
+
+fn selected_rows_go_on(model: &Seq2Seq) {
     let batch = batch(model.config(), 4, DType::F32);
     let column =
         |position| batch.tokens.narrow(1, position, 1).unwrap().squeeze(1).unwrap().contiguous().unwrap();
-    let mut cache = Cache::new(&model, &model.encode(&batch.images).unwrap()).unwrap();
+    let mut cache = Cache::new(model, &model.encode(&batch.images).unwrap()).unwrap();
     cache.step(&column(0)).unwrap();
+    let mut selected = cache.select(&[2, 0, 2]).unwrap();
+    assert!(cache.select(&[4]).is_err(), "there is no fifth sequence");
     let rows = Tensor::new(&[2_u32, 0, 2], &Device::Cpu).unwrap();
-    let mut selected = cache.select(&rows).unwrap();
     let all = cache.step(&column(1)).unwrap().index_select(&rows, 0).unwrap();
     let some = selected.step(&column(1).index_select(&rows, 0).unwrap()).unwrap();
     assert!(largest_difference(&all, &some).unwrap() < 1e-6);

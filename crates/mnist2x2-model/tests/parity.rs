@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::loss::cross_entropy;
 use mnist2x2_model::{Config, Parameters, Seq2Seq, StateDict};
 use safetensors::SafeTensors;
 
@@ -40,17 +39,22 @@ fn logits_loss_and_gradients_are_pytorchs() {
     let (config, tensors) = fixture();
     let parameters =
         Parameters::from_state_dict(&config, &under(&tensors, "weights/"), &Device::Cpu).unwrap();
-    let model = Seq2Seq::new(parameters.trainable().unwrap()).unwrap();
-    let [tokens, targets] = ["tokens", "targets"].map(|name| tensors[name].to_dtype(DType::U32).unwrap());
+    let parameters = parameters.trainable().unwrap();
+    for (way, parameters) in [("fused", parameters.clone()), ("plain", parameters.plain())] {
+        compare(way, &Seq2Seq::new(parameters).unwrap(), &tensors);
+    }
+}
 
+fn compare(way: &str, model: &Seq2Seq, tensors: &BTreeMap<String, Tensor>) {
+    let [tokens, targets] = ["tokens", "targets"].map(|name| tensors[name].to_dtype(DType::U32).unwrap());
     let logits = model.forward(&tensors["images"], &tokens).unwrap();
-    assert_close("logits", &values(&logits), &values(&tensors["logits"]), 1e-4);
-    let loss = cross_entropy(&logits.flatten(0, 1).unwrap(), &targets.flatten_all().unwrap()).unwrap();
-    assert_close("loss", &[loss.to_scalar().unwrap()], &values(&tensors["loss"]), 1e-5);
+    assert_close(&format!("{way} logits"), &values(&logits), &values(&tensors["logits"]), 1e-4);
+    let loss = model.loss(&tensors["images"], &tokens, &targets).unwrap();
+    assert_close(&format!("{way} loss"), &[loss.to_scalar().unwrap()], &values(&tensors["loss"]), 1e-5);
 
     let mut gradient = vec![0.0; model.parameters().count()];
     model.parameters().add_gradient(&loss.backward().unwrap(), 1.0, &mut gradient).unwrap();
-    let gradients =
-        Parameters::from_state_dict(&config, &under(&tensors, "gradients/"), &Device::Cpu).unwrap();
-    assert_close("gradient", &gradient, &gradients.to_flat().unwrap(), 1e-5);
+    let gradients = under(tensors, "gradients/");
+    let gradients = Parameters::from_state_dict(model.config(), &gradients, &Device::Cpu).unwrap();
+    assert_close(&format!("{way} gradient"), &gradient, &gradients.to_flat().unwrap(), 1e-5);
 }

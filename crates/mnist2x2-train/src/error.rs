@@ -35,7 +35,7 @@ pub enum Error {
         problem: String,
     },
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read or write {}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The threads could not be started.
-    #[error("cannot start {threads} threads: {source}")]
+    #[error("cannot start {threads} threads")]
     Threads {
         /// How many were asked for.
         threads: usize,

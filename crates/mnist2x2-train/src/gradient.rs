@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use candle_core::{Device, Tensor};
-use candle_nn::loss::cross_entropy;
 use mnist2x2_data::{Batch, Epoch};
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_tokenizer::teacher_forcing;
@@ -69,8 +68,7 @@ fn shard_gradient(model: &Seq2Seq, batch: &Batch, share: f32, gradient: &mut [f3
 fn batch_loss(model: &Seq2Seq, batch: &Batch) -> Result<Tensor, Error> {
     let device = model.parameters().device();
     let (tokens, targets) = token_tensors(batch, device)?;
-    let logits = model.forward(&image_tensor(batch, device)?, &tokens)?; // (B, T, V)
-    Ok(cross_entropy(&logits.flatten(0, 1)?, &targets.flatten_all()?)?)
+    Ok(model.loss(&image_tensor(batch, device)?, &tokens, &targets)?)
 }
 
 /// The images of a batch: (B, height, width).

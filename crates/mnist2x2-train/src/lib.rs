@@ -8,17 +8,17 @@
 
 mod error;
 
-mod adam;
-mod gradient;
 mod recipe;
-mod trainer;
+mod adam;
 mod workers;
+mod gradient;
+mod trainer;
 
 mod checkpoint;
 mod run;
 
-mod evaluate;
 mod metrics;
+mod evaluate;
 
 pub use adam::Adam;
 pub use checkpoint::Checkpoint;

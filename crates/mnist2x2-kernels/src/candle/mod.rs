@@ -7,11 +7,13 @@
 
 mod attention;
 mod embeddings;
+mod decode;
 mod head;
 mod mlp;
 mod support;
 
 pub use attention::{cross_attention, self_attention};
+pub use decode::{cross_attention_step, remember, self_attention_step};
 pub use embeddings::{patch_embedding, token_embedding};
 pub use head::{head_loss, logits};
 pub use mlp::mlp;

@@ -1,0 +1,7 @@
+//! The verbs, one file each.
+
+pub(crate) mod eval;
+pub(crate) mod info;
+pub(crate) mod predict;
+pub(crate) mod sample;
+pub(crate) mod train;

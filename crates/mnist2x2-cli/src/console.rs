@@ -1,0 +1,64 @@
+//! What people see: results on standard output, everything else on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tqdm::{Tqdm, pbar};
+
+/// Prints a result. What cannot be printed is an error, so that a full disk behind a redirect is noticed.
+pub(crate) fn print(line: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{line}")
+}
+
+/// Prints a result as one line of JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    Ok(print(&serde_json::to_string(value)?)?)
+}
+
+/// Tells how it goes. A closed standard error is no reason to stop.
+pub(crate) fn log(line: &str) {
+    writeln!(io::stderr().lock(), "{line}").ok();
+}
+
+/// A progress bar on a terminal, nothing elsewhere: tqdm itself would write escape codes into any file.
+pub(crate) struct Bar {
+    bar: Option<Tqdm<()>>,
+    described: Instant,
+}
+
+impl Bar {
+    /// A bar that is full after `total` updates.
+    pub(crate) fn new(total: usize, what: &str) -> Self {
+        let bar = io::stderr().is_terminal().then(|| pbar(Some(total)).desc(Some(what)).clear(true));
+        Self { bar, described: Instant::now() }
+    }
+
+    /// Goes on by `n`. A bar that cannot be drawn is no reason to stop.
+    pub(crate) fn advance(&mut self, n: usize) {
+        if let Some(bar) = &mut self.bar {
+            bar.update(n).ok();
+        }
+    }
+
+    /// Says `what` beside the bar, now and then rather than at every step.
+    pub(crate) fn describe(&mut self, what: impl FnOnce() -> String) {
+        if let Some(bar) = &self.bar
+            && self.described.elapsed() > Duration::from_millis(100)
+        {
+            bar.set_desc(Some(what()));
+            self.described = Instant::now();
+        }
+    }
+}
+
+/// A length of time as people say it: `7.3 s`, `2 min 05 s`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    if whole < 60 { format!("{seconds:.1} s") } else { format!("{} min {:02} s", whole / 60, whole % 60) }
+}
+
+/// A share in percent, as far as 10,000 trials resolve it.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}

@@ -1,0 +1,148 @@
+//! Which digits: MNIST from a folder, MNIST fetched, or the built-in synthetic ones.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::bail;
+use clap::ValueEnum;
+use mnist2x2::data::download::{Progress, Source, download};
+use mnist2x2::data::mnist::{self, Digests, Split};
+use mnist2x2::data::{Digits, Error, GridShape, GridSource, IndexMap, Loader, reference, synthetic};
+use mnist2x2::train::EVALUATION_BATCH;
+
+use crate::console::{self, Bar};
+
+/// Where MNIST is put when no folder is named.
+const DEFAULT_DIR: &str = "data/mnist";
+/// Synthetic digits are always the same: as many as MNIST has.
+const SYNTHETIC_SEED: u64 = 0;
+const SYNTHETIC_TRAIN: usize = 60_000;
+const SYNTHETIC_TEST: usize = 10_000;
+
+/// Which digits to use.
+#[derive(clap::Args)]
+pub(crate) struct DataArgs {
+    /// Which digits
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    dataset: Choice,
+    /// The folder with MNIST's four files
+    ///
+    /// Without it the folder that the environment variable `MNIST_DIR` names, else data/mnist, which is filled by download.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// `--dataset`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// MNIST; synthetic digits if it has to be fetched and no mirror can be connected to
+    Auto,
+    /// MNIST or nothing
+    Mnist,
+    /// Digits drawn by this program
+    Synthetic,
+}
+
+/// Digits to train on and to test with.
+#[derive(Clone, Debug)]
+pub(crate) enum Dataset {
+    Mnist(PathBuf),
+    Synthetic,
+}
+
+impl DataArgs {
+    /// The digits asked for, fetched if need be.
+    ///
+    /// # Errors
+    /// If a named folder lacks files, or fetching fails in another way than for want of a network.
+    pub(crate) fn resolve(&self) -> anyhow::Result<Dataset> {
+        if self.dataset == Choice::Synthetic {
+            return Ok(Dataset::Synthetic);
+        }
+        let from_environment = || std::env::var_os("MNIST_DIR").map(PathBuf::from);
+        if let Some(dir) = self.data_dir.clone().or_else(from_environment) {
+            return Ok(Dataset::Mnist(dir));
+        }
+        let dir = PathBuf::from(DEFAULT_DIR);
+        if mnist::is_present(&dir) {
+            return Ok(Dataset::Mnist(dir));
+        }
+        match fetch(&dir) {
+            Ok(()) => Ok(Dataset::Mnist(dir)),
+            Err(Error::Unreachable { .. }) if self.dataset == Choice::Auto => {
+                console::log("MNIST cannot be fetched (no network): using built-in synthetic digits instead");
+                Ok(Dataset::Synthetic)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Dataset {
+    /// The digits that an earlier run used.
+    ///
+    /// # Errors
+    /// If they cannot be had again.
+    pub(crate) fn of_run(dataset: &str, args: &DataArgs) -> anyhow::Result<Self> {
+        match dataset {
+            "synthetic" => Ok(Self::Synthetic),
+            "mnist" => DataArgs { dataset: Choice::Mnist, data_dir: args.data_dir.clone() }.resolve(),
+            other => bail!("the run used the data set `{other}`, which this program does not know"),
+        }
+    }
+
+    /// `mnist` or `synthetic`.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Mnist(_) => "mnist",
+            Self::Synthetic => "synthetic",
+        }
+    }
+
+    /// The digits of a split and their digests.
+    pub(crate) fn load(&self, split: Split) -> anyhow::Result<(Digits, Digests)> {
+        match (self, split) {
+            (Self::Mnist(dir), _) => Ok(mnist::load_with_digests(dir, split)?),
+            (Self::Synthetic, Split::Train) => Ok(synthetic_digits(split, SYNTHETIC_TRAIN)),
+            (Self::Synthetic, Split::Test) => Ok(synthetic_digits(split, SYNTHETIC_TEST)),
+        }
+    }
+
+    /// The reference test grids, in batches for evaluation.
+    pub(crate) fn test_loader(&self, shape: GridShape) -> anyhow::Result<Loader> {
+        let (digits, _) = self.load(Split::Test)?;
+        let grids = reference_grids(&digits, digits.len(), shape);
+        Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), shape, EVALUATION_BATCH, 0)?)
+    }
+}
+
+/// The first `count` of the reference grids over these digits.
+pub(crate) fn reference_grids(digits: &Digits, count: usize, shape: GridShape) -> IndexMap {
+    reference::grids(digits.len() as u32, count, shape.cells())
+}
+
+fn synthetic_digits(split: Split, count: usize) -> (Digits, Digests) {
+    let digits = synthetic::digits(split, count, SYNTHETIC_SEED);
+    let digests = Digests::of(&digits);
+    (digits, digests)
+}
+
+/// Fetches MNIST, with a bar per file on a terminal and a line per file elsewhere.
+fn fetch(dir: &Path) -> Result<(), Error> {
+    let mut bar: Option<(Bar, u64)> = None;
+    download(dir, &Source::Mirrors, &mut |progress| match progress {
+        Progress::Received { file, bytes, total, .. } => {
+            let (bar, seen) = bar.get_or_insert_with(|| (Bar::new(total.unwrap_or(bytes) as usize, file), 0));
+            bar.advance(bytes.saturating_sub(*seen) as usize);
+            *seen = bytes;
+        }
+        Progress::Installed { file } => {
+            bar = None;
+            if !std::io::stderr().is_terminal() {
+                console::log(&format!("fetched {file}"));
+            }
+        }
+        _ => {}
+    })
+}

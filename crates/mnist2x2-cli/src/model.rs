@@ -1,0 +1,36 @@
+//! `--model`: which model.
+
+use std::path::{Path, PathBuf};
+
+use mnist2x2::train::RunFolder;
+use mnist2x2::{Device, Recognizer};
+
+/// The model to use.
+#[derive(clap::Args)]
+pub(crate) struct ModelArgs {
+    /// A model folder, a .safetensors or a PyTorch .pt [default: the model built into this program]
+    #[arg(long, value_name = "PATH")]
+    model: Option<PathBuf>,
+}
+
+impl ModelArgs {
+    pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Recognizer> {
+        Ok(match &self.model {
+            Some(path) => Recognizer::load(path, device)?,
+            None => Recognizer::built_in(device)?,
+        })
+    }
+
+    /// Where the model comes from, in words.
+    pub(crate) fn origin(&self) -> String {
+        let Some(path) = &self.model else { return "built into this program".into() };
+        let trained_on = trained_on(path).map(|dataset| format!(", trained on {dataset} digits"));
+        format!("{}{}", path.display(), trained_on.unwrap_or_default())
+    }
+}
+
+/// The data set that a run folder was trained on; nothing is known of other models.
+fn trained_on(path: &Path) -> Option<String> {
+    let (_, record) = RunFolder::open(path).ok()?;
+    Some(record.data.dataset)
+}

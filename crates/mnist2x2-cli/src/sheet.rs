@@ -1,0 +1,81 @@
+//! A contact sheet: many grids in one picture, each with its label above.
+
+use image::{GrayImage, Luma, imageops};
+use mnist2x2::data::{Digits, GridShape, IndexMap, stitch_u8};
+
+/// Pixels between grids and around them.
+const GAP: u32 = 8;
+/// Height of the line with the labels.
+const LABEL: u32 = 14;
+/// Grey of the ground between the grids, and of the labels on it.
+const GROUND: Luma<u8> = Luma([245]);
+const TEXT: Luma<u8> = Luma([40]);
+/// How much a point of the letters is enlarged.
+const POINT: u32 = 2;
+/// The digits in 3 x 5 points, a row after the other, the leftmost point in the highest of three bits.
+const GLYPHS: [[u8; 5]; 10] = [
+    [7, 5, 5, 5, 7],
+    [2, 6, 2, 2, 7],
+    [7, 1, 7, 4, 7],
+    [7, 1, 7, 1, 7],
+    [5, 5, 7, 1, 1],
+    [7, 4, 7, 1, 7],
+    [7, 4, 7, 5, 7],
+    [7, 1, 2, 2, 2],
+    [7, 5, 7, 5, 7],
+    [7, 5, 7, 1, 7],
+];
+
+/// All grids of `grids`, in a sheet about three times as wide as it is high for two dozen.
+pub(crate) fn draw(digits: &Digits, grids: &IndexMap, shape: GridShape) -> GrayImage {
+    let (width, height) = (shape.width() as u32, shape.height() as u32);
+    let columns = (grids.len() as f64 * 2.0).sqrt().ceil() as u32;
+    let columns = columns.min(grids.len() as u32);
+    let rows = (grids.len() as u32).div_ceil(columns);
+    let (step_x, step_y) = (width + GAP, height + LABEL + GAP);
+    let mut sheet = GrayImage::from_pixel(GAP + columns * step_x, GAP + rows * step_y, GROUND);
+    for (place, index) in (0..grids.len() as u32).zip(0..) {
+        let (x, y) = (GAP + place % columns * step_x, GAP + place / columns * step_y);
+        let mut picture = GrayImage::new(width, height);
+        stitch_u8(digits, grids.grid(index), shape, &mut picture);
+        imageops::replace(&mut sheet, &picture, i64::from(x), i64::from(y + LABEL));
+        for (glyph, &digit) in (0..).zip(grids.grid(index)) {
+            write_digit(&mut sheet, digits.label(digit as usize), x + glyph * 4 * POINT, y);
+        }
+    }
+    sheet
+}
+
+fn write_digit(sheet: &mut GrayImage, digit: u8, x: u32, y: u32) {
+    for (row, bits) in (0..).zip(GLYPHS[usize::from(digit)]) {
+        for column in (0..3_u32).filter(|column| bits >> (2 - column) & 1 == 1) {
+            for point in 0..POINT * POINT {
+                let (dx, dy) = (column * POINT + point % POINT, row * POINT + point / POINT);
+                sheet.put_pixel(x + dx, y + dy, TEXT);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist2x2::data::mnist::Split;
+    use mnist2x2::data::{reference, synthetic};
+
+    use super::*;
+
+    #[test]
+    fn every_grid_has_its_place_and_its_label() {
+        let digits = synthetic::digits(Split::Train, 30, 0);
+        let shape = GridShape { rows: 2, cols: 3 };
+        let grids = reference::grids(30, 7, shape.cells());
+        let sheet = draw(&digits, &grids, shape);
+        assert_eq!(sheet.dimensions(), (8 + 4 * (84 + 8), 8 + 2 * (56 + 14 + 8)));
+        let mut expected = GrayImage::new(84, 56);
+        stitch_u8(&digits, grids.grid(5), shape, &mut expected);
+        let found = imageops::crop_imm(&sheet, 8 + (84 + 8), 8 + (56 + 14 + 8) + 14, 84, 56).to_image();
+        assert_eq!(found, expected, "grid 5 stands in the second row, second column");
+        let label = imageops::crop_imm(&sheet, 8, 8, 84, LABEL).to_image();
+        assert!(label.pixels().any(|pixel| *pixel == TEXT), "the first grid has a label");
+    }
+}

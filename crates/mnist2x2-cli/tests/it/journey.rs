@@ -1,0 +1,90 @@
+//! What goes right: train, evaluate, predict, sample, info.
+
+use std::fs::File;
+
+use crate::support::{Bench, Run};
+
+#[test]
+fn a_run_is_trained_evaluated_and_reads_a_picture() {
+    let bench = Bench::new();
+    let run = bench.done("train --data-dir mnist --limit 64 --epochs 2 --out run");
+    assert!(run.stderr.contains("epoch  2/2  loss "), "{}", run.stderr);
+    assert!(run.stdout.contains("40 reference grids of mnist digits"), "{}", run.stdout);
+    assert!(run.stderr.contains("predict --model run IMAGE"), "the next command to try: {}", run.stderr);
+    let files = ["checkpoints", "config.json", "metrics.jsonl", "model.safetensors", "run.toml"];
+    assert_eq!(bench.names("run"), files);
+
+    let eval = bench.done("eval --model run --data-dir mnist --json").json().remove(0);
+    for (field, expected) in [("dataset", "mnist"), ("grids", "reference")] {
+        assert_eq!(eval[field], expected, "{eval}");
+    }
+    assert_eq!((&eval["sequences"], &eval["digits"]), (&40.into(), &160.into()), "{eval}");
+    assert_eq!(eval["per_position"].as_array().unwrap().len(), 4);
+    assert_eq!(eval["confusion"].as_array().unwrap().len(), 10);
+    assert!(eval["confusion"][9].as_array().unwrap().len() == 11 && eval["seconds"].is_number(), "{eval}");
+
+    bench.write_grid("grid.png");
+    let read = bench.done("predict --model run/model.safetensors --json grid.png").json().remove(0);
+    assert_eq!(read["image"], "grid.png");
+    assert_eq!(read["digits"].as_str().unwrap().len(), 4);
+    assert_eq!(read["cells"].as_array().unwrap().len(), 4);
+    assert!(read["cells"][3]["confidence"].is_number() && read["confidence"].is_number(), "{read}");
+    assert_eq!(read["alternatives"].as_array().unwrap().len(), 4);
+
+    assert!(bench.done("info --model run").stdout.contains("249997 in 95 tensors"));
+}
+
+#[test]
+fn the_same_command_makes_the_same_model_and_no_file_twice() {
+    let bench = Bench::new();
+    for (out, threads) in [("a", 1), ("b", 2)] {
+        bench.done(&format!(
+            "train --data-dir mnist --limit 70 --epochs 1 --no-test --out {out} --threads {threads}"
+        ));
+    }
+    assert_eq!(bench.read("a/model.safetensors"), bench.read("b/model.safetensors"));
+    for _ in 0..2 {
+        bench.done("train --data-dir mnist --limit 8 --epochs 1 --no-test --seed 7");
+    }
+    let runs = bench.names("runs");
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    assert!(runs.iter().all(|run| run.contains("Z-default-s7")), "{runs:?}");
+}
+
+#[test]
+fn without_a_network_it_trains_on_synthetic_digits_and_says_so() {
+    let bench = Bench::new();
+    let run = bench.done("train --limit 8 --epochs 1 --no-test --out run");
+    assert!(run.stderr.starts_with("MNIST cannot be fetched (no network): using built-in synthetic digits"));
+    assert!(String::from_utf8(bench.read("run/run.toml")).unwrap().contains("dataset = \"synthetic\""));
+    let eval = bench.done("eval --model run --dataset synthetic").stdout;
+    assert!(
+        eval.contains("run, trained on synthetic digits") && eval.contains("grids of synthetic digits"),
+        "{eval}"
+    );
+}
+
+#[test]
+fn no_test_never_opens_the_test_files() {
+    let bench = Bench::new();
+    std::fs::remove_file(bench.path("mnist/t10k-images-idx3-ubyte")).unwrap();
+    bench.done("train --data-dir mnist --limit 8 --epochs 1 --no-test --out run");
+}
+
+#[test]
+fn the_built_in_model_reads_a_picture_from_standard_input() {
+    let bench = Bench::new();
+    bench.write_grid("grid.png");
+    let from_file = bench.done("predict grid.png");
+    let input = File::open(bench.path("grid.png")).unwrap();
+    let from_input = Run::new(bench.command("predict -").stdin(input).output().unwrap());
+    assert_eq!(from_input.stdout.replace("-: ", "grid.png: "), from_file.stdout);
+}
+
+#[test]
+fn a_sheet_of_samples_is_a_picture() {
+    let bench = Bench::new();
+    bench.done("sample --data-dir mnist --grids 6 --out sheet.png");
+    let sheet = image::open(bench.path("sheet.png")).unwrap();
+    assert_eq!((sheet.width(), sheet.height()), (8 + 4 * 64, 8 + 2 * 78));
+}

@@ -1,0 +1,13 @@
+//! The program as people and scripts meet it.
+
+mod support;
+
+/// What goes right: train, evaluate, predict, sample, info.
+mod journey;
+
+/// What goes wrong: one clear line, the right exit code, nothing half-written.
+mod bad_input;
+
+/// What is interrupted, and goes on.
+#[cfg(unix)]
+mod interrupt;

@@ -1,0 +1,94 @@
+//! Attention of the newest token over keys and values kept from before; nothing here is recorded for gradients.
+
+use candle_core::{Result, Tensor, bail};
+
+use super::support::{expect_heads, expect_size, numbers, with_scratch};
+use crate::{CrossAttention, KeyValueCache, SelfAttention};
+
+/// [`self_attention`](crate::self_attention) with a causal mask for one more token of each sequence of `cache`, whose
+/// key and value join the cache.
+///
+/// # Shapes
+/// x (B, 1, D); `packed` as for [`self_attention`](crate::self_attention); the result (B, 1, D).
+///
+/// # Errors
+/// If a shape does not fit, the cache is full, or a tensor is not `f32` on the CPU.
+pub fn self_attention_step(
+    x: &Tensor,
+    packed: &Tensor,
+    heads: usize,
+    cache: &mut KeyValueCache,
+) -> Result<Tensor> {
+    let width = newest("self-attention step", x, heads, cache)?;
+    if cache.is_full() {
+        bail!("self-attention step: the cache holds {} tokens and no more", cache.len());
+    }
+    let layer = SelfAttention::new(width, heads, true);
+    expect_size("self-attention step", packed, layer.layout().size())?;
+    let (x, packed) = (x.contiguous()?, packed.contiguous()?);
+    let mut y = vec![0.0; x.elem_count()];
+    let (numbers_x, params) = (numbers(&x)?, numbers(&packed)?);
+    with_scratch(|scratch| layer.step(&params, &numbers_x, &mut y, cache, scratch));
+    Tensor::from_vec(y, x.shape(), x.device())
+}
+
+/// The keys and values of a memory, for every [`cross_attention_step`] over it.
+///
+/// # Shapes
+/// memory (B, N, D); `packed` as for [`cross_attention`](crate::cross_attention).
+///
+/// # Errors
+/// If a shape does not fit, or a tensor is not `f32` on the CPU.
+pub fn remember(memory: &Tensor, packed: &Tensor, heads: usize) -> Result<KeyValueCache> {
+    let (batch, places, width) = memory.dims3()?;
+    expect_heads("remember", memory.dims(), width, heads)?;
+    let layer = CrossAttention::new(width, heads);
+    expect_size("remember", packed, layer.layout().size())?;
+    let (memory, packed) = (memory.contiguous()?, packed.contiguous()?);
+    let mut cache = KeyValueCache::new(batch, places, width);
+    let (numbers_memory, params) = (numbers(&memory)?, numbers(&packed)?);
+    with_scratch(|scratch| layer.remember(&params, &numbers_memory, &mut cache, scratch));
+    Ok(cache)
+}
+
+/// [`cross_attention`](crate::cross_attention) for one token of each sequence, over a memory that was given to
+/// [`remember`].
+///
+/// # Shapes
+/// x (B, 1, D); `packed` as for [`cross_attention`](crate::cross_attention); the result (B, 1, D).
+///
+/// # Errors
+/// If a shape does not fit, or a tensor is not `f32` on the CPU.
+pub fn cross_attention_step(
+    x: &Tensor,
+    packed: &Tensor,
+    heads: usize,
+    memory: &KeyValueCache,
+) -> Result<Tensor> {
+    let width = newest("cross-attention step", x, heads, memory)?;
+    if memory.is_empty() {
+        bail!("cross-attention step: nothing was remembered");
+    }
+    let layer = CrossAttention::new(width, heads);
+    expect_size("cross-attention step", packed, layer.layout().size())?;
+    let (x, packed) = (x.contiguous()?, packed.contiguous()?);
+    let mut y = vec![0.0; x.elem_count()];
+    let (numbers_x, params) = (numbers(&x)?, numbers(&packed)?);
+    with_scratch(|scratch| layer.step(&params, &numbers_x, &mut y, memory, scratch));
+    Tensor::from_vec(y, x.shape(), x.device())
+}
+
+/// The width of x, which must hold one token for each sequence of the cache.
+fn newest(what: &str, x: &Tensor, heads: usize, cache: &KeyValueCache) -> Result<usize> {
+    let (batch, tokens, width) = x.dims3()?;
+    expect_heads(what, x.dims(), width, heads)?;
+    if tokens != 1 || (batch, width) != (cache.batch(), cache.width()) {
+        bail!(
+            "{what}: x of shape {:?} beside a cache of {} sequences of width {}",
+            x.dims(),
+            cache.batch(),
+            cache.width()
+        );
+    }
+    Ok(width)
+}

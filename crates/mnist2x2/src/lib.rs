@@ -1,0 +1,19 @@
+//! The facade: what other crates depend on.
+//!
+//! The layers beneath are here as modules: [`random`], [`tokenizer`], [`data`], [`model`], [`infer`] and, with feature
+//! `train`, `train`. What most programs need is at the root.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub use mnist2x2_data as data;
+pub use mnist2x2_infer as infer;
+pub use mnist2x2_model as model;
+pub use mnist2x2_random as random;
+pub use mnist2x2_tokenizer as tokenizer;
+#[cfg(feature = "train")]
+pub use mnist2x2_train as train;
+
+pub use mnist2x2_infer::{Picture, Reading, Recognizer, beam_search, greedy};
+pub use mnist2x2_model::{Config, Device, Parameters, Seq2Seq, Weights};
+#[cfg(feature = "train")]
+pub use mnist2x2_train::{Evaluation, Observer, Recipe, RunFolder, Trainer, Workers, evaluate};
