@@ -31,6 +31,8 @@ enum Command {
     Eval(commands::eval::Args),
     /// Reads the digits of pictures
     Predict(commands::predict::Args),
+    /// Measures how fast this machine trains and reads
+    Bench(commands::bench::Args),
     /// Draws a sheet of labelled grids
     Sample(commands::sample::Args),
     /// Shows a model's architecture and where it came from
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Info(args) => commands::info::run(&args),
     };

@@ -117,6 +117,11 @@ impl Epoch<'_> {
         self.loader.steps_per_epoch()
     }
 
+    /// How many grids it has.
+    pub fn grids(&self) -> usize {
+        self.loader.source.len()
+    }
+
     /// How many grids the batch of `step` holds.
     ///
     /// # Panics

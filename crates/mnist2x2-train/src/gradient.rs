@@ -51,7 +51,7 @@ impl Gradient {
 }
 
 /// Cuts `0..n` into at most `parts` ranges whose lengths differ by at most one, none empty.
-fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
+pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
     let parts = parts.min(n);
     (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
 }
@@ -68,13 +68,15 @@ fn shard_gradient(model: &Seq2Seq, batch: &Batch, share: f32, gradient: &mut [f3
 fn batch_loss(model: &Seq2Seq, batch: &Batch) -> Result<Tensor, Error> {
     let device = model.parameters().device();
     let (tokens, targets) = token_tensors(batch, device)?;
-    Ok(model.loss(&image_tensor(batch, device)?, &tokens, &targets)?)
+    Ok(model.loss(&image_tensor(batch, 0..batch.len, device)?, &tokens, &targets)?)
 }
 
-/// The images of a batch: (B, height, width).
-pub(crate) fn image_tensor(batch: &Batch, device: &Device) -> Result<Tensor, Error> {
-    let shape = (batch.len, batch.shape.height(), batch.shape.width());
-    Ok(Tensor::from_slice(&batch.images, shape, device)?)
+/// The images of a part of a batch: (B, height, width).
+pub(crate) fn image_tensor(batch: &Batch, part: Range<usize>, device: &Device) -> Result<Tensor, Error> {
+    let (height, width) = (batch.shape.height(), batch.shape.width());
+    let (pixels, grids) = (height * width, part.len());
+    let images = &batch.images[part.start * pixels..part.end * pixels];
+    Ok(Tensor::from_slice(images, (grids, height, width), device)?)
 }
 
 /// Decoder input and targets of a batch: (B, T) each.
@@ -92,7 +94,34 @@ fn token_tensors(batch: &Batch, device: &Device) -> Result<(Tensor, Tensor), Err
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use mnist2x2_data::mnist::Split;
+    use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
+    use mnist2x2_model::{Config, Parameters};
+
     use super::*;
+
+    #[test]
+    fn shards_change_nothing_but_rounding() {
+        let model = Seq2Seq::new(Parameters::init(&Config::tiny(), 0, &Device::Cpu).unwrap()).unwrap();
+        let digits = Arc::new(synthetic::digits(Split::Train, 30, 0));
+        let shape = GridShape { rows: 1, cols: 3 };
+        let loader = Loader::new(digits, GridSource::Fresh { grids: 7 }, shape, 7, 0).unwrap();
+        let workers = Workers::new(Some(2)).unwrap();
+        let compute = |shards| {
+            let mut gradient = Gradient::new(shards, model.parameters().count());
+            let loss = gradient.compute(&model, &loader.epoch(0), 0, &workers).unwrap();
+            (loss, gradient.total)
+        };
+        let (loss, whole) = compute(1);
+        for shards in [3, 7, 8] {
+            let (sharded_loss, sharded) = compute(shards);
+            assert!((loss - sharded_loss).abs() < 1e-5, "{shards} shards: loss {sharded_loss}, not {loss}");
+            let worst = whole.iter().zip(&sharded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-5, "{shards} shards: a gradient is off by {worst}");
+        }
+    }
 
     #[test]
     fn a_split_covers_all_once_in_parts_of_nearly_one_size() {

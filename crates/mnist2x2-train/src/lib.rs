@@ -23,7 +23,7 @@ mod evaluate;
 pub use adam::Adam;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
-pub use evaluate::{EVALUATION_BATCH, evaluate};
+pub use evaluate::{EVALUATION_BATCH, decode, evaluate};
 pub use metrics::{EpochMetrics, Evaluation};
 pub use recipe::Recipe;
 pub use run::{DataRecord, RunFolder, RunRecord};

@@ -40,7 +40,7 @@ pub struct Evaluation {
     pub seconds: f64,
 }
 
-/// Counts from which an [`Evaluation`] is made; counts of parts add up.
+/// Counts from which an [`Evaluation`] is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Counts {
     sequences: u64,
@@ -70,16 +70,6 @@ impl Counts {
         }
     }
 
-    pub(crate) fn merge(mut self, other: &Self) -> Self {
-        self.sequences += other.sequences;
-        self.sequences_correct += other.sequences_correct;
-        let add = |(a, b): (&mut u64, &u64)| *a += b;
-        self.position_correct.iter_mut().zip(&other.position_correct).for_each(add);
-        let confusion = self.confusion.as_flattened_mut().iter_mut();
-        confusion.zip(other.confusion.as_flattened()).for_each(add);
-        self
-    }
-
     pub(crate) fn finish(self, seconds: f64) -> Evaluation {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
         let digits = self.sequences * self.position_correct.len() as u64;
@@ -103,13 +93,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_early_end_is_wrong_and_parts_add_up() {
-        let mut first = Counts::new(3);
-        first.add(&[1, 2, 3], &[Some(1), Some(2), Some(3)]);
-        first.add(&[1, 2, 3], &[Some(1), Some(7), None]);
-        let mut second = Counts::new(3);
-        second.add(&[9, 9, 9], &[None, Some(9), Some(9)]);
-        let evaluation = first.merge(&second).finish(0.0);
+    fn an_early_end_is_wrong() {
+        let mut counts = Counts::new(3);
+        counts.add(&[1, 2, 3], &[Some(1), Some(2), Some(3)]);
+        counts.add(&[1, 2, 3], &[Some(1), Some(7), None]);
+        counts.add(&[9, 9, 9], &[None, Some(9), Some(9)]);
+        let evaluation = counts.finish(0.0);
         assert_eq!((evaluation.sequences, evaluation.sequences_correct), (3, 1));
         assert_eq!((evaluation.digits, evaluation.digits_correct), (9, 6));
         assert_eq!(evaluation.per_position, [2.0 / 3.0; 3]);

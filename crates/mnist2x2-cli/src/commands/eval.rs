@@ -1,7 +1,6 @@
 //! `eval`: counts what a model reads right of the test grids.
 
 use std::process::ExitCode;
-use std::sync::Mutex;
 
 use mnist2x2::data::{GridShape, Loader};
 use mnist2x2::{Config, Evaluation, Seq2Seq, Workers, evaluate};
@@ -57,13 +56,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Reads the reference test grids.
 pub(crate) fn test(model: &Seq2Seq, dataset: &Dataset, workers: &Workers) -> anyhow::Result<Evaluation> {
     let loader: Loader = dataset.test_loader(grid_shape(model.config()))?;
-    let bar = Mutex::new(Bar::new(loader.in_order().steps(), "reading test grids"));
-    let advance = |_| {
-        if let Ok(mut bar) = bar.lock() {
-            bar.advance(1);
-        }
-    };
-    Ok(evaluate(model, &loader, workers, advance)?)
+    let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
+    Ok(evaluate(model, &loader, workers, |grids| bar.advance(grids))?)
 }
 
 /// How the digits of the model's images are laid out.

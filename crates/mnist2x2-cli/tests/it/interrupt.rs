@@ -13,7 +13,7 @@ fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
     bench.done(&format!("{RUN} --out whole"));
 
     let mut child = bench.command(&format!("{RUN} --out runs/cut")).stderr(Stdio::piped()).spawn().unwrap();
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while bench.names("runs/cut/checkpoints").is_empty() && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(2));
     }

@@ -1,0 +1,169 @@
+//! `bench`: how fast this machine trains and reads.
+
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use mnist2x2::data::mnist::Split;
+use mnist2x2::data::{GridSource, Loader, synthetic};
+use mnist2x2::train::{StepReport, decode};
+use mnist2x2::{Config, Device, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
+use serde::Serialize;
+
+use crate::commands::eval::grid_shape;
+use crate::console;
+use crate::device;
+
+/// Work that is done first and not measured: caches fill, clocks rise.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Grids that are read at once.
+const DECODE_BATCH: usize = 500;
+/// Single grids whose median time is the latency.
+const LATENCY_GRIDS: usize = 500;
+/// Synthetic digits that the grids are made of.
+const DIGITS: usize = 10_000;
+
+/// Options of `bench`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to measure
+    what: What,
+    /// Threads on the CPU [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
+    device: device::Choice,
+    /// How long to measure
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Print one line of JSON and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Steps of the reference recipe, with their data
+    Train,
+    /// Greedy decoding of many grids at once, and of one
+    Decode,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    grids_per_second: f64,
+    batch: usize,
+    parameters: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms_p50: Option<f64>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let device = device::open(args.device)?;
+    let workers = Workers::new(args.threads.map(usize::from))?;
+    let time = Duration::from_secs(args.seconds);
+    let report = match args.what {
+        What::Train => train(&device, &workers, time)?,
+        What::Decode => read(&device, &workers, time)?,
+    };
+    if args.json {
+        console::print_json(&report)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Report { grids_per_second, batch, parameters, latency_ms_p50 } = report;
+    let threads = workers.count();
+    console::print(&format!(
+        "{grids_per_second:.0} grids/s in batches of {batch}, {parameters} parameters, {threads} threads"
+    ))?;
+    if let Some(latency) = latency_ms_p50 {
+        console::print(&format!("{latency:.3} ms for a single grid (median, one thread)"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn loader(batch: usize) -> anyhow::Result<Loader> {
+    let digits = Arc::new(synthetic::digits(Split::Train, DIGITS, 0));
+    // More grids than any measurement gets through, so that it is one epoch.
+    let source = GridSource::Fresh { grids: u32::MAX as usize };
+    Ok(Loader::new(digits, source, grid_shape(&Config::reference()), batch, 0)?)
+}
+
+fn train(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
+    let mut recipe = Recipe::reference(0);
+    if !device.is_cpu() {
+        recipe.shards = 1;
+    }
+    let batch = recipe.batch;
+    let mut trainer = Trainer::new(&Config::reference(), recipe, loader(batch)?, device)?;
+    let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
+    trainer.run(workers, &mut clock)?;
+    let grids_per_second = clock.grids_per_second();
+    Ok(Report {
+        grids_per_second,
+        batch,
+        parameters: trainer.model().parameters().count(),
+        latency_ms_p50: None,
+    })
+}
+
+/// Counts grids from the end of the warm-up until the time is over.
+struct Clock {
+    start: Instant,
+    warm: Option<Instant>,
+    grids: usize,
+    time: Duration,
+}
+
+impl Clock {
+    fn grids_per_second(&self) -> f64 {
+        self.warm.map_or(0.0, |warm| self.grids as f64 / warm.elapsed().as_secs_f64())
+    }
+}
+
+impl Observer for Clock {
+    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
+        match self.warm {
+            None if self.start.elapsed() >= WARM_UP => self.warm = Some(Instant::now()),
+            None => {}
+            Some(_) => self.grids += report.grids,
+        }
+        let over = self.warm.is_some_and(|warm| warm.elapsed() >= self.time);
+        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn read(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
+    let parameters = Parameters::init(&Config::reference(), 0, device)?;
+    let count = parameters.count();
+    let model = Seq2Seq::new(parameters.frozen()?)?;
+    let many = loader(DECODE_BATCH)?.in_order().batch(0);
+    let one = loader(1)?.in_order().batch(0);
+    repeat(WARM_UP, || decode(&model, &many, workers).map(drop))?;
+    let rounds = repeat(time, || decode(&model, &many, workers).map(drop))?;
+    let grids_per_second = DECODE_BATCH as f64 * rounds.len() as f64 / rounds.iter().sum::<f64>();
+    let single = Workers::new(Some(1))?;
+    let mut latencies = Vec::with_capacity(LATENCY_GRIDS);
+    while latencies.len() < LATENCY_GRIDS {
+        latencies.extend(repeat(Duration::ZERO, || decode(&model, &one, &single).map(drop))?);
+    }
+    latencies.sort_by(f64::total_cmp);
+    let latency_ms_p50 = Some(1e3 * latencies[latencies.len() / 2]);
+    Ok(Report { grids_per_second, batch: DECODE_BATCH, parameters: count, latency_ms_p50 })
+}
+
+/// Does `work` until `time` is over, at least once, and returns the seconds that each took.
+fn repeat<E>(time: Duration, mut work: impl FnMut() -> Result<(), E>) -> Result<Vec<f64>, E> {
+    let (start, mut seconds) = (Instant::now(), Vec::new());
+    loop {
+        let before = Instant::now();
+        work()?;
+        seconds.push(before.elapsed().as_secs_f64());
+        if start.elapsed() >= time {
+            return Ok(seconds);
+        }
+    }
+}
