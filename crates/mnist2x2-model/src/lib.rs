@@ -27,6 +27,7 @@ mod error;
 mod config;
 mod layout;
 mod parameters;
+mod flat;
 mod state_dict;
 
 mod norm;

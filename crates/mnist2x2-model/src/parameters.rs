@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
@@ -24,11 +23,12 @@ pub struct Parameters {
     fused: bool,
 }
 
+/// The values of one pack.
 #[derive(Debug)]
-struct Packed {
-    pack: Pack,
+pub(crate) struct Packed {
+    pub(crate) pack: Pack,
     /// The values, of rank 1; the variable's own tensor where it is one.
-    values: Tensor,
+    pub(crate) values: Tensor,
     /// Present while the parameters are trained.
     variable: Option<Var>,
 }
@@ -137,6 +137,11 @@ impl Parameters {
         self.packs.iter().map(|packed| packed.pack.count()).sum()
     }
 
+    /// The packs, in flat order.
+    pub(crate) fn packs(&self) -> &[Packed] {
+        &self.packs
+    }
+
     /// Where they lie.
     pub fn device(&self) -> &Device {
         self.packs[0].values.device()
@@ -161,60 +166,9 @@ impl Parameters {
         views.map(|(spec, view)| Ok((spec.name.clone(), view?))).collect()
     }
 
-    /// All values in flat order.
-    ///
-    /// # Errors
-    /// [`Error::Candle`] if the device fails.
-    pub fn to_flat(&self) -> Result<Vec<f32>, Error> {
-        let values = self.packs.iter().map(|packed| packed.values.to_vec1());
-        Ok(values.collect::<candle_core::Result<Vec<_>>>()?.concat())
-    }
-
-    /// Overwrites all values of trainable parameters; models built on them and frozen views see the new ones.
-    ///
-    /// # Errors
-    /// [`Error::Tensors`] if these parameters are frozen or `flat` has another length.
-    pub fn set_flat(&self, flat: &[f32]) -> Result<(), Error> {
-        self.check_length(flat.len())?;
-        let mut start = 0;
-        for packed in self.packs.iter() {
-            let end = start + packed.pack.count();
-            packed.trained()?.set(&Tensor::from_slice(&flat[start..end], end - start, self.device())?)?;
-            start = end;
-        }
-        Ok(())
-    }
-
-    /// Adds `scale` times the gradients in `grads` to `flat`, in flat order.
-    ///
-    /// # Errors
-    /// [`Error::Tensors`] if a pack has no gradient, which would mean that part of the model is silently not trained.
-    pub fn add_gradient(&self, grads: &GradStore, scale: f32, flat: &mut [f32]) -> Result<(), Error> {
-        self.check_length(flat.len())?;
-        let mut rest = flat;
-        for packed in self.packs.iter() {
-            let name = &packed.pack.name;
-            let missing = || Error::Tensors(format!("`{name}` received no gradient"));
-            let gradient = grads.get(packed.trained()?).ok_or_else(missing)?.to_vec1::<f32>()?;
-            let (sum, tail) = rest.split_at_mut(gradient.len());
-            sum.iter_mut().zip(&gradient).for_each(|(sum, g)| *sum += scale * g);
-            rest = tail;
-        }
-        Ok(())
-    }
-
     /// The variable of each pack by the pack's name, in flat order; none if these parameters are frozen.
     pub fn variables(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.packs.iter().filter_map(|packed| Some((packed.pack.name.as_str(), packed.variable.as_ref()?)))
-    }
-
-    fn check_length(&self, found: usize) -> Result<(), Error> {
-        let count = self.count();
-        if found == count {
-            Ok(())
-        } else {
-            Err(Error::Tensors(format!("{found} values for {count} parameters")))
-        }
     }
 
     /// candle's usual way to hand tensors to layers: `builder().pp("encoder").pp("layers.0")`. Where the fused kernels
@@ -256,7 +210,8 @@ impl Packed {
         })
     }
 
-    fn trained(&self) -> Result<&Var, Error> {
+    /// The variable, which frozen parameters lack.
+    pub(crate) fn trained(&self) -> Result<&Var, Error> {
         self.variable.as_ref().ok_or_else(|| Error::Tensors("these parameters are frozen".into()))
     }
 }

@@ -55,7 +55,7 @@ fn every_tensor_moves(model: &Seq2Seq) {
 
     let grads = loss(model, &batch(model.config(), 3, DType::F32)).unwrap().backward().unwrap();
     let mut step = vec![0.0; parameters.count()];
-    parameters.add_gradient(&grads, -0.1, &mut step).unwrap();
+    parameters.write_gradient(&grads, -0.1, &mut step).unwrap();
     let after: Vec<f32> = before.iter().zip(&step).map(|(value, step)| value + step).collect();
     parameters.set_flat(&after).unwrap();
 

@@ -6,9 +6,10 @@ use candle_core::{Device, Tensor};
 use mnist2x2_data::{Batch, Epoch};
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_tokenizer::teacher_forcing;
+use rayon::prelude::*;
 
 use crate::Error;
-use crate::workers::Workers;
+use crate::workers::{STRETCH, Workers};
 
 /// The gradients of one batch; its memory is used again for the next.
 #[derive(Debug)]
@@ -42,11 +43,23 @@ impl Gradient {
             let loss = shard_gradient(model, &epoch.part(step, range), share, gradient)?;
             Ok(f64::from(share) * f64::from(loss))
         })?;
-        self.total.copy_from_slice(&self.shards[0]);
-        for shard in &self.shards[1..used] {
-            self.total.iter_mut().zip(shard).for_each(|(total, g)| *total += g);
-        }
+        self.add_up(used, workers);
         Ok(losses.iter().sum())
+    }
+}
+
+impl Gradient {
+    /// Adds the first `used` shards in their order; each thread has its own stretch of the parameters.
+    fn add_up(&mut self, used: usize, workers: &Workers) {
+        let shards = &self.shards[..used];
+        let add = |(index, total): (usize, &mut [f32])| {
+            let start = index * STRETCH;
+            total.copy_from_slice(&shards[0][start..start + total.len()]);
+            for shard in &shards[1..] {
+                total.iter_mut().zip(&shard[start..]).for_each(|(total, g)| *total += g);
+            }
+        };
+        workers.run(|| self.total.par_chunks_mut(STRETCH).enumerate().for_each(add));
     }
 }
 
@@ -59,8 +72,7 @@ pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
 /// Fills `gradient` with `share` times the gradient of the shard's mean loss, and returns that loss.
 fn shard_gradient(model: &Seq2Seq, batch: &Batch, share: f32, gradient: &mut [f32]) -> Result<f32, Error> {
     let loss = batch_loss(model, batch)?;
-    gradient.fill(0.0);
-    model.parameters().add_gradient(&loss.backward()?, share, gradient)?;
+    model.parameters().write_gradient(&loss.backward()?, share, gradient)?;
     Ok(loss.to_scalar()?)
 }
 

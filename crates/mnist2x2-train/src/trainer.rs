@@ -188,7 +188,7 @@ impl Trainer {
         if !self.gradient.total.iter().all(|g| g.is_finite()) {
             return diverged("gradient");
         }
-        self.adam.step(&mut self.values, &self.gradient.total);
+        self.adam.step(&mut self.values, &self.gradient.total, workers);
         self.model.parameters().set_flat(&self.values)?;
 
         let grids = epoch.batch_len(step);

@@ -5,6 +5,9 @@ use rayon::prelude::*;
 
 use crate::Error;
 
+/// Values that one thread works on at a time: few enough to stay in its cache with what is read beside them.
+pub(crate) const STRETCH: usize = 1 << 14;
+
 /// A fixed number of threads. What they compute does not depend on how many they are.
 #[derive(Debug)]
 pub struct Workers(ThreadPool);
@@ -26,6 +29,11 @@ impl Workers {
         self.0.current_num_threads()
     }
 
+    /// Runs `job`, whose parallel iterators then use these threads.
+    pub(crate) fn run<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
+        self.0.install(job)
+    }
+
     /// `job` of each item, in the order of the items.
     ///
     /// # Errors
@@ -35,7 +43,7 @@ impl Workers {
         items: Vec<T>,
         job: impl Fn(T) -> Result<R, Error> + Sync,
     ) -> Result<Vec<R>, Error> {
-        let results: Vec<Result<R, Error>> = self.0.install(|| items.into_par_iter().map(&job).collect());
+        let results: Vec<Result<R, Error>> = self.run(|| items.into_par_iter().map(&job).collect());
         results.into_iter().collect()
     }
 }
