@@ -69,7 +69,7 @@ impl KeyValueCache {
     fn fill(&mut self, k: &[f32], v: &[f32]) {
         let sequence = self.capacity * self.width;
         for (keys, k) in self.keys.chunks_exact_mut(sequence).zip(k.chunks_exact(sequence)) {
-            transpose(k, [self.capacity, self.width], self.width, keys);
+            transpose([self.capacity, self.width], (k, self.width), (keys, self.capacity));
         }
         self.values.copy_from_slice(v);
         self.len = self.capacity;

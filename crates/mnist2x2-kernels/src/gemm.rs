@@ -292,7 +292,7 @@ mod tests {
         let [m, k, n] = [5, 7, 19];
         let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
         let mut a_t = vec![0.0; k * m];
-        transpose(&a, [m, k], k, &mut a_t);
+        transpose([m, k], (&a, k), (&mut a_t, m));
         let exact = product([m, k, n], &a, &b, |_, _| 0.0);
         for level in Level::available() {
             let mut wide = vec![f32::NAN; m * (n + 3)];
