@@ -1,5 +1,6 @@
 //! Fused Transformer sub-layers for the CPU: forward and backward passes over slices of `f32`.
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(test, allow(clippy::float_cmp))] // tests ask for exact zeros and ones
 
 mod simd;
 

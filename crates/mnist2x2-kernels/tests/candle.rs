@@ -27,7 +27,7 @@ fn flat(t: &Tensor) -> Vec<f32> {
 /// Holds `op`, of two or more variables, against `plain`: its value, the gradient of every variable under an upstream
 /// gradient that is not contiguous, and the same gradients from a second backward pass.
 fn check(inputs: &[Var], op: impl Fn(&[&Tensor]) -> Result<Tensor>, plain: impl Fn(&[Vec<f64>]) -> Vec<f64>) {
-    let tensors: Vec<&Tensor> = inputs.iter().map(|v| v.as_tensor()).collect();
+    let tensors: Vec<&Tensor> = inputs.iter().map(Var::as_tensor).collect();
     let y = op(&tensors).unwrap();
     let exact: Vec<Vec<f64>> = inputs.iter().map(|v| wide(&flat(v))).collect();
     assert_close(&flat(&y), &plain(&exact), TOLERANCE);
@@ -59,7 +59,7 @@ fn check(inputs: &[Var], op: impl Fn(&[&Tensor]) -> Result<Tensor>, plain: impl 
         }
     }
 
-    let detached: Vec<Tensor> = inputs.iter().map(|v| v.as_detached_tensor()).collect();
+    let detached: Vec<Tensor> = inputs.iter().map(Var::as_detached_tensor).collect();
     let untracked = op(&detached.iter().collect::<Vec<_>>()).unwrap();
     assert!(!untracked.track_op());
     assert_eq!(flat(&untracked), flat(&y), "nothing but the gradient depends on tracking");
