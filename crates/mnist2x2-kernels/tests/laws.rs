@@ -123,11 +123,12 @@ fn zero_and_huge_inputs_give_finite_numbers() {
 
 #[test]
 fn the_same_call_gives_the_same_bits() {
-    let layer = SelfAttention::new(64, 4, false);
-    let (params, x) = (numbers(layer.layout().size(), 1), numbers(8 * 16 * 64, 2));
+    let [b, t, d] = if cfg!(miri) { [1, 3, 8] } else { [8, 16, 64] };
+    let layer = SelfAttention::new(d, 4, false);
+    let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
     let run = || {
         let (mut y, mut scratch) = (x.clone(), Scratch::new());
-        layer.infer([8, 16], &params, &x, &mut y, &mut scratch);
+        layer.infer([b, t], &params, &x, &mut y, &mut scratch);
         y
     };
     assert_eq!(run(), run());
