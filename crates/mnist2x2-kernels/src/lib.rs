@@ -44,6 +44,7 @@ mod gelu;
 mod gemm;
 mod layer_norm;
 mod linear;
+mod panel;
 mod softmax;
 mod transpose;
 
