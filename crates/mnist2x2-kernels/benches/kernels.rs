@@ -3,14 +3,17 @@
 //! `cargo bench -p mnist2x2-kernels`; throughput of the step is in grids per second on one core.
 #![allow(missing_docs)] // criterion's macros make undocumented functions
 
+#[path = "step/candle.rs"]
+mod candle_step;
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
 mod step;
 
 use std::hint::black_box;
 
+use candle_step::CandleStep;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mnist2x2_kernels::{CrossAttention, Head, Mlp, PatchEmbedding, Scratch, SelfAttention};
+use mnist2x2_kernels::{CrossAttention, Head, KeyValueCache, Mlp, PatchEmbedding, Scratch, SelfAttention};
 use oracle::numbers;
 use step::Step;
 
@@ -134,5 +137,40 @@ fn whole_step(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, whole_step, self_attention, cross_attention, mlp, ends);
+/// The same step through candle's graph: what the graph costs is the difference.
+fn candle_step(c: &mut Criterion) {
+    let step = CandleStep::new(GRIDS).expect("a model of the published sizes");
+    let mut group = c.benchmark_group("training step through candle");
+    group.throughput(Throughput::Elements(GRIDS as u64));
+    group.bench_function("forward", |b| b.iter(|| step.forward().expect("a loss")));
+    group.bench_function("forward and backward", |b| {
+        b.iter(|| step.forward().and_then(|loss| loss.backward()).expect("gradients"));
+    });
+}
+
+/// One token of every sequence, with keys and values kept.
+fn decoding(c: &mut Criterion) {
+    for batch in [1, 500] {
+        let (layer, cross) = (SelfAttention::new(WIDTH, HEADS, true), CrossAttention::new(WIDTH, HEADS));
+        let (params, of_cross) = (numbers(layer.layout().size(), 1), numbers(cross.layout().size(), 2));
+        let (x, memory) = (numbers(batch * WIDTH, 3), numbers(batch * PATCHES * WIDTH, 4));
+        let (mut y, mut scratch) = (x.clone(), Scratch::new());
+        let mut cache = KeyValueCache::new(batch, TOKENS, WIDTH);
+        c.bench_function(&format!("self-attention 5 steps of {batch}"), |b| {
+            b.iter(|| {
+                cache.reset(batch);
+                for _ in 0..TOKENS {
+                    layer.step(&params, black_box(&x), &mut y, &mut cache, &mut scratch);
+                }
+            });
+        });
+        let mut cache = KeyValueCache::new(batch, PATCHES, WIDTH);
+        cross.remember(&of_cross, &memory, &mut cache, &mut scratch);
+        c.bench_function(&format!("cross-attention step of {batch}"), |b| {
+            b.iter(|| cross.step(&of_cross, black_box(&x), &mut y, &cache, &mut scratch));
+        });
+    }
+}
+
+criterion_group!(benches, whole_step, candle_step, decoding, self_attention, cross_attention, mlp, ends);
 criterion_main!(benches);

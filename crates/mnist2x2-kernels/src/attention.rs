@@ -7,11 +7,12 @@
 use pulp::Simd;
 
 use crate::gemm::{Matrix, product};
+use crate::scratch::LINE;
 use crate::softmax::{softmax_of_columns, softmax_of_columns_backward};
 use crate::transpose::transpose;
 
 /// The sizes of an attention over `batch` sequences. Queries are (B, T, D), keys and values (B, N, D), where head `h` has
-/// columns `h * D / H ..` of D; probabilities are (B, H, N, T).
+/// columns `h * D / H ..` of D; probabilities are (B, H, N, T), each row filled up to whole vectors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attention {
     pub(crate) batch: usize,
@@ -29,7 +30,14 @@ pub(crate) type Qkv<'a> = [&'a [f32]; 3];
 impl Attention {
     /// How many probabilities there are.
     pub(crate) fn probabilities_len(&self) -> usize {
-        self.batch * self.heads * self.queries * self.keys
+        self.batch * self.heads * self.keys * self.pitch()
+    }
+
+    /// How far the rows of a matrix with a column for each query lie apart: T, rounded up to whole vectors of any
+    /// instruction set. The columns between are zero in the transposed queries, so what they become stays harmless, and
+    /// no vector is read or written in part, which would cost more than all arithmetic on it.
+    fn pitch(&self) -> usize {
+        self.queries.next_multiple_of(LINE)
     }
 
     /// Numbers in the queries, and as many in the output.
@@ -44,13 +52,13 @@ impl Attention {
 
     /// How long the scratch of [`Self::forward`] is: the transposed queries of one sequence.
     pub(crate) fn forward_scratch_len(&self) -> usize {
-        self.queries * self.width
+        self.pitch() * self.width
     }
 
     /// How long the scratch of [`Self::backward`] is: the output's transposed gradient for one sequence, and the gradient
     /// of one head's scores.
     pub(crate) fn backward_scratch_len(&self) -> usize {
-        self.queries * (self.width + self.keys)
+        self.pitch() * (self.width + self.keys)
     }
 
     fn head_width(&self) -> usize {
@@ -66,7 +74,7 @@ impl Attention {
     fn at(&self, b: usize, h: usize) -> [usize; 3] {
         let column = h * self.head_width();
         let [in_queries, in_keys] = [self.queries, self.keys].map(|rows| b * rows * self.width + column);
-        [in_queries, in_keys, (b * self.heads + h) * self.queries * self.keys]
+        [in_queries, in_keys, (b * self.heads + h) * self.keys * self.pitch()]
     }
 
     /// `probabilities = softmax(K Q^T / sqrt(d_k))` down each column, and `out = probabilities^T V`.
@@ -80,16 +88,18 @@ impl Attention {
         scratch: &mut [f32],
     ) {
         let (t, n, d, width) = (self.queries, self.keys, self.width, self.head_width());
-        let queries_transposed = &mut scratch[..t * d]; // (D, T)
+        let pitch = self.pitch();
+        let queries_transposed = &mut scratch[..d * pitch]; // (D, T)
+        queries_transposed.fill(0.0);
         for b in 0..self.batch {
-            transpose(&q[b * t * d..], [t, d], d, queries_transposed);
+            transpose([t, d], (&q[b * t * d..], d), (&mut *queries_transposed, pitch));
             for h in 0..self.heads {
                 let [at_q, at_k, at_p] = self.at(b, h);
-                let p = &mut probabilities[at_p..][..n * t]; // (N, T)
-                let q = (&queries_transposed[h * width * t..], t);
-                product(simd, [n, width, t], Matrix::rows(&k[at_k..], d), q, (p, t));
-                softmax_of_columns(simd, p, t, self.scale(), self.causal);
-                let (p, v, out) = (Matrix::transposed(p, t), (&v[at_k..], d), (&mut out[at_q..], d));
+                let p = &mut probabilities[at_p..][..n * pitch]; // (N, T)
+                let q = (&queries_transposed[h * width * pitch..], pitch);
+                product(simd, [n, width, pitch], Matrix::rows(&k[at_k..], d), q, (p, pitch));
+                softmax_of_columns(simd, p, pitch, self.scale(), self.causal);
+                let (p, v, out) = (Matrix::transposed(p, pitch), (&v[at_k..], d), (&mut out[at_q..], d));
                 product(simd, [t, n, width], p, v, out);
             }
         }
@@ -107,21 +117,23 @@ impl Attention {
         scratch: &mut [f32],
     ) {
         let (t, n, d, width) = (self.queries, self.keys, self.width, self.head_width());
-        let (d_out_transposed, rest) = scratch.split_at_mut(t * d); // (D, T)
-        let d_scores = &mut rest[..n * t]; // (N, T)
+        let pitch = self.pitch();
+        let (d_out_transposed, rest) = scratch.split_at_mut(d * pitch); // (D, T)
+        d_out_transposed.fill(0.0);
+        let d_scores = &mut rest[..n * pitch]; // (N, T)
         for b in 0..self.batch {
-            transpose(&d_out[b * t * d..], [t, d], d, d_out_transposed);
+            transpose([t, d], (&d_out[b * t * d..], d), (&mut *d_out_transposed, pitch));
             for h in 0..self.heads {
                 let [at_q, at_k, at_p] = self.at(b, h);
-                let p = &probabilities[at_p..][..n * t];
-                let d_out_t = (&d_out_transposed[h * width * t..], t);
-                product(simd, [n, width, t], Matrix::rows(&v[at_k..], d), d_out_t, (d_scores, t));
-                softmax_of_columns_backward(simd, p, d_scores, t, self.scale());
+                let p = &probabilities[at_p..][..n * pitch];
+                let d_out_t = (&d_out_transposed[h * width * pitch..], pitch);
+                product(simd, [n, width, pitch], Matrix::rows(&v[at_k..], d), d_out_t, (d_scores, pitch));
+                softmax_of_columns_backward(simd, p, d_scores, pitch, self.scale());
 
                 let (d_out, q, k) = ((&d_out[at_q..], d), (&q[at_q..], d), (&k[at_k..], d));
-                product(simd, [n, t, width], Matrix::rows(p, t), d_out, (&mut dv[at_k..], d));
-                product(simd, [n, t, width], Matrix::rows(d_scores, t), q, (&mut dk[at_k..], d));
-                product(simd, [t, n, width], Matrix::transposed(d_scores, t), k, (&mut dq[at_q..], d));
+                product(simd, [n, t, width], Matrix::rows(p, pitch), d_out, (&mut dv[at_k..], d));
+                product(simd, [n, t, width], Matrix::rows(d_scores, pitch), q, (&mut dk[at_k..], d));
+                product(simd, [t, n, width], Matrix::transposed(d_scores, pitch), k, (&mut dq[at_q..], d));
             }
         }
     }

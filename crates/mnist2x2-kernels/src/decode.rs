@@ -4,17 +4,17 @@ use pulp::{Simd, WithSimd};
 
 use crate::attention_layer::AttentionLayer;
 use crate::cross_attention::CrossAttention;
-use crate::gemm::{Matrix, product};
 use crate::layer_norm::{STATISTICS, layer_norm};
-use crate::scratch::Scratch;
+use crate::scratch::{LINE, Scratch};
 use crate::self_attention::SelfAttention;
+use crate::simd::{load, store, vectors};
 use crate::softmax::softmax;
 use crate::transpose::transpose;
 
 /// The keys and values of one attention sub-layer for B sequences of at most `capacity` places.
 ///
-/// Keys are kept transposed, (B, D, capacity), so that the scores of one query over all places come side by side in
-/// vectors; values are (B, capacity, D).
+/// Keys are kept transposed, (B, D, capacity), with rows filled up to whole vectors, so that the scores of one query over
+/// all places come side by side; values are (B, capacity, D).
 #[derive(Clone, Debug)]
 pub struct KeyValueCache {
     batch: usize,
@@ -28,8 +28,9 @@ pub struct KeyValueCache {
 impl KeyValueCache {
     /// An empty cache for `batch` sequences of up to `capacity` places and vectors of D = `width`.
     pub fn new(batch: usize, capacity: usize, width: usize) -> Self {
-        let zeros = vec![0.0; batch * capacity * width];
-        Self { batch, width, capacity, len: 0, keys: zeros.clone(), values: zeros }
+        let mut cache = Self { batch, width, capacity, len: 0, keys: Vec::new(), values: Vec::new() };
+        cache.reset(batch);
+        cache
     }
 
     /// How many places are filled in every sequence.
@@ -72,20 +73,22 @@ impl KeyValueCache {
 
     /// Forgets everything and makes room for another batch, reusing the memory.
     pub fn reset(&mut self, batch: usize) {
-        let needed = batch * self.capacity * self.width;
-        self.keys.resize(needed, 0.0);
-        self.values.resize(needed, 0.0);
+        self.keys.resize(batch * self.pitch() * self.width, 0.0);
+        self.values.resize(batch * self.capacity * self.width, 0.0);
         (self.batch, self.len) = (batch, 0);
+    }
+
+    /// How far the rows of the transposed keys lie apart.
+    fn pitch(&self) -> usize {
+        self.capacity.next_multiple_of(LINE)
     }
 
     /// Adds one place to every sequence; k and v (B, D).
     fn push(&mut self, k: &[f32], v: &[f32]) {
         assert!(self.len < self.capacity, "the cache of {} places is full", self.capacity);
-        let (d, sequence) = (self.width, self.capacity * self.width);
-        for (keys, k) in self.keys.chunks_exact_mut(sequence).zip(k.chunks_exact(d)) {
-            for (row, k) in keys.chunks_exact_mut(self.capacity).zip(k) {
-                row[self.len] = *k;
-            }
+        let (d, pitch, sequence) = (self.width, self.pitch(), self.capacity * self.width);
+        for (row, k) in self.keys.chunks_exact_mut(pitch).zip(k) {
+            row[self.len] = *k;
         }
         for (values, v) in self.values.chunks_exact_mut(sequence).zip(v.chunks_exact(d)) {
             values[self.len * d..][..d].copy_from_slice(v);
@@ -95,30 +98,46 @@ impl KeyValueCache {
 
     /// Fills every place of every sequence; k and v (B, capacity, D).
     fn fill(&mut self, k: &[f32], v: &[f32]) {
-        let sequence = self.capacity * self.width;
-        for (keys, k) in self.keys.chunks_exact_mut(sequence).zip(k.chunks_exact(sequence)) {
-            transpose(k, [self.capacity, self.width], self.width, keys);
+        let (pitch, sequence) = (self.pitch(), self.capacity * self.width);
+        for (keys, k) in self.keys.chunks_exact_mut(pitch * self.width).zip(k.chunks_exact(sequence)) {
+            transpose([self.capacity, self.width], (k, self.width), (keys, pitch));
         }
         self.values.copy_from_slice(v);
         self.len = self.capacity;
     }
 
-    /// The attention of one query per sequence over all filled places; q and out (B, D), scores (capacity).
+    /// The attention of one query per sequence over all filled places; q and out (B, D), scores as long as a row of keys.
     #[inline(always)]
     fn attend<S: Simd>(&self, simd: S, heads: usize, q: &[f32], out: &mut [f32], scores: &mut [f32]) {
-        let (d, n, width) = (self.width, self.len, self.width / heads);
+        let (d, n, width, pitch) = (self.width, self.len, self.width / heads, self.pitch());
         let scale = 1.0 / (width as f32).sqrt();
-        let scores = &mut scores[..n];
-        for (b, (q, out)) in q.chunks_exact(d).zip(out.chunks_exact_mut(d)).enumerate() {
-            let at = b * self.capacity * d;
-            for column in (0..d).step_by(width) {
-                let keys = (&self.keys[at + column * self.capacity..], self.capacity);
-                product(simd, [1, width, n], Matrix::rows(&q[column..], d), keys, (scores, n));
-                softmax(simd, scores, scale);
-                let values = (&self.values[at + column..], d);
-                product(simd, [1, n, width], Matrix::rows(scores, n), values, (&mut out[column..], d));
+        let sequences = self.keys.chunks_exact(pitch * d).zip(self.values.chunks_exact(self.capacity * d));
+        for ((keys, values), (q, out)) in sequences.zip(q.chunks_exact(d).zip(out.chunks_exact_mut(d))) {
+            let of_heads = keys.chunks_exact(pitch * width).zip(out.chunks_exact_mut(width)).enumerate();
+            for (h, (keys, out)) in of_heads {
+                weighted_sum(simd, &q[h * width..][..width], (keys, pitch), scores);
+                softmax(simd, &mut scores[..n], scale);
+                weighted_sum(simd, &scores[..n], (&values[h * width..], d), out);
             }
         }
+    }
+}
+
+/// `to = sum over i of weights[i] * row i`; the rows, as long as `to`, are `stride` apart. Two sums take turns, because one
+/// alone would wait for each of its additions.
+#[inline(always)]
+fn weighted_sum<S: Simd>(simd: S, weights: &[f32], (rows, stride): (&[f32], usize), to: &mut [f32]) {
+    let len = to.len();
+    for i in 0..vectors::<S>(len) {
+        let [mut even, mut odd] = [simd.splat_f32s(0.0); 2];
+        for (pair, weights) in weights.chunks(2).enumerate() {
+            let row = |k: usize| load(simd, &rows[(2 * pair + k) * stride..][..len], i);
+            even = simd.mul_add_e_f32s(simd.splat_f32s(weights[0]), row(0), even);
+            if let Some(&weight) = weights.get(1) {
+                odd = simd.mul_add_e_f32s(simd.splat_f32s(weight), row(1), odd);
+            }
+        }
+        store(simd, to, i, simd.add_f32s(even, odd));
     }
 }
 
@@ -199,10 +218,10 @@ impl WithSimd for Step<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layer, heads, params, x, y, mut cache, scratch } = self;
-        let KeyValueCache { batch, width, capacity, .. } = *cache.get();
+        let (batch, width, pitch) = (cache.get().batch, cache.get().width, cache.get().pitch());
         let len = batch * width;
         let (x, y) = (&x[..len], &mut y[..len]);
-        let lens = [len, batch * STATISTICS, len, len, len, len, capacity, layer.q.scratch_len()];
+        let lens = [len, batch * STATISTICS, len, len, len, len, pitch, layer.q.scratch_len()];
         let [normed, statistics, q, k, v, attended, scores, weight] = scratch.parts(lens);
         layer_norm(simd, layer.norm(params), x, normed, statistics);
         layer.q.forward(simd, params, normed, None, q, weight);

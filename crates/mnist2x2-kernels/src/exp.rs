@@ -58,7 +58,8 @@ mod tests {
 
     #[test]
     fn agrees_with_the_exponential_in_double_precision() {
-        let x: Vec<f32> = (0..100_003).map(|i| (i as f32).mul_add(1.75e-3, -87.3)).collect();
+        let step = if cfg!(miri) { 9999 } else { 1 };
+        let x: Vec<f32> = (0..100_003).step_by(step).map(|i| (i as f32).mul_add(1.75e-3, -87.3)).collect();
         for level in Level::available() {
             let mut y = x.clone();
             level.run(Exp(&mut y));

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn value_and_derivative_agree_with_double_precision() {
-        let x: Vec<f32> = (-12_001..12_001).map(|i| i as f32 * 1e-3).collect();
+        let step = if cfg!(miri) { 999 } else { 1 };
+        let x: Vec<f32> = (-12_001..12_001).step_by(step).map(|i| i as f32 * 1e-3).collect();
         for level in Level::available() {
             let (mut derivative, mut y) = (x.clone(), vec![0.0; x.len()]);
             level.run(Gelu(&mut derivative, &mut y));

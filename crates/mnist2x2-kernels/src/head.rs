@@ -46,9 +46,9 @@ impl Head {
     ///
     /// # Panics
     /// If a slice is shorter than the sizes say.
-    pub fn logits(&self, rows: usize, params: &[f32], x: &[f32], logits: &mut [f32], scratch: &mut Scratch) {
-        let (x, logits) = (&x[..rows * self.width], &mut logits[..rows * self.vocabulary]);
-        self.level.run(Logits { head: self, params, x, logits, scratch });
+    pub fn logits(&self, rows: usize, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut Scratch) {
+        let (x, y) = (&x[..rows * self.width], &mut y[..rows * self.vocabulary]);
+        self.level.run(Logits { head: self, params, x, y, scratch });
     }
 
     /// The backward pass of [`Self::logits`]: overwrites `dx`, adds to `d_params`.
@@ -118,7 +118,7 @@ struct Logits<'a> {
     head: &'a Head,
     params: &'a [f32],
     x: &'a [f32],
-    logits: &'a mut [f32],
+    y: &'a mut [f32],
     scratch: &'a mut Scratch,
 }
 
@@ -127,9 +127,9 @@ impl WithSimd for Logits<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { head, params, x, logits, scratch } = self;
+        let Self { head, params, x, y, scratch } = self;
         let [weight] = scratch.parts([head.linear.scratch_len()]);
-        head.linear.forward(simd, params, x, None, logits, weight);
+        head.linear.forward(simd, params, x, None, y, weight);
     }
 }
 
@@ -168,7 +168,7 @@ impl WithSimd for Loss<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         let Self { head, params, x, targets, saved, scratch } = self;
-        Logits { head, params, x, logits: &mut *saved, scratch }.with_simd(simd);
+        Logits { head, params, x, y: &mut *saved, scratch }.with_simd(simd);
         let mut sum = 0.0;
         for (logits, &target) in saved.chunks_exact_mut(head.vocabulary).zip(targets) {
             sum += cross_entropy(simd, logits, target as usize);

@@ -1,5 +1,41 @@
-//! Fused Transformer sub-layers for the CPU: forward and backward passes over slices of `f32`.
+//! Fused Transformer sub-layers for the CPU: forward and backward passes in `f32`.
+//!
+//! A sub-layer of a Transformer, such as `x + attention(norm(x))`, is some twenty tensor operations, and training spends
+//! more time between them than on their matrix products. Here each sub-layer is one function forward and one backward,
+//! over slices, with hand-written vector code inside. Three layers, from the bottom:
+//!
+//! 1. Building blocks: the matrix product, layer normalisation, softmax, GELU, attention, cross-entropy. Written once over
+//!    [`pulp::Simd`] and compiled for AVX-512, AVX2, NEON and no vectors at all; the machine decides when the program runs
+//!    ([`Level`]).
+//! 2. Sub-layers over slices: [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and
+//!    [`Head`]. What the forward pass saves and the working memory ([`Scratch`]) are the caller's. Backward passes add to
+//!    the gradient of the parameters. For writing token by token there is a [`KeyValueCache`].
+//! 3. Operations of candle with gradients: [`patch_embedding`], [`token_embedding`], [`self_attention`],
+//!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one packed tensor, laid
+//!    out as [`SelfAttentionLayout`] and its like say.
+//!
+//! Everything runs in the thread that calls, and the same call gives the same bits on the same machine: data parallelism
+//! belongs to the caller.
+//!
+//! ```
+//! use candle_core::{Device, Result, Tensor, Var};
+//! use mnist2x2_kernels::{MlpLayout, SelfAttentionLayout, mlp, self_attention};
+//!
+//! fn main() -> Result<()> {
+//!     let (batch, tokens, width, heads, hidden) = (2, 16, 64, 4, 128);
+//!     let attention = Var::zeros(SelfAttentionLayout::new(width).size(), candle_core::DType::F32, &Device::Cpu)?;
+//!     let feed_forward = Var::zeros(MlpLayout::new(width, hidden).size(), candle_core::DType::F32, &Device::Cpu)?;
+//!     let x = Tensor::ones((batch, tokens, width), candle_core::DType::F32, &Device::Cpu)?;
+//!
+//!     let block = mlp(&self_attention(&x, &attention, heads, false)?, &feed_forward)?; // (B, T, D)
+//!     assert_eq!(block.dims(), [batch, tokens, width]);
+//!     let gradients = block.sum_all()?.backward()?;
+//!     assert_eq!(gradients.get(&attention).map(Tensor::elem_count), Some(SelfAttentionLayout::new(width).size()));
+//!     Ok(())
+//! }
+//! ```
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![cfg_attr(test, allow(clippy::float_cmp))] // tests ask for exact zeros and ones
 
 mod simd;
 
@@ -8,6 +44,7 @@ mod gelu;
 mod gemm;
 mod layer_norm;
 mod linear;
+mod panel;
 mod softmax;
 mod transpose;
 

@@ -40,7 +40,8 @@ impl Linear {
         scratch: &mut [f32],
     ) {
         let transposed = &mut scratch[..self.weight.len()];
-        transpose(&params[self.weight.clone()], [self.outputs, self.inputs], self.inputs, transposed);
+        let weight = (&params[self.weight.clone()], self.inputs);
+        transpose([self.outputs, self.inputs], weight, (&mut *transposed, self.outputs));
         let bias = &params[self.bias.clone()];
         let start = residual.map_or(Start::Bias(bias), |residual| Start::Residual(bias, residual));
         let shape = [y.len() / self.outputs, self.inputs, self.outputs];

@@ -1,7 +1,8 @@
 //! Working memory that is asked for once and used again.
 
-/// Numbers per 64-byte cache line, to which every part of a buffer is aligned where the allocation allows.
-const LINE: usize = 16;
+/// Numbers per 64-byte cache line, to which every part of a buffer is aligned where the allocation allows; also the widest
+/// vector there is.
+pub(crate) const LINE: usize = 16;
 
 /// Working memory of the kernels: grows to what the largest call needs and is then reused, so that a loop over batches
 /// of one size allocates once.

@@ -7,26 +7,32 @@ const BLOCK: usize = 4;
 /// Rows of the source that make one cache line of the result.
 const STRIP: usize = 16;
 
-/// `to` (columns, rows) becomes the transpose of `x`, whose `rows` rows of `columns` numbers are `stride` apart.
+/// `to` (columns, rows) becomes the transpose of `x` (rows, columns); each slice comes with the stride of its rows.
 #[inline(always)]
-pub(crate) fn transpose(x: &[f32], [rows, columns]: [usize; 2], stride: usize, to: &mut [f32]) {
-    assert!(rows == 0 || (rows - 1) * stride + columns <= x.len(), "the matrix reaches past its slice");
-    assert!(rows * columns <= to.len(), "the transpose reaches past its slice");
+pub(crate) fn transpose(
+    [rows, columns]: [usize; 2],
+    (x, x_stride): (&[f32], usize),
+    (to, to_stride): (&mut [f32], usize),
+) {
+    let inside = |len, rows: usize, columns, stride| rows == 0 || (rows - 1) * stride + columns <= len;
+    assert!(inside(x.len(), rows, columns, x_stride), "the matrix reaches past its slice");
+    assert!(inside(to.len(), columns, rows, to_stride), "the transpose reaches past its slice");
     let (whole_rows, whole_columns) = (rows / BLOCK * BLOCK, columns / BLOCK * BLOCK);
     for strip in (0..whole_rows).step_by(STRIP) {
         for j in (0..whole_columns).step_by(BLOCK) {
             for i in (strip..whole_rows.min(strip + STRIP)).step_by(BLOCK) {
                 // SAFETY: rows `i..i + 4` and columns `j..j + 4` are inside both matrices by the assertions above.
                 unsafe {
-                    block(x.as_ptr().add(i * stride + j), stride, to.as_mut_ptr().add(j * rows + i), rows)
-                };
+                    let (x, to) = (x.as_ptr().add(i * x_stride + j), to.as_mut_ptr().add(j * to_stride + i));
+                    block(x, x_stride, to, to_stride);
+                }
             }
         }
     }
     for i in 0..rows {
         let done = if i < whole_rows { whole_columns } else { 0 };
         for j in done..columns {
-            to[j * rows + i] = x[i * stride + j];
+            to[j * to_stride + i] = x[i * x_stride + j];
         }
     }
 }
@@ -77,16 +83,15 @@ mod tests {
     #[test]
     fn rows_become_columns_at_every_size() {
         for (rows, columns) in [(1, 1), (3, 5), (4, 4), (5, 9), (16, 16), (21, 8), (64, 35)] {
-            let stride = columns + 3;
+            let (stride, to_stride) = (columns + 3, rows + 2);
             let x = numbers(rows * stride, 1);
-            let mut to = vec![f32::NAN; rows * columns];
-            transpose(&x, [rows, columns], stride, &mut to);
-            for (i, j) in (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))) {
-                assert_eq!(
-                    to[j * rows + i].to_bits(),
-                    x[i * stride + j].to_bits(),
-                    "{rows} {columns} {i} {j}"
-                );
+            let mut to = vec![f32::NAN; columns * to_stride];
+            transpose([rows, columns], (&x, stride), (&mut to, to_stride));
+            for (j, row) in to.chunks_exact(to_stride).enumerate() {
+                for (i, value) in row[..rows].iter().enumerate() {
+                    assert_eq!(value.to_bits(), x[i * stride + j].to_bits(), "{rows} {columns} {i} {j}");
+                }
+                assert!(row[rows..].iter().all(|gap| gap.is_nan()), "wrote between the rows");
             }
         }
     }
@@ -94,6 +99,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "reaches past its slice")]
     fn refuses_a_shape_larger_than_its_slice() {
-        transpose(&[1.0; 7], [2, 4], 4, &mut [0.0; 8]);
+        transpose([2, 4], (&[1.0; 7], 4), (&mut [0.0; 8], 2));
     }
 }

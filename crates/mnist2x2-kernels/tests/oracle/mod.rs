@@ -154,7 +154,7 @@ pub fn patch_embedding(p: &[f64], patches: &[f64], [n, pixels, d]: [usize; 3]) -
     y.chunks(n * d).flat_map(|image| add(image, pos)).collect()
 }
 
-/// `sizes` is V, T_max, D; sequences of `length` tokens.
+/// `sizes` is the vocabulary, the number of positions and D; sequences of `length` tokens.
 pub fn token_embedding(p: &[f64], tokens: &[u32], length: usize, [v, positions, d]: [usize; 3]) -> Vec<f64> {
     let mut p = Unpack(p);
     let (token, pos) = (p.next(v * d), p.next(positions * d));

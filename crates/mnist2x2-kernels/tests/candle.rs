@@ -1,0 +1,187 @@
+//! The operations of candle: gradients through the graph, layouts, repeated backward passes, and errors.
+
+mod oracle;
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use mnist2x2_kernels::{
+    CrossAttentionLayout, HeadLayout, MlpLayout, PatchEmbeddingLayout, SelfAttentionLayout,
+    TokenEmbeddingLayout, cross_attention, head_loss, logits, mlp, patch_embedding, self_attention,
+    token_embedding,
+};
+use oracle::{assert_close, dot, gradient, numbers, wide};
+
+const TOLERANCE: f64 = 2e-5;
+
+fn tensor(shape: &[usize], seed: u64) -> Tensor {
+    Tensor::from_vec(numbers(shape.iter().product(), seed), shape, &Device::Cpu).unwrap()
+}
+
+fn var(shape: &[usize], seed: u64) -> Var {
+    Var::from_tensor(&tensor(shape, seed)).unwrap()
+}
+
+fn flat(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Holds `op`, of two or more variables, against `plain`: its value, the gradient of every variable under an upstream
+/// gradient that is not contiguous, and the same gradients from a second backward pass.
+fn check(inputs: &[Var], op: impl Fn(&[&Tensor]) -> Result<Tensor>, plain: impl Fn(&[Vec<f64>]) -> Vec<f64>) {
+    let tensors: Vec<&Tensor> = inputs.iter().map(Var::as_tensor).collect();
+    let y = op(&tensors).unwrap();
+    let exact: Vec<Vec<f64>> = inputs.iter().map(|v| wide(&flat(v))).collect();
+    assert_close(&flat(&y), &plain(&exact), TOLERANCE);
+
+    // y^T times a constant: the gradient that reaches the operation is a transpose.
+    let last = y.rank().saturating_sub(1);
+    let (weights, loss) = if last == 0 {
+        (Tensor::new(0.7f32, &Device::Cpu).unwrap(), (&y * 0.7).unwrap())
+    } else {
+        let turned = y.transpose(last - 1, last).unwrap();
+        let weights = tensor(turned.dims(), 9);
+        let loss = (turned * &weights).unwrap().sum_all().unwrap();
+        (weights.transpose(last - 1, last).unwrap(), loss)
+    };
+    let weights = wide(&flat(&weights));
+    for _ in 0..2 {
+        let gradients = loss.backward().unwrap();
+        for (i, input) in inputs.iter().enumerate() {
+            let slope = gradient(&exact[i], |x| {
+                let mut exact = exact.clone();
+                exact[i] = x.to_vec();
+                dot(&plain(&exact), &weights)
+            });
+            assert_close(
+                &flat(gradients.get(input).expect("every variable has a gradient")),
+                &slope,
+                TOLERANCE,
+            );
+        }
+    }
+
+    let detached: Vec<Tensor> = inputs.iter().map(Var::as_detached_tensor).collect();
+    let untracked = op(&detached.iter().collect::<Vec<_>>()).unwrap();
+    assert!(!untracked.track_op());
+    assert_eq!(flat(&untracked), flat(&y), "nothing but the gradient depends on tracking");
+}
+
+#[test]
+fn self_attention_has_gradients() {
+    let [b, t, d, h] = [2, 5, 6, 3];
+    for causal in [false, true] {
+        let inputs = [var(&[b, t, d], 1), var(&[SelfAttentionLayout::new(d).size()], 2)];
+        let plain = |v: &[Vec<f64>]| oracle::self_attention(&v[1], &v[0], [b, t, d], h, causal);
+        check(&inputs, |v| self_attention(v[0], v[1], h, causal), plain);
+    }
+}
+
+#[test]
+fn cross_attention_has_gradients() {
+    let [b, t, n, d, h] = [2, 3, 5, 6, 3];
+    let size = CrossAttentionLayout::new(d).size();
+    let inputs = [var(&[b, t, d], 1), var(&[b, n, d], 2), var(&[size], 3)];
+    let plain = |v: &[Vec<f64>]| oracle::cross_attention(&v[2], &v[0], &v[1], [b, t, n, d], h);
+    check(&inputs, |v| cross_attention(v[0], v[1], v[2], h), plain);
+}
+
+#[test]
+fn mlp_has_gradients() {
+    let [b, t, d, hidden] = [2, 3, 5, 7];
+    let inputs = [var(&[b, t, d], 1), var(&[MlpLayout::new(d, hidden).size()], 2)];
+    check(&inputs, |v| mlp(v[0], v[1]), |v| oracle::mlp(&v[1], &v[0], d, hidden));
+}
+
+#[test]
+fn embeddings_have_gradients() {
+    let [b, n, pixels, d] = [2, 3, 5, 4];
+    let inputs = [var(&[b, n, pixels], 1), var(&[PatchEmbeddingLayout::new(n, pixels, d).size()], 2)];
+    let plain = |v: &[Vec<f64>]| oracle::patch_embedding(&v[1], &v[0], [n, pixels, d]);
+    check(&inputs, |v| patch_embedding(v[0], v[1]), plain);
+
+    let ids = [3_u32, 0, 6, 6, 1, 3];
+    let tokens = Tensor::new(&ids, &Device::Cpu).unwrap().reshape((2, 3)).unwrap();
+    let inputs = [var(&[TokenEmbeddingLayout::new(7, 5, 4).size()], 1)];
+    let plain = |v: &[Vec<f64>]| oracle::token_embedding(&v[0], &ids, 3, [7, 5, 4]);
+    check(&inputs, |v| token_embedding(&tokens, v[0], 7, 4), plain);
+}
+
+#[test]
+fn logits_and_loss_have_gradients() {
+    let [b, t, d, v] = [2, 3, 5, 7];
+    let inputs = [var(&[b, t, d], 1), var(&[HeadLayout::new(v, d).size()], 2)];
+    let plain = |x: &[Vec<f64>]| oracle::linear(&x[0], &x[1][..v * d], &x[1][v * d..]);
+    check(&inputs, |x| logits(x[0], x[1]), plain);
+
+    let ids = [3_u32, 0, 6, 6, 1, 3];
+    let targets = Tensor::new(&ids, &Device::Cpu).unwrap().reshape((b, t)).unwrap();
+    let plain = |x: &[Vec<f64>]| vec![oracle::head_loss(&x[1], &x[0], &ids, [v, d])];
+    check(&inputs, |x| head_loss(x[0], x[1], &targets), plain);
+}
+
+#[test]
+fn images_get_no_gradient_unless_they_are_variables() {
+    let packed = var(&[PatchEmbeddingLayout::new(3, 5, 4).size()], 2);
+    let patches = tensor(&[2, 3, 5], 1);
+    let gradients = patch_embedding(&patches, &packed).unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(gradients.get(&patches).is_none());
+    assert!(gradients.get(&packed).is_some());
+}
+
+#[test]
+fn layouts_are_honoured() {
+    let size = SelfAttentionLayout::new(6).size();
+    let (x, packed) = (tensor(&[2, 5, 6], 1), tensor(&[size], 2));
+    let expected = flat(&self_attention(&x, &packed, 3, true).unwrap());
+    // The same numbers behind an offset, and behind a transpose.
+    let behind = Tensor::cat(&[&tensor(&[7], 3), &packed], 0).unwrap().narrow(0, 7, size).unwrap();
+    let turned = x.transpose(0, 1).unwrap().contiguous().unwrap().transpose(0, 1).unwrap();
+    assert!(!turned.is_contiguous());
+    assert_eq!(flat(&self_attention(&turned, &behind, 3, true).unwrap()), expected);
+    assert_eq!(flat(&self_attention(&x, &behind, 3, true).unwrap()), expected);
+}
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let (x, packed) = (tensor(&[2, 5, 6], 1), tensor(&[SelfAttentionLayout::new(6).size()], 2));
+    let says = |result: Result<Tensor>, part: &str| {
+        let message = result.unwrap_err().to_string();
+        assert!(message.contains(part), "{message:?} does not say {part:?}");
+    };
+    says(self_attention(&x, &packed, 4, false), "4 heads do not divide a width of 6");
+    says(self_attention(&x, &packed, 0, false), "0 heads");
+    says(self_attention(&x, &tensor(&[3], 1), 3, false), "shape [3]");
+    says(self_attention(&x.narrow(1, 0, 0).unwrap(), &packed, 3, false), "empty");
+    says(self_attention(&x.get(0).unwrap(), &packed, 3, false), "rank");
+    says(self_attention(&x.to_dtype(DType::F64).unwrap(), &packed, 3, false), "dtype");
+    says(cross_attention(&x, &tensor(&[3, 5, 6], 1), &packed, 3), "memory of shape [3, 5, 6]");
+    says(mlp(&x, &packed), "fit no inner width");
+    says(patch_embedding(&x, &tensor(&[13], 1)), "fit no width");
+    let tokens = Tensor::new(&[[1_u32, 7]], &Device::Cpu).unwrap();
+    let table = tensor(&[TokenEmbeddingLayout::new(7, 2, 4).size()], 1);
+    says(token_embedding(&tokens, &table, 7, 4), "token 7 is outside");
+    says(token_embedding(&tokens, &table, 8, 4), "places");
+    let head = tensor(&[HeadLayout::new(7, 6).size()], 1);
+    says(head_loss(&x, &head, &tokens), "2 targets");
+    says(
+        head_loss(&x.narrow(1, 0, 1).unwrap(), &head, &tokens.flatten_all().unwrap()),
+        "target 7 is outside",
+    );
+    says(logits(&x, &tensor(&[13], 1)), "fit no vocabulary");
+}
+
+#[test]
+fn many_threads_at_once_get_the_same_numbers() {
+    let (x, packed) = (tensor(&[2, 5, 6], 1), var(&[SelfAttentionLayout::new(6).size()], 2));
+    let run = || {
+        let y = self_attention(&x, &packed, 3, true).unwrap();
+        let gradients = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        (flat(&y), flat(gradients.get(&packed).unwrap()))
+    };
+    let expected = run();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), expected);
+        }
+    });
+}
