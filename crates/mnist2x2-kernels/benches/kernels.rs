@@ -1,7 +1,7 @@
 //! Every sub-layer at the sizes of the published model for a shard of 8 grids, and a whole training step of that shard.
 //!
 //! `cargo bench -p mnist2x2-kernels`; throughput of the step is in grids per second on one core.
-#![allow(missing_docs)] // criterion's macros make undocumented functions
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 #[path = "step/candle.rs"]
 mod candle_step;

@@ -35,7 +35,7 @@
 //! }
 //! ```
 #![warn(clippy::undocumented_unsafe_blocks)]
-#![cfg_attr(test, allow(clippy::float_cmp))] // tests ask for exact zeros and ones
+#![cfg_attr(test, allow(clippy::float_cmp, reason = "tests ask for exact zeros and ones"))]
 
 mod simd;
 

@@ -36,7 +36,7 @@ impl Level {
 
     /// What the level is called in tables of measurements.
     pub fn name(self) -> &'static str {
-        #[allow(unreachable_patterns)] // which levels there are depends on the target
+        #[allow(unreachable_patterns, reason = "which levels there are depends on the target")]
         match self.0 {
             Arch::Scalar => "scalar",
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]

@@ -1,6 +1,6 @@
 //! The plain composition of every sub-layer in double precision, one loop per index, and gradients by central
 //! differences: what the kernels are held against.
-#![allow(dead_code, unreachable_pub)] // every test binary uses its own part of this module
+#![allow(dead_code, unreachable_pub, reason = "every test binary uses its own part of this module")]
 
 use std::f64::consts::{SQRT_2, TAU};
 
