@@ -91,11 +91,11 @@ fn measure_all(ours: &Program, theirs: &Program, arguments: &Arguments) -> Resul
         for threads in arguments.threads.iter().map(|threads| threads.get()) {
             let common = format!("--threads {threads} --seconds {}", arguments.seconds);
             let turns = [
-                (ours, Task::Train, "bench train --json"),
+                (ours, Task::Train, "bench train --device cpu --json"),
                 (theirs, Task::Train, "train"),
-                (ours, Task::Train, "bench train --json"),
+                (ours, Task::Train, "bench train --device cpu --json"),
                 (theirs, Task::Train, "train --compile"),
-                (ours, Task::Decode, "bench decode --json"),
+                (ours, Task::Decode, "bench decode --device cpu --json"),
                 (theirs, Task::Decode, "decode"),
             ];
             for (program, task, verb) in turns {
