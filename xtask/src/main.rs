@@ -8,6 +8,7 @@
 mod workspace;
 
 mod ci;
+mod compare;
 mod download_mnist;
 mod mutants;
 mod tidy;
@@ -26,6 +27,8 @@ enum Task {
     Tidy,
     /// Run everything that a pull request is checked with, cheapest first.
     Ci(ci::Arguments),
+    /// Time the program and its PyTorch counterpart in turn, and print the ratios.
+    Compare(compare::Arguments),
     /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
     Mutants(mutants::Arguments),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Task::DownloadMnist(arguments) => download_mnist::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Ci(arguments) => ci::run(&arguments),
+        Task::Compare(arguments) => compare::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
     };
     match result {
