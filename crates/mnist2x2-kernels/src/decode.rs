@@ -64,11 +64,12 @@ impl KeyValueCache {
     /// If a row is not below B.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let sequence = self.capacity * self.width;
-        let pick = |from: &[f32]| {
+        let pick = |from: &[f32], places: usize| {
+            let sequence = places * self.width;
             rows.iter().flat_map(|&row| &from[row as usize * sequence..][..sequence]).copied().collect()
         };
-        Self { batch: rows.len(), keys: pick(&self.keys), values: pick(&self.values), ..*self }
+        let (keys, values) = (pick(&self.keys, self.pitch()), pick(&self.values, self.capacity));
+        Self { batch: rows.len(), keys, values, ..*self }
     }
 
     /// Forgets everything and makes room for another batch, reusing the memory.

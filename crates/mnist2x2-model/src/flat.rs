@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result as CandleResult, Storage, Tensor};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result as CandleResult, Storage, Tensor, Var};
 
 use crate::Error;
 use crate::parameters::{Packed, Parameters};
@@ -34,18 +34,28 @@ impl Parameters {
         Ok(())
     }
 
-    /// Writes `scale` times the gradients in `grads` to `flat`, in flat order.
+    /// The gradient in flat order of a loss whose backward pass gave `grads`.
     ///
     /// # Errors
-    /// [`Error::Tensors`] if a pack has no gradient, which would mean that part of the model is silently not trained.
-    pub fn write_gradient(&self, grads: &GradStore, scale: f32, flat: &mut [f32]) -> Result<(), Error> {
-        for (packed, range) in self.ranges(flat.len())? {
-            let missing = || Error::Tensors(format!("`{}` received no gradient", packed.pack.name));
-            let gradient = grads.get(packed.trained()?).ok_or_else(missing)?;
-            let write = |from: &[f32]| flat[range].iter_mut().zip(from).for_each(|(to, g)| *to = scale * g);
-            with_values(gradient, write)?;
-        }
-        Ok(())
+    /// As [`PackGradient::sum`].
+    pub fn gradient(&self, grads: &GradStore) -> Result<Vec<f32>, Error> {
+        let mut flat = vec![0.0; self.count()];
+        self.pack_gradients(&mut flat)?.into_iter().try_for_each(|mut pack| pack.sum([(1.0, grads)]))?;
+        Ok(flat)
+    }
+
+    /// The packs with their stretches of a flat gradient, each to be filled by itself, in any thread.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if these parameters are frozen or `flat` has another length.
+    pub fn pack_gradients<'a>(&'a self, mut flat: &'a mut [f32]) -> Result<Vec<PackGradient<'a>>, Error> {
+        let ranges = self.ranges(flat.len())?;
+        let take = |(packed, range): (&'a Packed, Range<usize>)| {
+            let (gradient, rest) = std::mem::take(&mut flat).split_at_mut(range.len());
+            flat = rest;
+            Ok(PackGradient { name: &packed.pack.name, variable: packed.trained()?, gradient })
+        };
+        ranges.map(take).collect()
     }
 
     /// Each pack and where it lies in a flat vector, which must have the right length.
@@ -60,6 +70,33 @@ impl Parameters {
             end += packed.pack.count();
             (packed, start..end)
         }))
+    }
+}
+
+/// One pack's stretch of a flat gradient.
+#[derive(Debug)]
+pub struct PackGradient<'a> {
+    name: &'a str,
+    variable: &'a Var,
+    gradient: &'a mut [f32],
+}
+
+impl PackGradient<'_> {
+    /// Fills the stretch with the weighted sum of the gradients of several losses, added in the order given.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] if one has no gradient for this pack: part of the model would silently not be trained.
+    pub fn sum<'g>(&mut self, losses: impl IntoIterator<Item = (f32, &'g GradStore)>) -> Result<(), Error> {
+        self.gradient.fill(0.0);
+        for (weight, grads) in losses {
+            let missing = || Error::Tensors(format!("`{}` received no gradient", self.name));
+            let gradient = grads.get(self.variable).ok_or_else(missing)?;
+            let sum = &mut *self.gradient;
+            with_values(gradient, |values| {
+                sum.iter_mut().zip(values).for_each(|(sum, g)| *sum += weight * g);
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -54,6 +54,7 @@ pub use decoder::{Decoder, DecoderBlock};
 pub use encoder::{Encoder, EncoderBlock};
 pub use error::Error;
 pub use feed_forward::FeedForward;
+pub use flat::PackGradient;
 pub use layout::{Init, Pack, TensorSpec, layout};
 pub use norm::LayerNorm;
 pub use parameters::Parameters;

@@ -26,8 +26,7 @@ fn both(config: &Config) -> [Seq2Seq; 2] {
 /// The loss and its gradient in flat order.
 fn gradient(model: &Seq2Seq, [images, tokens, targets]: &[Tensor; 3]) -> (f32, Vec<f32>) {
     let loss = model.loss(images, tokens, targets).unwrap();
-    let mut gradient = vec![0.0; model.parameters().count()];
-    model.parameters().write_gradient(&loss.backward().unwrap(), 1.0, &mut gradient).unwrap();
+    let gradient = model.parameters().gradient(&loss.backward().unwrap()).unwrap();
     (loss.to_scalar().unwrap(), gradient)
 }
 

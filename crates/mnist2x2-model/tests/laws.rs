@@ -54,17 +54,20 @@ fn every_tensor_moves(model: &Seq2Seq) {
     let before = parameters.to_flat().unwrap();
 
     let grads = loss(model, &batch(model.config(), 3, DType::F32)).unwrap().backward().unwrap();
-    let mut step = vec![0.0; parameters.count()];
-    parameters.write_gradient(&grads, -0.1, &mut step).unwrap();
-    let after: Vec<f32> = before.iter().zip(&step).map(|(value, step)| value + step).collect();
+    let gradient = parameters.gradient(&grads).unwrap();
+    let after: Vec<f32> = before.iter().zip(&gradient).map(|(value, g)| value - 0.1 * g).collect();
     parameters.set_flat(&after).unwrap();
 
     let state = parameters.state_dict().unwrap();
     let (mut start, mut tensors) = (0, 0);
     for spec in parameters.specs() {
         let end = start + spec.count();
-        assert!(step[start..end].iter().all(|g| g.is_finite()), "{}: a gradient is not finite", spec.name);
-        assert!(step[start..end].iter().any(|g| *g != 0.0), "{}: the gradient is zero", spec.name);
+        assert!(
+            gradient[start..end].iter().all(|g| g.is_finite()),
+            "{}: a gradient is not finite",
+            spec.name
+        );
+        assert!(gradient[start..end].iter().any(|g| *g != 0.0), "{}: the gradient is zero", spec.name);
         assert_ne!(before[start..end], after[start..end], "{}: did not move", spec.name);
         let view: Vec<f32> = state[&spec.name].flatten_all().unwrap().to_vec1().unwrap();
         assert_eq!(view, after[start..end], "{}: the view does not see the new values", spec.name);
@@ -177,7 +180,7 @@ fn selected_rows_go_on(model: &Seq2Seq) {
     let rows = Tensor::new(&[2_u32, 0, 2], &Device::Cpu).unwrap();
     let all = cache.step(&column(1)).unwrap().index_select(&rows, 0).unwrap();
     let some = selected.step(&column(1).index_select(&rows, 0).unwrap()).unwrap();
-    assert!(largest_difference(&all, &some).unwrap() < 1e-6);
+    assert!(largest_difference(&all, &some).unwrap() < 1e-5);
 }
 
 #[test]

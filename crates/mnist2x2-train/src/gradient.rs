@@ -2,78 +2,52 @@
 
 use std::ops::Range;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor};
 use mnist2x2_data::{Batch, Epoch};
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_tokenizer::teacher_forcing;
-use rayon::prelude::*;
 
 use crate::Error;
-use crate::workers::{STRETCH, Workers};
+use crate::workers::Workers;
 
-/// The gradients of one batch; its memory is used again for the next.
-#[derive(Debug)]
-pub(crate) struct Gradient {
-    shards: Vec<Vec<f32>>,
-    /// d loss / d parameter, in flat order.
-    pub(crate) total: Vec<f32>,
+/// Computes the mean loss of the batch of `step` and writes its gradient to `flat`, in flat order.
+///
+/// The batch is split into `shards`, each differentiated by one thread. Their gradients are added in their order, each
+/// pack of parameters by one thread, so the sum does not depend on which thread was first or how many there are.
+pub(crate) fn batch_gradient(
+    model: &Seq2Seq,
+    epoch: &Epoch,
+    step: usize,
+    shards: usize,
+    workers: &Workers,
+    flat: &mut [f32],
+) -> Result<f64, Error> {
+    let grids = epoch.batch_len(step);
+    let shards = workers.map(split(grids, shards), |range| {
+        let share = range.len() as f32 / grids as f32;
+        let loss = batch_loss(model, &epoch.part(step, range))?;
+        let grads = loss.backward()?;
+        Ok(Shard { share, loss: loss.to_scalar()?, grads })
+    })?;
+    let packs = model.parameters().pack_gradients(flat)?;
+    workers.map(packs, |mut pack| Ok(pack.sum(shards.iter().map(|shard| (shard.share, &shard.grads)))?))?;
+    Ok(shards.iter().map(|shard| f64::from(shard.share) * f64::from(shard.loss)).sum())
 }
 
-impl Gradient {
-    pub(crate) fn new(shards: usize, count: usize) -> Self {
-        Self { shards: vec![vec![0.0; count]; shards], total: vec![0.0; count] }
-    }
-
-    /// Computes the gradient of the batch of `step` and returns its mean loss.
-    ///
-    /// Shards are added in their order, so the sum does not depend on which thread was first.
-    pub(crate) fn compute(
-        &mut self,
-        model: &Seq2Seq,
-        epoch: &Epoch,
-        step: usize,
-        workers: &Workers,
-    ) -> Result<f64, Error> {
-        let grids = epoch.batch_len(step);
-        let ranges = split(grids, self.shards.len());
-        let used = ranges.len();
-        let jobs = ranges.into_iter().zip(&mut self.shards).collect();
-        let losses = workers.map(jobs, |(range, gradient): (Range<usize>, &mut Vec<f32>)| {
-            let share = range.len() as f32 / grids as f32;
-            let loss = shard_gradient(model, &epoch.part(step, range), share, gradient)?;
-            Ok(f64::from(share) * f64::from(loss))
-        })?;
-        self.add_up(used, workers);
-        Ok(losses.iter().sum())
-    }
-}
-
-impl Gradient {
-    /// Adds the first `used` shards in their order; each thread has its own stretch of the parameters.
-    fn add_up(&mut self, used: usize, workers: &Workers) {
-        let shards = &self.shards[..used];
-        let add = |(index, total): (usize, &mut [f32])| {
-            let start = index * STRETCH;
-            total.copy_from_slice(&shards[0][start..start + total.len()]);
-            for shard in &shards[1..] {
-                total.iter_mut().zip(&shard[start..]).for_each(|(total, g)| *total += g);
-            }
-        };
-        workers.run(|| self.total.par_chunks_mut(STRETCH).enumerate().for_each(add));
-    }
+/// A part of a batch after its backward pass.
+struct Shard {
+    /// Its share of the batch's grids.
+    share: f32,
+    /// Its mean loss.
+    loss: f32,
+    grads: GradStore,
 }
 
 /// Cuts `0..n` into at most `parts` ranges whose lengths differ by at most one, none empty.
 pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
     let parts = parts.min(n);
     (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
-}
-
-/// Fills `gradient` with `share` times the gradient of the shard's mean loss, and returns that loss.
-fn shard_gradient(model: &Seq2Seq, batch: &Batch, share: f32, gradient: &mut [f32]) -> Result<f32, Error> {
-    let loss = batch_loss(model, batch)?;
-    model.parameters().write_gradient(&loss.backward()?, share, gradient)?;
-    Ok(loss.to_scalar()?)
 }
 
 /// Mean cross-entropy over all positions of all sequences, with teacher forcing.
@@ -122,9 +96,9 @@ mod tests {
         let loader = Loader::new(digits, GridSource::Fresh { grids: 7 }, shape, 7, 0).unwrap();
         let workers = Workers::new(Some(2)).unwrap();
         let compute = |shards| {
-            let mut gradient = Gradient::new(shards, model.parameters().count());
-            let loss = gradient.compute(&model, &loader.epoch(0), 0, &workers).unwrap();
-            (loss, gradient.total)
+            let mut flat = vec![0.0; model.parameters().count()];
+            let loss = batch_gradient(&model, &loader.epoch(0), 0, shards, &workers, &mut flat).unwrap();
+            (loss, flat)
         };
         let (loss, whole) = compute(1);
         for shards in [3, 7, 8] {

@@ -9,7 +9,7 @@ use mnist2x2_model::{Config, Parameters, Seq2Seq};
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Adam;
-use crate::gradient::Gradient;
+use crate::gradient::batch_gradient;
 use crate::metrics::EpochMetrics;
 use crate::workers::Workers;
 use crate::{Checkpoint, Error, Recipe};
@@ -81,7 +81,8 @@ pub struct Trainer {
     /// The model's values in flat order, as the optimiser sees them.
     values: Vec<f32>,
     adam: Adam,
-    gradient: Gradient,
+    /// The gradient of the newest step; its memory is used again.
+    gradient: Vec<f32>,
     position: Position,
 }
 
@@ -102,7 +103,7 @@ impl Trainer {
         let values = model.parameters().to_flat()?;
         Ok(Self {
             adam: Adam::new(&recipe, values.len()),
-            gradient: Gradient::new(recipe.shards, values.len()),
+            gradient: vec![0.0; values.len()],
             position: Position::default(),
             recipe,
             loader,
@@ -180,15 +181,16 @@ impl Trainer {
 
     fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
         let Position { epoch: number, step, .. } = self.position;
-        let loss = self.gradient.compute(&self.model, epoch, step, workers)?;
+        let shards = self.recipe.shards;
+        let loss = batch_gradient(&self.model, epoch, step, shards, workers, &mut self.gradient)?;
         let diverged = |what| Err(Error::Diverged { epoch: number + 1, step: step + 1, what });
         if !loss.is_finite() {
             return diverged("loss");
         }
-        if !self.gradient.total.iter().all(|g| g.is_finite()) {
+        if !self.gradient.iter().all(|g| g.is_finite()) {
             return diverged("gradient");
         }
-        self.adam.step(&mut self.values, &self.gradient.total, workers);
+        self.adam.step(&mut self.values, &self.gradient, workers);
         self.model.parameters().set_flat(&self.values)?;
 
         let grids = epoch.batch_len(step);

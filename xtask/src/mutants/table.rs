@@ -78,10 +78,10 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "(self.learning_rate / (1.0 - self.beta1.powf(t))) as f32" => "self.learning_rate as f32",
         "mnist2x2-train --lib -- three_steps_are_pytorchs";
     "every shard weighs the same" in "mnist2x2-train/src/gradient.rs":
-        "let share = range.len() as f32 / grids as f32;" => "let share = 0.0 * range.len() as f32 + 1.0 / used as f32;",
+        "let share = range.len() as f32 / grids as f32;" => "let share = 0.0 * range.len() as f32 + 1.0 / shards as f32;",
         "mnist2x2-train --lib -- shards_change_nothing_but_rounding";
     "as many shards as threads" in "mnist2x2-train/src/gradient.rs":
-        "let ranges = split(grids, self.shards.len());" => "let ranges = split(grids, workers.count());",
+        "workers.map(split(grids, shards), |range| {" => "workers.map(split(grids, shards.min(workers.count())), |range| {",
         "mnist2x2-train --test laws -- the_same_seed_gives_the_same_bytes_on_any_number_of_threads";
     "resumed without the second moment" in "mnist2x2-train/src/trainer.rs":
         "self.adam.second_moment = checkpoint.second_moment;" => "",
