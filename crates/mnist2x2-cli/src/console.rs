@@ -52,6 +52,15 @@ impl Bar {
     }
 }
 
+impl Drop for Bar {
+    /// Leaves an empty line for what is printed next: tqdm leaves what it drew last.
+    fn drop(&mut self) {
+        if self.bar.take().is_some() {
+            write!(io::stderr().lock(), "\r\x1b[2K").ok();
+        }
+    }
+}
+
 /// A length of time as people say it: `7.3 s`, `2 min 05 s`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
