@@ -31,7 +31,7 @@ pub(crate) struct Args {
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// The folder of the run [default: runs/<UTC time>-<recipe>-s<seed>]; never overwritten
+    /// The folder of the run, never overwritten [default: runs/TIME-RECIPE-sSEED, the time in UTC]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where to compute
