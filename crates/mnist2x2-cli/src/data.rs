@@ -60,7 +60,8 @@ impl DataArgs {
         if self.dataset == Choice::Synthetic {
             return Ok(Dataset::Synthetic);
         }
-        let from_environment = || std::env::var_os("MNIST_DIR").map(PathBuf::from);
+        let from_environment =
+            || std::env::var_os("MNIST_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         if let Some(dir) = self.data_dir.clone().or_else(from_environment) {
             return Ok(Dataset::Mnist(dir));
         }
@@ -79,7 +80,28 @@ impl DataArgs {
     }
 }
 
+impl DataArgs {
+    /// The options that find the same digits again, each with a space before it.
+    pub(crate) fn flags(&self) -> String {
+        self.data_dir.as_ref().map_or_else(String::new, |dir| format!(" --data-dir {}", dir.display()))
+    }
+}
+
 impl Dataset {
+    /// Makes sure that there will be something to test with, without opening it.
+    ///
+    /// # Errors
+    /// If the folder lacks files.
+    pub(crate) fn check_test_files(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Mnist(dir) if !mnist::is_present(dir) => bail!(
+                "{0} lacks some of MNIST's four files; fetch them with `cargo xtask download-mnist --to {0}`, or train \
+                with --no-test",
+                dir.display()
+            ),
+            _ => Ok(()),
+        }
+    }
     /// The digits that an earlier run used.
     ///
     /// # Errors

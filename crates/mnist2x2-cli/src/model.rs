@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mnist2x2::train::RunFolder;
+use mnist2x2::train::RunRecord;
 use mnist2x2::{Device, Recognizer};
 
 /// The model to use.
@@ -31,6 +31,5 @@ impl ModelArgs {
 
 /// The data set that a run folder was trained on; nothing is known of other models.
 fn trained_on(path: &Path) -> Option<String> {
-    let (_, record) = RunFolder::open(path).ok()?;
-    Some(record.data.dataset)
+    Some(RunRecord::read(path).ok()?.data.dataset)
 }

@@ -26,7 +26,7 @@ const GLYPHS: [[u8; 5]; 10] = [
     [7, 5, 7, 1, 7],
 ];
 
-/// All grids of `grids`, in a sheet about three times as wide as it is high for two dozen.
+/// All grids of `grids`, in about twice as many columns as rows.
 pub(crate) fn draw(digits: &Digits, grids: &IndexMap, shape: GridShape) -> GrayImage {
     let (width, height) = (shape.width() as u32, shape.height() as u32);
     let columns = (grids.len() as f64 * 2.0).sqrt().ceil() as u32;

@@ -64,7 +64,12 @@ pub fn greedy(model: &Seq2Seq, images: &Tensor) -> Result<Vec<Sequence>, Error> 
 pub(crate) fn next_probabilities(cache: &mut Cache, newest: &[u32]) -> Result<Vec<Vec<f32>>, Error> {
     let device = cache.device().clone();
     let logits = cache.step(&Tensor::from_slice(newest, newest.len(), &device)?)?;
-    Ok(softmax(&logits, D::Minus1)?.to_dtype(DType::F32)?.to_vec2()?) // (B, V)
+    let rows = softmax(&logits, D::Minus1)?.to_dtype(DType::F32)?.to_vec2::<f32>()?; // (B, V)
+    if rows.iter().flatten().all(|probability| probability.is_finite()) {
+        Ok(rows)
+    } else {
+        Err(Error::NotFinite)
+    }
 }
 
 /// The index of the largest value, the first of several: no answer depends on chance.

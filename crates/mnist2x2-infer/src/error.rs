@@ -6,9 +6,30 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Bytes that are no image this crate reads, or one beyond its limits.
-    #[error("cannot be read as an image; a PNG or JPEG is needed")]
-    Image(#[source] image::ImageError),
+    /// Bytes that are no image this crate reads.
+    #[error("cannot be read as an image: {0}; a PNG or JPEG is needed")]
+    Image(String),
+    /// An image beyond this crate's limits.
+    #[error(
+        "is larger than the {pixels} pixels along a side and {megabytes} MiB unpacked that are read; shrink it"
+    )]
+    TooLarge {
+        /// The most pixels along one side.
+        pixels: u32,
+        /// The most memory that unpacking may take, in MiB.
+        megabytes: u64,
+    },
+    /// A file with more bytes than are read.
+    #[error("{} has more than the {limit} bytes that are read", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes that are read.
+        limit: u64,
+    },
+    /// A model whose numbers overflow: it gives no probabilities.
+    #[error("the model gives no probabilities: its numbers overflow on this picture")]
+    NotFinite,
     /// A file that cannot be read.
     #[error("cannot read {}", path.display())]
     Io {

@@ -1,5 +1,7 @@
 //! Picture in, digits and confidences out.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -11,6 +13,8 @@ use crate::{Error, Picture, Reading, beam_search, greedy};
 
 /// How many sequences a reading names beside its answer.
 const ALTERNATIVES: usize = 4;
+/// The most bytes of a file that are read.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// A trained model that reads pictures.
 ///
@@ -75,16 +79,30 @@ impl Recognizer {
     /// Reads the image file at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, and as [`Recognizer::read_bytes`].
+    /// As [`Recognizer::read_stream`].
     pub fn read_file(&self, path: &Path) -> Result<Reading, Error> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let failed = |source| Error::Io { path: path.into(), source };
+        self.read_stream(File::open(path).map_err(failed)?, path)
+    }
+
+    /// Reads what comes from `stream`, which messages call `name`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::TooLong`] if it does not end, and as [`Recognizer::read_bytes`].
+    pub fn read_stream(&self, stream: impl Read, name: &Path) -> Result<Reading, Error> {
+        let mut bytes = Vec::new();
+        let read = stream.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|source| Error::Io { path: name.into(), source })?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(Error::TooLong { path: name.into(), limit: MOST_BYTES });
+        }
         self.read_bytes(&bytes)
     }
 
     /// Reads a PNG or JPEG.
     ///
     /// # Errors
-    /// [`Error::Image`] if the bytes are neither or too large.
+    /// [`Error::Image`] or [`Error::TooLarge`] as [`Picture::from_bytes`].
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Reading, Error> {
         self.read(&Picture::from_bytes(bytes)?)
     }

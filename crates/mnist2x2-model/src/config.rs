@@ -7,6 +7,8 @@ use crate::Error;
 /// The most parameters that a configuration may ask for: a guard against damaged files, a thousand times the published
 /// model.
 const MOST_PARAMETERS: usize = 250_000_000;
+/// The most patches of an image: attention weighs each against each.
+const MOST_PATCHES: usize = 4096;
 
 /// The sizes that determine a model's architecture, and with it the names and shapes of all its tensors.
 ///
@@ -117,7 +119,14 @@ impl Config {
         };
         divides("patch_height", self.patch_height, self.image_height(), "the image's height")?;
         divides("patch_width", self.patch_width, self.image_width(), "the image's width")?;
-        divides("heads", self.heads, self.width, "the width")
+        divides("heads", self.heads, self.width, "the width")?;
+        match self.patches() {
+            0..=MOST_PATCHES => Ok(()),
+            n => Err(Error::Config {
+                field: "patch_width",
+                problem: format!("gives {n} patches, more than {MOST_PATCHES}"),
+            }),
+        }
     }
 
     /// Every size at least 1 and none so large that the products below overflow or ask for absurd memory.

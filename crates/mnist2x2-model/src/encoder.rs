@@ -64,9 +64,22 @@ impl Encoder {
         Ok(Self { layers: (0..config.encoder_layers).map(layer).collect::<Result<_>>()? })
     }
 
-    /// The blocks, first to last.
-    pub fn layers(&self) -> &[EncoderBlock] {
-        &self.layers
+    /// The encoder's output and the attention weights of each block.
+    ///
+    /// # Shapes
+    /// `x` (B, N, D) -> (B, N, D) and, for each block, (B, H, N, N)
+    ///
+    /// # Errors
+    /// If the shapes do not fit.
+    pub fn forward_with_weights(&self, x: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
+        let mut x = x.clone();
+        let mut weights = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let (output, attention) = layer.forward_with_weights(&x)?;
+            x = output;
+            weights.push(attention);
+        }
+        Ok((x, weights))
     }
 }
 

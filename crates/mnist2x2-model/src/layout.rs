@@ -35,11 +35,6 @@ impl TensorSpec {
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
-
-    /// Whether the tensor is a matrix of weights, and neither bias, norm nor embedding.
-    pub fn is_matrix(&self) -> bool {
-        self.shape.len() == 2 && self.init != Init::Normal
-    }
 }
 
 /// The tensors of one sub-layer, which lie one after another in this order.
@@ -153,14 +148,5 @@ mod tests {
         ] {
             assert!(names.contains(name), "{name}");
         }
-    }
-
-    #[test]
-    fn matrices_are_the_weights_of_linear_layers() {
-        let packs = layout(&Config::tiny());
-        let matrices: Vec<&TensorSpec> =
-            packs.iter().flat_map(|p| &p.tensors).filter(|t| t.is_matrix()).collect();
-        assert_eq!(matrices.len(), 1 + 2 * 4 + 7 + 1, "patches, two encoder blocks, one decoder block, head");
-        assert!(matrices.iter().all(|t| t.name.ends_with(".weight")));
     }
 }

@@ -26,9 +26,9 @@ mod error;
 
 mod config;
 mod layout;
+mod state_dict;
 mod parameters;
 mod flat;
-mod state_dict;
 
 mod norm;
 mod patches;

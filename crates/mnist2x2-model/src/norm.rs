@@ -4,7 +4,7 @@ use candle_core::{D, Module, Result, Tensor};
 use candle_nn::VarBuilder;
 
 /// Added to the variance, as in PyTorch, so that a constant vector can be normalised.
-pub(crate) const EPSILON: f64 = 1e-5;
+const EPSILON: f64 = 1e-5;
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` over the last axis.
 ///

@@ -86,12 +86,26 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::Shape`] if the images are not of the configured size.
     pub fn encode(&self, images: &Tensor) -> Result<Tensor, Error> {
+        Ok(self.encoder.forward(&self.embed(images)?)?)
+    }
+
+    /// As [`Seq2Seq::encode`], with the weights of the self-attention of each encoder block.
+    ///
+    /// # Shapes
+    /// `images` (B, height, width) -> (B, N, D) and, for each block, (B, H, N, N)
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::encode`].
+    pub fn encode_with_attention(&self, images: &Tensor) -> Result<(Tensor, Vec<Tensor>), Error> {
+        Ok(self.encoder.forward_with_weights(&self.embed(images)?)?)
+    }
+
+    fn embed(&self, images: &Tensor) -> Result<Tensor, Error> {
         let (height, width) = (self.config().image_height(), self.config().image_width());
         match images.dims() {
-            [_, h, w] if (*h, *w) == (height, width) => {}
-            found => return Err(shape("images", format!("(B, {height}, {width})"), found)),
+            [_, h, w] if (*h, *w) == (height, width) => Ok(self.patch_embedding.forward(images)?),
+            found => Err(shape("images", format!("(B, {height}, {width})"), found)),
         }
-        Ok(self.encoder.forward(&self.patch_embedding.forward(images)?)?)
     }
 
     /// Logits of the token after each of `tokens`, given an encoded picture.

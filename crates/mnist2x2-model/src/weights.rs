@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -48,10 +49,9 @@ impl Weights {
     }
 
     fn load_file(path: &Path, config: &Config, device: &Device) -> Result<Self, Error> {
-        let bytes = read_bounded(path)?;
         let weights = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("safetensors") => Self::from_safetensors(&bytes, config, device),
-            Some("pt" | "pth") => Self::from_pt(&bytes, config, device),
+            Some("safetensors") => Self::from_safetensors(&read_bounded(path)?, config, device),
+            Some("pt" | "pth") => Self::from_pt(&read_bounded(path)?, config, device),
             _ => Err(Error::Tensors("is neither a model folder nor a .safetensors nor a .pt file".into())),
         };
         weights.map_err(|error| match error {
@@ -84,17 +84,17 @@ impl Weights {
 }
 
 impl Parameters {
-    /// Writes a model folder, creating it if need be; each file is whole at every moment. The same values always make
-    /// the same bytes.
+    /// Writes a model folder, creating it if need be; each file is whole at every moment, and the tensors come last: where
+    /// they are, the folder is complete. The same values always make the same bytes.
     ///
     /// # Errors
     /// [`Error::Io`] if a file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
         fs::create_dir_all(folder).map_err(io_error(folder))?;
-        let tensors = folder.join(TENSORS);
-        write_atomically(&tensors, &self.to_safetensors()?).map_err(io_error(&tensors))?;
         let config = folder.join(CONFIG);
-        write_atomically(&config, config_json(self.config()).as_bytes()).map_err(io_error(&config))
+        write_atomically(&config, config_json(self.config()).as_bytes()).map_err(io_error(&config))?;
+        let tensors = folder.join(TENSORS);
+        write_atomically(&tensors, &self.to_safetensors()?).map_err(io_error(&tensors))
     }
 
     /// The bytes of a `.safetensors` file with all tensors under their published names.
@@ -113,7 +113,9 @@ fn safetensors_state(bytes: &[u8]) -> Result<StateDict, Error> {
     let damaged = |error| Error::Tensors(format!("is no whole safetensors file ({error})"));
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let to_tensor = |(name, view): (String, safetensors::tensor::TensorView)| {
-        Ok((name, candle_core::safetensors::Load::load(&view, &Device::Cpu)?))
+        let unreadable = |error| Error::Tensors(format!("`{name}` cannot be read ({error})"));
+        let tensor = candle_core::safetensors::Load::load(&view, &Device::Cpu).map_err(unreadable)?;
+        Ok((name, tensor))
     };
     file.tensors().into_iter().map(to_tensor).collect()
 }
@@ -144,11 +146,13 @@ fn parse_config(bytes: &[u8]) -> Result<Config, String> {
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Error> {
-    let size = fs::metadata(path).map_err(io_error(path))?.len();
-    if size > MOST_BYTES {
-        return Err(file_error(path, &format!("has {size} bytes, more than the {MOST_BYTES} that are read")));
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(io_error(path))?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io_error(path))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(file_error(path, &format!("has more than the {MOST_BYTES} bytes that are read")));
     }
-    fs::read(path).map_err(io_error(path))
+    Ok(bytes)
 }
 
 fn file_error(path: &Path, problem: &str) -> Error {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::Recipe;
 use crate::workers::{STRETCH, Workers};
 
-/// Adam over the flat parameters. All its state is open, so that a run can be saved and resumed exactly.
+/// Adam over the flat parameters. Its state is part of every checkpoint, so that a run can be resumed exactly.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
     learning_rate: f64,

@@ -32,6 +32,8 @@ pub struct Checkpoint {
 /// The metadata of a checkpoint's file.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    /// Which run it is of: a digest of what the run was asked to do.
+    run: String,
     position: Position,
     optimiser_steps: u64,
     sha256: String,
@@ -41,16 +43,17 @@ const KEY: &str = "checkpoint";
 const TENSORS: [&str; 3] = ["parameters", "adam.first_moment", "adam.second_moment"];
 
 impl Checkpoint {
-    /// Writes the checkpoint to `path`, whole or not at all.
+    /// Writes the checkpoint of the run `run` to `path`, whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
-    pub fn save(&self, path: &Path) -> Result<(), Error> {
+    pub fn save(&self, path: &Path, run: &str) -> Result<(), Error> {
         let parts = self.parts().map(to_bytes);
         let header = Header {
+            run: run.into(),
             position: self.position,
             optimiser_steps: self.optimiser_steps,
-            sha256: self.digest(&parts),
+            sha256: self.digest(&parts, run),
         };
         let header = serde_json::to_string(&header).map_err(|error| Error::run(path, error.to_string()))?;
         let views = TENSORS.iter().zip(&parts).map(|(name, bytes)| {
@@ -64,16 +67,16 @@ impl Checkpoint {
         write_atomically(path, &file).map_err(Error::io(path))
     }
 
-    /// Reads the checkpoint at `path`, which must be of a model of `count` parameters.
+    /// Reads the checkpoint at `path`, which must be of the run `run` and of a model of `count` parameters.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Run`] if it is damaged or of another model.
-    pub fn load(path: &Path, count: usize) -> Result<Self, Error> {
+    /// [`Error::Io`] if it cannot be read, [`Error::Run`] if it is damaged or of another run or model.
+    pub fn load(path: &Path, run: &str, count: usize) -> Result<Self, Error> {
         let file = std::fs::read(path).map_err(Error::io(path))?;
-        Self::parse(&file, count).map_err(|problem| Error::run(path, problem))
+        Self::parse(&file, run, count).map_err(|problem| Error::run(path, problem))
     }
 
-    fn parse(file: &[u8], count: usize) -> Result<Self, String> {
+    fn parse(file: &[u8], run: &str, count: usize) -> Result<Self, String> {
         let damaged = |what: &dyn std::fmt::Display| format!("damaged checkpoint ({what})");
         let (_, metadata) = SafeTensors::read_metadata(file).map_err(|error| damaged(&error))?;
         let header = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or("is no checkpoint")?;
@@ -88,8 +91,11 @@ impl Checkpoint {
             first_moment: read(TENSORS[1])?,
             second_moment: read(TENSORS[2])?,
         };
-        if checkpoint.digest(&checkpoint.parts().map(to_bytes)) != header.sha256 {
+        if checkpoint.digest(&checkpoint.parts().map(to_bytes), &header.run) != header.sha256 {
             return Err(damaged(&"its digest does not match"));
+        }
+        if header.run != run {
+            return Err("was made under another run.toml; put that one back".into());
         }
         if let Some(part) = checkpoint.parts().iter().find(|part| part.len() != count) {
             return Err(format!("is a checkpoint of {} parameters, but the model has {count}", part.len()));
@@ -101,10 +107,11 @@ impl Checkpoint {
         [&self.values, &self.first_moment, &self.second_moment]
     }
 
-    fn digest(&self, parts: &[Vec<u8>]) -> String {
-        let Position { epoch, step, loss_sum, grids } = self.position;
+    fn digest(&self, parts: &[Vec<u8>], run: &str) -> String {
+        let Position { epoch, step, loss_sum, grids, seconds } = self.position;
         let mut hash = Sha256::new();
-        for word in [epoch, step as u64, loss_sum.to_bits(), grids, self.optimiser_steps] {
+        hash.update(run);
+        for word in [epoch, step as u64, loss_sum.to_bits(), grids, seconds.to_bits(), self.optimiser_steps] {
             hash.update(word.to_le_bytes());
         }
         for part in parts {
@@ -128,7 +135,7 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         Checkpoint {
-            position: Position { epoch: 3, step: 5, loss_sum: 0.1 + 0.2, grids: 77 },
+            position: Position { epoch: 3, step: 5, loss_sum: 0.1 + 0.2, grids: 77, seconds: 0.7 },
             optimiser_steps: 41,
             values: vec![1.0, -2.5],
             first_moment: vec![0.1, f32::MIN_POSITIVE],
@@ -140,9 +147,11 @@ mod tests {
     fn a_checkpoint_comes_back_to_the_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        checkpoint().save(&path).unwrap();
-        assert_eq!(Checkpoint::load(&path, 2).unwrap(), checkpoint());
-        let message = Checkpoint::load(&path, 3).unwrap_err().to_string();
+        checkpoint().save(&path, "mine").unwrap();
+        assert_eq!(Checkpoint::load(&path, "mine", 2).unwrap(), checkpoint());
+        let message = Checkpoint::load(&path, "other", 2).unwrap_err().to_string();
+        assert!(message.contains("another run.toml"), "{message}");
+        let message = Checkpoint::load(&path, "mine", 3).unwrap_err().to_string();
         assert!(message.ends_with("of 2 parameters, but the model has 3"), "{message}");
     }
 
@@ -150,14 +159,14 @@ mod tests {
     fn a_flipped_bit_or_a_missing_end_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        checkpoint().save(&path).unwrap();
+        checkpoint().save(&path, "mine").unwrap();
         let whole = std::fs::read(&path).unwrap();
         for place in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[place] ^= 1;
-            let flipped = Checkpoint::parse(&damaged, 2);
+            let flipped = Checkpoint::parse(&damaged, "mine", 2);
             assert!(flipped.is_err() || flipped == Ok(checkpoint()), "byte {place} flipped unnoticed");
-            assert!(Checkpoint::parse(&whole[..place], 2).is_err(), "cut at {place} unnoticed");
+            assert!(Checkpoint::parse(&whole[..place], "mine", 2).is_err(), "cut at {place} unnoticed");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How a model is trained.
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -43,6 +44,15 @@ impl Recipe {
             beta2: 0.999,
             epsilon: 1e-8,
         }
+    }
+
+    /// The recipe for `device`: an accelerator is itself parallel, and takes each batch whole.
+    #[must_use]
+    pub fn on(mut self, device: &Device) -> Self {
+        if !device.is_cpu() {
+            self.shards = 1;
+        }
+        self
     }
 
     /// Checks that a run with these settings can do something.

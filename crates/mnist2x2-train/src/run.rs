@@ -7,17 +7,20 @@
 //! | `metrics.jsonl` | a line of [`EpochMetrics`] per epoch |
 //! | `checkpoints/` | the last few [`Checkpoint`]s, named by the steps taken |
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use mnist2x2_model::files::write_atomically;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{Checkpoint, EpochMetrics, Error, Observer, Outcome, Recipe, StepReport, Trainer, Workers};
 
 /// How many checkpoints are kept.
 const KEPT: usize = 3;
+/// Their folder in the run's.
+const CHECKPOINTS: &str = "checkpoints";
 
 /// What a run was asked to do: `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,10 +48,34 @@ pub struct DataRecord {
     pub labels_sha256: String,
 }
 
-/// The folder of one run.
-#[derive(Clone, Debug)]
+impl RunRecord {
+    /// Reads `run.toml` in the folder `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is none, [`Error::Run`] if it cannot be understood.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file = path.join("run.toml");
+        let text = fs::read_to_string(&file).map_err(Error::io(&file))?;
+        toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            Error::run(&file, format!("line {line}: {}", error.message().replace('\n', " ")))
+        })
+    }
+
+    /// What tells this run from others: a digest of all it was asked to do.
+    fn digest(&self) -> String {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        Sha256::digest(text).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    }
+}
+
+/// The folder of one run, which no other process can train in as long as this lives.
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    digest: String,
+    /// Locked; the system lets go of it when this process ends, however it does.
+    _lock: File,
 }
 
 impl RunFolder {
@@ -63,8 +90,8 @@ impl RunFolder {
                 "exists already and is never overwritten; choose another --out, or go on with --resume";
             return Err(Error::run(path, problem));
         }
-        let run = Self { path: path.into() };
-        fs::create_dir_all(run.checkpoints()).map_err(Error::io(path))?;
+        fs::create_dir_all(path.join(CHECKPOINTS)).map_err(Error::io(path))?;
+        let run = Self::lock(path, record)?;
         let text = toml::to_string_pretty(record).map_err(|error| Error::run(path, error.to_string()))?;
         write(&run.path.join("run.toml"), text.as_bytes())?;
         Ok(run)
@@ -73,12 +100,26 @@ impl RunFolder {
     /// Opens the folder of an earlier run.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is no `run.toml`, [`Error::Run`] if it cannot be understood.
+    /// As [`RunRecord::read`], or [`Error::Run`] if another process is training there.
     pub fn open(path: &Path) -> Result<(Self, RunRecord), Error> {
-        let file = path.join("run.toml");
-        let text = fs::read_to_string(&file).map_err(Error::io(&file))?;
-        let record = toml::from_str(&text).map_err(|error| Error::run(&file, error.to_string()))?;
-        Ok((Self { path: path.into() }, record))
+        let record = RunRecord::read(path)?;
+        Ok((Self::lock(path, &record)?, record))
+    }
+
+    /// Takes the folder for this process alone.
+    fn lock(path: &Path, record: &RunRecord) -> Result<Self, Error> {
+        let file = path.join(CHECKPOINTS).join(".lock");
+        let lock = File::create(&file).map_err(Error::io(&file))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.into(), digest: record.digest(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(Error::run(path, "another process is training here")),
+            Err(TryLockError::Error(error)) => Err(Error::io(&file)(error)),
+        }
+    }
+
+    /// Whether the run in the folder `path` has come to its end.
+    pub fn is_finished(path: &Path) -> bool {
+        path.join("model.safetensors").exists()
     }
 
     /// Where the folder is.
@@ -87,7 +128,7 @@ impl RunFolder {
     }
 
     fn checkpoints(&self) -> PathBuf {
-        self.path.join("checkpoints")
+        self.path.join(CHECKPOINTS)
     }
 
     fn metrics(&self) -> PathBuf {
@@ -119,34 +160,38 @@ impl RunFolder {
     /// [`Error::Io`] if it cannot be written; what was there before still is.
     pub fn save_checkpoint(&self, trainer: &Trainer) -> Result<(), Error> {
         let path = self.checkpoints().join(format!("step-{:09}.safetensors", trainer.steps()));
-        trainer.checkpoint().save(&path)?;
+        trainer.checkpoint().save(&path, &self.digest)?;
         for old in self.checkpoint_files()?.into_iter().rev().skip(KEPT) {
             fs::remove_file(&old).map_err(Error::io(&old))?;
         }
         Ok(())
     }
 
-    /// The newest whole checkpoint and its file; `None` if there is none yet. A damaged one is renamed to `.damaged`,
-    /// told to `report`, and the one before is taken.
+    /// The newest whole checkpoint and its file; `None` if the run has not come to its first. Newer ones that are damaged
+    /// are told to `report` and renamed to `.damaged`, once a whole one has been found.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be read, [`Error::Run`] if all there are were damaged.
+    /// [`Error::Io`] if one cannot be read; that of the newest if none is whole, and then nothing is renamed.
     pub fn newest_checkpoint(
         &self,
         count: usize,
-        mut report: impl FnMut(&Error),
+        mut report: impl FnMut(Error),
     ) -> Result<Option<(Checkpoint, PathBuf)>, Error> {
-        let files = self.checkpoint_files()?;
-        for path in files.iter().rev() {
-            match Checkpoint::load(path, count) {
-                Ok(checkpoint) => return Ok(Some((checkpoint, path.clone()))),
-                Err(error) => {
-                    fs::rename(path, path.with_extension("damaged")).map_err(Error::io(path))?;
-                    report(&error);
+        let mut damaged: Vec<(PathBuf, Error)> = Vec::new();
+        for path in self.checkpoint_files()?.into_iter().rev() {
+            match Checkpoint::load(&path, &self.digest, count) {
+                Ok(checkpoint) => {
+                    for (path, error) in damaged {
+                        set_aside(&path)?;
+                        report(error);
+                    }
+                    return Ok(Some((checkpoint, path)));
                 }
+                Err(error @ Error::Run { .. }) => damaged.push((path, error)),
+                Err(error) => return Err(error),
             }
         }
-        if files.is_empty() { Ok(None) } else { Err(Error::run(&self.path, "has no undamaged checkpoint")) }
+        damaged.into_iter().next().map_or(Ok(None), |(_, error)| Err(error))
     }
 
     /// The checkpoints, oldest first.
@@ -186,8 +231,11 @@ impl RunFolder {
             return Ok(Vec::new());
         }
         let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let parse = |line| serde_json::from_str(line).map_err(|error| Error::run(&path, error.to_string()));
-        text.lines().map(parse).collect()
+        let parse = |(number, line)| {
+            let broken = |error| Error::run(&path, format!("line {number} is damaged ({error}); remove it"));
+            serde_json::from_str(line).map_err(broken)
+        };
+        (1..).zip(text.lines()).map(parse).collect()
     }
 
     /// Writes the trained model, which makes the folder a model folder.
@@ -197,6 +245,13 @@ impl RunFolder {
     pub fn save_model(&self, trainer: &Trainer) -> Result<(), Error> {
         Ok(trainer.model().parameters().save(&self.path)?)
     }
+}
+
+/// Renames a damaged checkpoint, to no name that is taken.
+fn set_aside(path: &Path) -> Result<(), Error> {
+    let names = (1..).map(|n| path.with_extension(format!("damaged-{n}")));
+    let free = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
+    fs::rename(path, free).map_err(Error::io(path))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {

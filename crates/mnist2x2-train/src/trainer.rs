@@ -1,7 +1,7 @@
 //! The training loop.
 
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Loader};
@@ -70,6 +70,8 @@ pub struct Position {
     pub loss_sum: f64,
     /// Grids of the epoch so far.
     pub grids: u64,
+    /// Seconds spent on them.
+    pub seconds: f64,
 }
 
 /// A run: the model, the optimiser, and how far they have come.
@@ -117,6 +119,11 @@ impl Trainer {
     /// # Errors
     /// [`Error::Model`] if the checkpoint is of another model.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
+        let lengths = [&checkpoint.values, &checkpoint.first_moment, &checkpoint.second_moment].map(Vec::len);
+        if lengths != [self.values.len(); 3] {
+            let problem = format!("has {lengths:?} values for {} parameters", self.values.len());
+            return Err(mnist2x2_model::Error::Tensors(problem).into());
+        }
         self.model.parameters().set_flat(&checkpoint.values)?;
         self.adam.steps = checkpoint.optimiser_steps;
         self.adam.first_moment = checkpoint.first_moment;
@@ -166,20 +173,20 @@ impl Trainer {
         let loader = self.loader.clone();
         while self.position.epoch < self.recipe.epochs {
             let epoch = loader.epoch(self.position.epoch);
-            let (start, grids_before) = (Instant::now(), self.position.grids);
             while self.position.step < epoch.steps() {
                 let report = self.step(&epoch, workers)?;
                 if observer.step(&report).is_break() {
                     return Ok(Outcome::Stopped);
                 }
             }
-            let metrics = self.finish_epoch(start.elapsed(), grids_before);
+            let metrics = self.finish_epoch();
             observer.epoch(self, &metrics)?;
         }
         Ok(Outcome::Finished)
     }
 
     fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
+        let start = Instant::now();
         let Position { epoch: number, step, .. } = self.position;
         let shards = self.recipe.shards;
         let loss = batch_gradient(&self.model, epoch, step, shards, workers, &mut self.gradient)?;
@@ -197,19 +204,19 @@ impl Trainer {
         self.position.step += 1;
         self.position.grids += grids as u64;
         self.position.loss_sum += loss * grids as f64;
+        self.position.seconds += start.elapsed().as_secs_f64();
         Ok(StepReport { epoch: number + 1, step: step + 1, steps: epoch.steps(), grids, loss })
     }
 
-    fn finish_epoch(&mut self, elapsed: Duration, grids_before: u64) -> EpochMetrics {
-        let Position { epoch, loss_sum, grids, .. } = self.position;
+    fn finish_epoch(&mut self) -> EpochMetrics {
+        let Position { epoch, loss_sum, grids, seconds, .. } = self.position;
         self.position = Position { epoch: epoch + 1, ..Position::default() };
-        let seconds = elapsed.as_secs_f64();
         EpochMetrics {
             epoch: epoch + 1,
             steps: self.adam.steps,
             loss: loss_sum / grids as f64,
             seconds,
-            grids_per_second: (grids - grids_before) as f64 / seconds,
+            grids_per_second: grids as f64 / seconds,
         }
     }
 }

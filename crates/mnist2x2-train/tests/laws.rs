@@ -55,7 +55,8 @@ impl Observer for StopAfter {
 
 /// What a run leaves behind, but for clock times: the model's bytes and the metrics.
 fn results(folder: &Path) -> (Vec<u8>, Vec<(u64, u64, u64)>) {
-    let metrics = RunFolder::open(folder).unwrap().0.read_metrics().unwrap();
+    let text = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    let metrics: Vec<EpochMetrics> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let numbers = |line: &EpochMetrics| (line.epoch, line.steps, line.loss.to_bits());
     (fs::read(folder.join("model.safetensors")).unwrap(), metrics.iter().map(numbers).collect())
 }
@@ -92,6 +93,9 @@ fn stopped_anywhere_and_resumed_is_never_stopped() {
         let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
         let one = Workers::new(Some(1)).unwrap();
         assert_eq!(run.train(&mut trainer(recipe(5)), &one, &mut StopAfter(stop)).unwrap(), Outcome::Stopped);
+        let second = RunFolder::open(folder.path()).unwrap_err().to_string();
+        assert!(second.contains("another process is training here"), "{second}");
+        drop(run);
 
         let (run, record) = RunFolder::open(folder.path()).unwrap();
         let mut resumed = trainer(record.recipe);
@@ -132,8 +136,38 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used() {
     let (checkpoint, path) =
         run.newest_checkpoint(count, |error| reports.push(error.to_string())).unwrap().unwrap();
     assert_eq!((checkpoint.optimiser_steps, reports.len()), (6, 1), "{reports:?}");
-    assert!(newest.with_extension("damaged").exists() && path.exists());
+    assert!(newest.with_extension("damaged-1").exists() && path.exists());
     assert!(reports[0].contains("step-000000009.safetensors: damaged checkpoint"), "{reports:?}");
+}
+
+#[test]
+fn where_no_checkpoint_is_whole_nothing_is_renamed_or_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+    run.train(&mut trainer(recipe(5)), &Workers::new(None).unwrap(), &mut StopAfter(2)).unwrap();
+    let file = folder.path().join("checkpoints/step-000000002.safetensors");
+    fs::write(&file, "damaged").unwrap();
+    for _ in 0..2 {
+        let message = run.newest_checkpoint(1, |error| panic!("{error}")).unwrap_err().to_string();
+        assert!(message.contains("step-000000002.safetensors: damaged checkpoint"), "{message}");
+        assert!(file.exists());
+    }
+}
+
+#[test]
+fn a_run_does_not_go_on_under_another_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+    let mut stopped = trainer(recipe(5));
+    run.train(&mut stopped, &Workers::new(None).unwrap(), &mut StopAfter(2)).unwrap();
+    drop(run);
+    let file = folder.path().join("run.toml");
+    let edited = fs::read_to_string(&file).unwrap().replace("learning_rate = 0.003", "learning_rate = 0.03");
+    fs::write(&file, edited).unwrap();
+    let (run, _) = RunFolder::open(folder.path()).unwrap();
+    let count = stopped.model().parameters().count();
+    let message = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap_err().to_string();
+    assert!(message.contains("was made under another run.toml"), "{message}");
 }
 
 #[test]

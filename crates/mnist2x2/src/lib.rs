@@ -5,6 +5,11 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+/// Compiles the examples of the repository's front page.
+#[cfg(all(doctest, feature = "weights"))]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;
+
 pub use mnist2x2_data as data;
 pub use mnist2x2_infer as infer;
 pub use mnist2x2_model as model;

@@ -93,10 +93,7 @@ fn loader(batch: usize) -> anyhow::Result<Loader> {
 }
 
 fn train(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
-    let mut recipe = Recipe::reference(0);
-    if !device.is_cpu() {
-        recipe.shards = 1;
-    }
+    let recipe = Recipe::reference(0).on(device);
     let batch = recipe.batch;
     let mut trainer = Trainer::new(&Config::reference(), recipe, loader(batch)?, device)?;
     let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };

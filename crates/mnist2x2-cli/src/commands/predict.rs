@@ -1,19 +1,14 @@
 //! `predict`: reads the digits of pictures.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use mnist2x2::{Reading, Recognizer};
 use serde::Serialize;
 
 use crate::console::{self, percent};
 use crate::device;
 use crate::model::ModelArgs;
-
-/// The most bytes that are taken from standard input.
-const MOST_BYTES: u64 = 256 << 20;
 
 /// Options of `predict`.
 #[derive(clap::Args)]
@@ -34,7 +29,7 @@ pub(crate) struct Args {
 /// What `--json` prints for a picture.
 #[derive(Serialize)]
 struct Line<'a> {
-    image: &'a Path,
+    image: &'a str,
     #[serde(flatten)]
     result: Outcome<'a>,
 }
@@ -60,20 +55,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn read(recognizer: &Recognizer, image: &Path) -> anyhow::Result<Reading> {
-    if image != Path::new("-") {
-        return recognizer.read_file(image).map_err(anyhow::Error::from);
+    if image == Path::new("-") {
+        return Ok(recognizer.read_stream(std::io::stdin(), Path::new("standard input"))?);
     }
-    let mut bytes = Vec::new();
-    std::io::stdin().take(MOST_BYTES).read_to_end(&mut bytes).context("cannot read standard input")?;
-    Ok(recognizer.read_bytes(&bytes)?)
+    Ok(recognizer.read_file(image)?)
 }
 
 fn report(json: bool, image: &Path, reading: &anyhow::Result<Reading>) -> anyhow::Result<()> {
-    let name = image.display();
+    let name = image.to_string_lossy();
     match reading {
-        Ok(reading) if json => console::print_json(&Line { image, result: Outcome::Read(reading) }),
+        Ok(reading) if json => console::print_json(&Line { image: &name, result: Outcome::Read(reading) }),
         Err(error) if json => {
-            console::print_json(&Line { image, result: Outcome::Failed { error: format!("{error:#}") } })
+            let error = format!("{error:#}");
+            console::print_json(&Line { image: &name, result: Outcome::Failed { error } })
         }
         Ok(reading) => {
             let confidence = percent(f64::from(reading.confidence));

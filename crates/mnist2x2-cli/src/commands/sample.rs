@@ -1,13 +1,16 @@
 //! `sample`: draws a sheet of labelled grids, because people would rather look.
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
-use mnist2x2::data::GridShape;
+use mnist2x2::Config;
 use mnist2x2::data::mnist::Split;
+use mnist2x2::model::files::write_atomically;
 
+use crate::commands::eval::grid_shape;
 use crate::console;
 use crate::data::{DataArgs, reference_grids};
 use crate::sheet;
@@ -38,17 +41,20 @@ enum SplitChoice {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let is_png = args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
     let dataset = args.data.resolve()?;
     let split = match args.split {
         SplitChoice::Train => Split::Train,
         SplitChoice::Test => Split::Test,
     };
     let (digits, _) = dataset.load(split)?;
-    let shape = GridShape { rows: 2, cols: 2 };
+    let shape = grid_shape(&Config::reference());
     let grids = reference_grids(&digits, args.grids as usize, shape);
-    let sheet = sheet::draw(&digits, &grids, shape);
-    let saved = sheet.save_with_format(&args.out, image::ImageFormat::Png);
-    saved.with_context(|| format!("cannot write {}", args.out.display()))?;
+    let mut png = Cursor::new(Vec::new());
+    sheet::draw(&digits, &grids, shape).write_to(&mut png, image::ImageFormat::Png)?;
+    let written = write_atomically(&args.out, png.get_ref());
+    written.with_context(|| format!("cannot write {}", args.out.display()))?;
     console::log(&format!(
         "wrote {} grids of {} digits to {}",
         args.grids,

@@ -6,19 +6,22 @@ mod watch;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, ensure};
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{GridSource, Loader};
 use mnist2x2::train::{DataRecord, Outcome, RunRecord};
 use mnist2x2::{Config, Device, Recipe, RunFolder, Trainer, Workers};
 
 use crate::commands::eval;
-use crate::console::{self, duration, percent};
+use crate::console::{self, duration};
 use crate::data::{Dataset, reference_grids};
 use crate::device;
 
 pub(crate) use options::Args;
 use watch::Watch;
+
+/// How people start this program.
+const PROGRAM: &str = "cargo run -p mnist2x2-cli --";
 
 /// A run as it is about to start or to go on.
 struct Run {
@@ -37,18 +40,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     run.announce(&workers);
     let mut watch = Watch::new(&run.trainer)?;
     let outcome = run.folder.train(&mut run.trainer, &workers, &mut watch)?;
-    let path = run.folder.path().display();
+    watch.release();
+    let (path, flags) = (run.folder.path().display(), args.data.flags());
     if outcome == Outcome::Stopped {
-        console::log(&format!("stopped and saved; go on with: mnist2x2-cli train --resume {path}"));
+        console::log(&format!("stopped and saved; go on with: {PROGRAM} train --resume {path}{flags}"));
         return Ok(ExitCode::from(130));
     }
     console::log(&format!("trained in {}, saved in {path}", duration(watch.seconds())));
     if !args.no_test {
-        let evaluation = eval::test(run.trainer.model(), &run.dataset, &workers)?;
-        eval::print_table(&run.dataset, &evaluation)?;
-        console::log(&format!("\n{} of sequences right", percent(evaluation.sequence_accuracy)));
+        let evaluation = eval::test(run.trainer.model(), &run.dataset, &workers);
+        let again =
+            || format!("the model is saved, but was not tested; try: {PROGRAM} eval --model {path}{flags}");
+        eval::print_table(&run.dataset, &evaluation.with_context(again)?)?;
     }
-    console::log(&format!("read a picture with: cargo run -p mnist2x2-cli -- predict --model {path} IMAGE"));
+    console::log(&format!("read a picture with: {PROGRAM} predict --model {path} IMAGE"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -57,6 +62,9 @@ impl Run {
         let recipe = args.recipe(device);
         let dataset = args.data.resolve()?;
         let (loader, data) = training_data(&dataset, &recipe, args.limit)?;
+        if !args.no_test {
+            dataset.check_test_files()?;
+        }
         let trainer = Trainer::new(&Config::reference(), recipe.clone(), loader, device)?;
         let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), recipe, data };
         let folder = RunFolder::create(&args.out(&record.recipe), &record)?;
@@ -69,15 +77,18 @@ impl Run {
             None => options::newest_unfinished_run()?,
         };
         let (folder, record) = RunFolder::open(&path)?;
-        if path.join("model.safetensors").exists() {
-            bail!("{}: this run is finished; start another without --resume", path.display());
-        }
+        ensure!(
+            !RunFolder::is_finished(&path),
+            "{}: this run is finished; start another without --resume",
+            path.display()
+        );
+        folder.read_metrics()?;
         let dataset = Dataset::of_run(&record.data.dataset, &args.data)?;
         let (loader, data) = training_data(&dataset, &record.recipe, Some(record.data.grids))?;
         ensure!(data == record.data, "{}: this run used other digits than those found now", path.display());
         let mut trainer = Trainer::new(&Config::reference(), record.recipe, loader, device)?;
         let damaged =
-            |error: &mnist2x2::train::Error| console::log(&format!("{error}; using the one before"));
+            |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
             Some((checkpoint, file)) => {
                 console::log(&format!("going on from {}", file.display()));
@@ -107,6 +118,11 @@ fn training_data(
     let (digits, digests) = dataset.load(Split::Train)?;
     let shape = eval::grid_shape(&Config::reference());
     let grids = limit.unwrap_or(digits.len());
+    ensure!(
+        grids <= options::MOST_GRIDS,
+        "{grids} grids are more than the {} that are drawn",
+        options::MOST_GRIDS
+    );
     let source = GridSource::Fixed(reference_grids(&digits, grids, shape));
     let loader = Loader::new(Arc::new(digits), source, shape, recipe.batch, recipe.seed)?;
     let data = DataRecord {

@@ -114,11 +114,7 @@ fn images_that_are_none_do_not_stop_the_others() {
     huge.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
     fs::write(bench.path("huge.png"), bytes).unwrap();
     let run = bench.run("predict huge.png");
-    assert!(
-        run.code == 1 && run.stderr.starts_with("huge.png: cannot be read as an image"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.code == 1 && run.stderr.starts_with("huge.png: is larger than"), "{}", run.stderr);
 }
 
 #[test]

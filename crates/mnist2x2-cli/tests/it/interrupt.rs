@@ -3,29 +3,29 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Bench, Run};
+use crate::support::{Bench, Run, edit};
 
-const RUN: &str = "train --data-dir mnist --limit 200 --epochs 3 --no-test";
+const RUN: &str = "train --data-dir mnist --limit 200 --epochs 40 --no-test";
+
+/// Starts a run, and sends it a signal once it has a checkpoint and long before it is done.
+fn interrupt(bench: &Bench, folder: &str, signal: &str) {
+    let mut child = bench.command(&format!("{RUN} --out {folder}")).stderr(Stdio::piped()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_mins(1);
+    let saved =
+        || bench.names(&format!("{folder}/checkpoints")).iter().any(|name| name.ends_with(".safetensors"));
+    while !saved() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!bench.path(folder).join("model.safetensors").exists());
+}
 
 #[test]
 fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
     let bench = Bench::new();
     bench.done(&format!("{RUN} --out whole"));
-
-    let mut child = bench.command(&format!("{RUN} --out runs/cut")).stderr(Stdio::piped()).spawn().unwrap();
-    let patience = Instant::now() + Duration::from_mins(1);
-    while bench.names("runs/cut/checkpoints").is_empty() && Instant::now() < patience {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let status = child.wait().unwrap();
-    if status.success() {
-        eprintln!("the run was done before the interrupt came: nothing to resume");
-        return;
-    }
-    assert_eq!(status.code(), Some(130));
-    assert!(!bench.path("runs/cut/model.safetensors").exists());
-
+    interrupt(&bench, "runs/cut", "-INT");
     let resumed = bench.done("train --resume --data-dir mnist --no-test --threads 1");
     assert!(resumed.stderr.contains("going on from runs/cut/checkpoints/step-"), "{}", resumed.stderr);
     assert_eq!(bench.read("whole/model.safetensors"), bench.read("runs/cut/model.safetensors"));
@@ -34,14 +34,8 @@ fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
 #[test]
 fn a_run_on_other_digits_does_not_go_on() {
     let bench = Bench::new();
-    let child = bench.command(&format!("{RUN} --out run")).stderr(Stdio::piped()).spawn().unwrap();
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    child.wait_with_output().map(|_| ()).unwrap();
-    if !bench.path("run/run.toml").exists() || bench.path("run/model.safetensors").exists() {
-        eprintln!("stopped too early or too late to have a run to resume");
-        return;
-    }
-    crate::support::edit(&bench.path("mnist/train-images-idx3-ubyte"), |bytes| bytes[500] ^= 1);
+    interrupt(&bench, "run", "-TERM");
+    edit(&bench.path("mnist/train-images-idx3-ubyte"), |bytes| bytes[500] ^= 1);
     let error = bench.fails(1, "train --resume run --data-dir mnist");
     assert!(error.contains("used other digits"), "{error}");
 }

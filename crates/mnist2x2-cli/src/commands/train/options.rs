@@ -6,13 +6,15 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::{Device, Recipe};
+use mnist2x2::{Device, Recipe, RunFolder};
 
 use crate::data::DataArgs;
 use crate::device;
 
 /// Where runs are kept when no folder is named.
 const RUNS: &str = "runs";
+/// The most grids in an epoch: beyond it their index map would fill the memory.
+pub(crate) const MOST_GRIDS: usize = 100_000_000;
 
 /// Options of `train`.
 #[derive(clap::Args)]
@@ -26,8 +28,8 @@ pub(crate) struct Args {
     /// Decides the initial weights and the order of the grids
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// Train on no more than so many grids
-    #[arg(long, value_name = "GRIDS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000_000))]
+    /// Grids in an epoch [default: as many as there are training digits]
+    #[arg(long, value_name = "GRIDS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_GRIDS as u64))]
     pub(crate) limit: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
@@ -66,10 +68,7 @@ impl Args {
             recipe.name = "default".into();
         }
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
-        if !device.is_cpu() {
-            recipe.shards = 1; // an accelerator is itself parallel
-        }
-        recipe
+        recipe.on(device)
     }
 
     /// The run's folder.
@@ -93,8 +92,7 @@ fn unused(path: &Path) -> PathBuf {
 pub(crate) fn newest_unfinished_run() -> anyhow::Result<PathBuf> {
     let entries = std::fs::read_dir(RUNS).with_context(|| format!("cannot read the folder {RUNS}"))?;
     let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let unfinished =
-        folders.filter(|path| path.join("run.toml").exists() && !path.join("model.safetensors").exists());
+    let unfinished = folders.filter(|path| path.join("run.toml").exists() && !RunFolder::is_finished(path));
     // Their names begin with the time.
     unfinished.max().with_context(|| format!("{RUNS} holds no unfinished run; name one with --resume DIR"))
 }

@@ -38,6 +38,11 @@ impl Watch {
         Ok(Self { start: now, bar: None, epochs, grids: 0, epoch_start: now, interrupted })
     }
 
+    /// From here on the first signal ends the program: there is nothing left to save.
+    pub(crate) fn release(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
     /// How long the run has been watched.
     pub(crate) fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
