@@ -43,10 +43,19 @@ impl Hypothesis {
 /// # Errors
 /// [`Error::Seq2Seq`] if the images are not of the model's size or the device fails.
 pub fn beam_search(model: &Seq2Seq, images: &Tensor, width: usize) -> Result<Vec<Vec<Sequence>>, Error> {
-    let mut cache = Cache::new(model, &model.encode(images)?)?;
+    beam_search_over(model, &model.encode(images)?, width)
+}
+
+/// [`beam_search`] over pictures that are encoded already: (B, N, D).
+pub(crate) fn beam_search_over(
+    model: &Seq2Seq,
+    memory: &Tensor,
+    width: usize,
+) -> Result<Vec<Vec<Sequence>>, Error> {
+    let mut cache = Cache::new(model, memory)?;
     let empty = Sequence { tokens: Vec::new(), probabilities: Vec::new() };
     let start = |row| vec![Hypothesis { sequence: empty.clone(), row }];
-    let mut beams: Vec<Vec<Hypothesis>> = (0..images.dim(0)? as u32).map(start).collect();
+    let mut beams: Vec<Vec<Hypothesis>> = (0..memory.dim(0)? as u32).map(start).collect();
     for _ in 0..model.config().cells() {
         let live: Vec<&mut Hypothesis> = beams.iter_mut().flatten().filter(|h| !h.is_finished()).collect();
         if live.is_empty() {

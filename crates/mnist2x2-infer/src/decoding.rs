@@ -40,8 +40,13 @@ impl Sequence {
 /// # Errors
 /// [`Error::Seq2Seq`] if the images are not of the model's size or the device fails.
 pub fn greedy(model: &Seq2Seq, images: &Tensor) -> Result<Vec<Sequence>, Error> {
-    let batch = images.dim(0)?;
-    let mut cache = Cache::new(model, &model.encode(images)?)?;
+    greedy_over(model, &model.encode(images)?)
+}
+
+/// [`greedy`] over pictures that are encoded already: (B, N, D).
+pub(crate) fn greedy_over(model: &Seq2Seq, memory: &Tensor) -> Result<Vec<Sequence>, Error> {
+    let batch = memory.dim(0)?;
+    let mut cache = Cache::new(model, memory)?;
     let mut sequences = vec![Sequence { tokens: Vec::new(), probabilities: Vec::new() }; batch];
     let mut newest = vec![START; batch];
     for _ in 0..model.config().cells() {

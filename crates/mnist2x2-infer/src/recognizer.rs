@@ -9,7 +9,9 @@ use mnist2x2_data::SIDE;
 use mnist2x2_model::{Config, Seq2Seq, Weights};
 use mnist2x2_tokenizer::VOCABULARY;
 
-use crate::{Error, Picture, Reading, beam_search, greedy};
+use crate::beam::beam_search_over;
+use crate::decoding::greedy_over;
+use crate::{Error, Picture, Reading};
 
 /// How many sequences a reading names beside its answer.
 const ALTERNATIVES: usize = 4;
@@ -116,8 +118,9 @@ impl Recognizer {
         let (height, width) = (config.image_height(), config.image_width());
         let pixels = picture.normalised(height, width);
         let image = Tensor::from_vec(pixels, (1, height, width), self.model.parameters().device())?;
-        let answer = &greedy(&self.model, &image)?[0];
-        let mut others = beam_search(&self.model, &image, ALTERNATIVES + 1)?.swap_remove(0);
+        let memory = self.model.encode(&image)?;
+        let answer = &greedy_over(&self.model, &memory)?[0];
+        let mut others = beam_search_over(&self.model, &memory, ALTERNATIVES + 1)?.swap_remove(0);
         others.retain(|other| other.tokens != answer.tokens);
         others.truncate(ALTERNATIVES);
         Ok(Reading::new(answer, &others, config.cells()))

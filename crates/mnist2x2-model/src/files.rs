@@ -1,4 +1,4 @@
-//! Writing files so that a reader sees the old bytes or the new ones, and never a part.
+//! Writing files so that a reader sees the old bytes or the new ones, and never a part; and writing digests of them.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,6 +19,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)
+}
+
+/// A digest as files and messages show it: lower-case hexadecimal.
+pub fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Opens the temporary file with the mode of the final one: tempfile's own default, 0600, would stay with it.

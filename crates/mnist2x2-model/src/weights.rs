@@ -13,7 +13,7 @@ use safetensors::SafeTensors;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::files::write_atomically;
+use crate::files::{hex, write_atomically};
 use crate::state_dict::StateDict;
 use crate::{Config, Error, Parameters, pt};
 
@@ -162,10 +162,6 @@ fn file_error(path: &Path, problem: &str) -> Error {
 fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.to_path_buf();
     |source| Error::Io { path, source }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

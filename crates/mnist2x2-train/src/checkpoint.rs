@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use mnist2x2_model::files::write_atomically;
+use mnist2x2_model::files::{hex, write_atomically};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -117,7 +117,7 @@ impl Checkpoint {
         for part in parts {
             hash.update(part);
         }
-        hash.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        hex(&hash.finalize())
     }
 }
 

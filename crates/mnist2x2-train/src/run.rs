@@ -11,7 +11,7 @@ use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use mnist2x2_model::files::write_atomically;
+use mnist2x2_model::files::{hex, write_atomically};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -65,7 +65,7 @@ impl RunRecord {
     /// What tells this run from others: a digest of all it was asked to do.
     fn digest(&self) -> String {
         let text = serde_json::to_string(self).unwrap_or_default();
-        Sha256::digest(text).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        hex(&Sha256::digest(text))
     }
 }
 

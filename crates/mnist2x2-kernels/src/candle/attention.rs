@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::support::{Saved, expect_heads, expect_size, gradient, numbers, operand, with_scratch};
+use super::support::{Saved, expect_heads, expect_size, gradient, gradients, numbers, operand, with_scratch};
 use crate::{CrossAttention, SelfAttention};
 
 /// `x + out(attention(qkv(norm(x))))`, with a causal mask on request; see [`SelfAttention`].
@@ -85,14 +85,11 @@ impl CustomOp2 for SelfAttentionOp {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let Some(saved) = &self.saved else { bail!("self-attention kept nothing for a backward pass") };
-        let dy = dy.contiguous()?;
-        let (of_x, of_p) = (numbers(x)?, numbers(p)?);
-        let dy = numbers(&dy)?;
-        let (mut dx, mut dp) = (vec![0.0; of_x.len()], vec![0.0; of_p.len()]);
-        saved.read(|saved, scratch| {
-            self.layer.backward(self.sizes, &of_p, &of_x, saved, &dy, &mut dx, &mut dp, scratch);
-        })?;
-        Ok((gradient(x, dx)?, gradient(p, dp)?))
+        gradients(x, p, dy, |params, x, dy, dx, dp| {
+            saved.read(|saved, scratch| {
+                self.layer.backward(self.sizes, params, x, saved, dy, dx, dp, scratch);
+            })
+        })
     }
 }
 

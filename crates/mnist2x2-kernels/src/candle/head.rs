@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::support::{Saved, expect_some, gradient, numbers, operand, with_scratch};
+use super::support::{Saved, expect_some, gradients, operand, with_scratch};
 use crate::Head;
 
 /// `x W^T + b`; see [`Head`]. The vocabulary follows from the size of `packed`.
@@ -93,11 +93,10 @@ impl CustomOp2 for LogitsOp {
         _y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        let (of_x, of_p, dy) = (numbers(x)?, numbers(p)?, numbers(&dy)?);
-        let (mut dx, mut dp) = (vec![0.0; of_x.len()], vec![0.0; of_p.len()]);
-        self.layer.logits_backward(&of_p, &of_x, &dy, &mut dx, &mut dp);
-        Ok((gradient(x, dx)?, gradient(p, dp)?))
+        gradients(x, p, dy, |params, x, dy, dx, dp| {
+            self.layer.logits_backward(params, x, dy, dx, dp);
+            Ok(())
+        })
     }
 }
 
@@ -133,12 +132,10 @@ impl CustomOp2 for LossOp {
         _loss: &Tensor,
         d_loss: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (of_x, of_p, d_loss) = (numbers(x)?, numbers(p)?, d_loss.to_scalar()?);
-        let (mut dx, mut dp) = (vec![0.0; of_x.len()], vec![0.0; of_p.len()]);
-        self.saved.read(|saved, scratch| {
-            let rows = self.targets.len();
-            self.layer.backward(rows, &of_p, &of_x, saved, d_loss, &mut dx, &mut dp, scratch);
-        })?;
-        Ok((gradient(x, dx)?, gradient(p, dp)?))
+        gradients(x, p, d_loss, |params, x, d_loss, dx, dp| {
+            self.saved.read(|saved, scratch| {
+                self.layer.backward(self.targets.len(), params, x, saved, d_loss[0], dx, dp, scratch);
+            })
+        })
     }
 }

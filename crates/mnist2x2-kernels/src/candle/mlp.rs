@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::support::{Saved, expect_some, gradient, numbers, operand, with_scratch};
+use super::support::{Saved, expect_some, gradients, operand, with_scratch};
 use crate::Mlp;
 
 /// `x + fc2(gelu(fc1(norm(x))))`; see [`Mlp`]. The inner width follows from the size of `packed`.
@@ -69,13 +69,10 @@ impl CustomOp2 for MlpOp {
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let Some(saved) = &self.saved else { bail!("mlp kept nothing for a backward pass") };
-        let dy = dy.contiguous()?;
-        let (of_x, of_p) = (numbers(x)?, numbers(p)?);
-        let dy = numbers(&dy)?;
-        let (mut dx, mut dp) = (vec![0.0; of_x.len()], vec![0.0; of_p.len()]);
-        saved.read(|saved, scratch| {
-            self.layer.backward(self.rows, &of_p, &of_x, saved, &dy, &mut dx, &mut dp, scratch);
-        })?;
-        Ok((gradient(x, dx)?, gradient(p, dp)?))
+        gradients(x, p, dy, |params, x, dy, dx, dp| {
+            saved.read(|saved, scratch| {
+                self.layer.backward(self.rows, params, x, saved, dy, dx, dp, scratch);
+            })
+        })
     }
 }

@@ -104,6 +104,21 @@ impl<G: Deref<Target = Storage>> Deref for Numbers<G> {
     }
 }
 
+/// The gradients of an operation on x and packed parameters, which `kernel` fills: it is given the parameters, x, the
+/// gradient of the result, and zeros for the gradients of x and of the parameters.
+pub(super) fn gradients(
+    x: &Tensor,
+    packed: &Tensor,
+    dy: &Tensor,
+    kernel: impl FnOnce(&[f32], &[f32], &[f32], &mut [f32], &mut [f32]) -> Result<()>,
+) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    let dy = dy.contiguous()?;
+    let (of_x, of_packed, dy) = (numbers(x)?, numbers(packed)?, numbers(&dy)?);
+    let (mut dx, mut d_packed) = (vec![0.0; of_x.len()], vec![0.0; of_packed.len()]);
+    kernel(&of_packed, &of_x, &dy, &mut dx, &mut d_packed)?;
+    Ok((gradient(x, dx)?, gradient(packed, d_packed)?))
+}
+
 /// A gradient with the shape of what it is the gradient of.
 pub(super) fn gradient(of: &Tensor, numbers: Vec<f32>) -> Result<Option<Tensor>> {
     Tensor::from_vec(numbers, of.shape(), of.device()).map(Some)
