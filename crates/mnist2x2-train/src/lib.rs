@@ -18,12 +18,14 @@ mod checkpoint;
 mod run;
 
 mod metrics;
+mod graded;
 mod evaluate;
 
 pub use adam::Adam;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate};
+pub use graded::Graded;
 pub use metrics::{EpochMetrics, Evaluation};
 pub use recipe::Recipe;
 pub use run::{DataRecord, RunFolder, RunRecord};
