@@ -28,6 +28,16 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// An augmentation that leaves nothing to read.
+    #[error("augmentation: `{setting}` is {value}, but must be 0 to {most}")]
+    Augmentation {
+        /// The field of [`crate::Augmentation`].
+        setting: &'static str,
+        /// Its value.
+        value: f64,
+        /// The most that makes sense.
+        most: f64,
+    },
     /// A folder lacks one of the four files.
     #[error("{} has no {name}, gzipped or unpacked; {}", dir.display(), fetch("fetch it", dir))]
     Missing {

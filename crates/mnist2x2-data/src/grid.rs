@@ -13,7 +13,7 @@ const NORMALISED: [f32; 256] = {
     let mut table = [0.0; 256];
     let mut grey = 0;
     while grey < 256 {
-        table[grey] = (grey as f32 / 255.0 - MEAN) / STD;
+        table[grey] = normalise_ink(grey as f32);
         grey += 1;
     }
     table
@@ -22,6 +22,11 @@ const NORMALISED: [f32; 256] = {
 /// A grey value as the network sees it: (grey / 255 - [`MEAN`]) / [`STD`].
 pub const fn normalise(grey: u8) -> f32 {
     NORMALISED[grey as usize]
+}
+
+/// [`normalise`] of a value between two grey values.
+pub(crate) const fn normalise_ink(ink: f32) -> f32 {
+    (ink / 255.0 - MEAN) / STD
 }
 
 /// How digits are laid out.
@@ -134,15 +139,17 @@ pub fn stitch_u8(digits: &Digits, grid: &[u32], shape: GridShape, out: &mut [u8]
 /// Writes a grid of digits, each pixel as `ink` shows it.
 fn stitch_as<T>(digits: &Digits, grid: &[u32], shape: GridShape, out: &mut [T], ink: impl Fn(u8) -> T) {
     assert_eq!((grid.len(), out.len()), (shape.cells(), shape.pixels()), "indices and pixels of one grid");
-    for (band, row) in out.chunks_exact_mut(SIDE * shape.width()).zip(grid.chunks_exact(shape.cols)) {
-        for (col, &digit) in row.iter().enumerate() {
-            let lines = digits.image(digit as usize).chunks_exact(SIDE);
-            for (out, line) in band.chunks_exact_mut(shape.width()).zip(lines) {
-                let cell = &mut out[col * SIDE..(col + 1) * SIDE];
-                cell.iter_mut().zip(line).for_each(|(out, &grey)| *out = ink(grey));
-            }
-        }
+    for (cell, &digit) in grid.iter().enumerate() {
+        place(digits.image(digit as usize).iter().map(|&grey| ink(grey)), cell, shape, out);
     }
+}
+
+/// Writes the pixels of one digit, row by row, to its cell of an image.
+pub(crate) fn place<T>(pixels: impl IntoIterator<Item = T>, cell: usize, shape: GridShape, out: &mut [T]) {
+    let (top, left) = (cell / shape.cols * SIDE, cell % shape.cols * SIDE);
+    let lines = out.chunks_exact_mut(shape.width()).skip(top).take(SIDE);
+    let places = lines.flat_map(|line| &mut line[left..left + SIDE]);
+    places.zip(pixels).for_each(|(out, pixel)| *out = pixel);
 }
 
 #[cfg(test)]

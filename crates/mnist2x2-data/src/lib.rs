@@ -33,6 +33,7 @@ pub mod reference;
 mod grid;
 pub mod synthetic;
 
+mod augment;
 mod loader;
 
 // Other ways to the files.
@@ -41,6 +42,7 @@ pub mod download;
 #[cfg(feature = "hub")]
 pub mod hub;
 
+pub use augment::Augmentation;
 pub use digits::{Digits, PIXELS, SIDE};
 pub use error::Error;
 pub use grid::{GridShape, IndexMap, MEAN, STD, normalise, stitch, stitch_u8};

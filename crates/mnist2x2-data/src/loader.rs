@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use mnist2x2_random::Random;
 
-use crate::{Digits, Error, GridShape, IndexMap, stitch};
+use crate::grid::{normalise_ink, place};
+use crate::{Augmentation, Digits, Error, GridShape, IndexMap, stitch};
 
 /// Where an epoch's grids come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub struct Loader {
     shape: GridShape,
     batch: usize,
     seed: u64,
+    augmentation: Option<Augmentation>,
 }
 
 impl Loader {
@@ -56,9 +58,26 @@ impl Loader {
         batch: usize,
         seed: u64,
     ) -> Result<Self, Error> {
-        let loader = Self { digits, source, shape, batch, seed };
+        let loader = Self { digits, source, shape, batch, seed, augmentation: None };
         loader.check()?;
         Ok(loader)
+    }
+
+    /// The same grids with every digit changed anew in each epoch.
+    ///
+    /// # Errors
+    /// [`Error::Augmentation`] names a setting that is out of its range.
+    pub fn augmented(mut self, augmentation: Augmentation) -> Result<Self, Error> {
+        augmentation.check()?;
+        self.augmentation = (!augmentation.is_none()).then_some(augmentation);
+        Ok(self)
+    }
+
+    /// The same grids with every digit as it is.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.augmentation = None;
+        self
     }
 
     /// Refuses what cannot give a batch.
@@ -150,12 +169,24 @@ impl Epoch<'_> {
         let (len, pixels) = (range.len(), shape.pixels());
         let mut images = vec![0.0; len * pixels];
         let mut labels = Vec::with_capacity(len * shape.cells());
-        for (place, image) in range.zip(images.chunks_exact_mut(pixels)) {
-            let grid = self.grid(step * batch + place);
-            stitch(digits, &grid, *shape, image);
+        for (offset, image) in range.zip(images.chunks_exact_mut(pixels)) {
+            let place = step * batch + offset;
+            let grid = self.grid(place);
+            self.draw(place, &grid, image);
             labels.extend(grid.iter().map(|&digit| digits.label(digit as usize)));
         }
         Batch { images, labels, shape: *shape, len }
+    }
+
+    /// Writes the grid at place `at` of this epoch, made of the digits `grid`, as a normalised image.
+    fn draw(&self, at: usize, grid: &[u32], image: &mut [f32]) {
+        let Loader { digits, shape, seed, augmentation, .. } = self.loader;
+        let Some(augmentation) = augmentation else { return stitch(digits, grid, *shape, image) };
+        let mut random = Random::keyed(*seed, "augmentation", self.number, at as u64);
+        for (cell, &digit) in grid.iter().enumerate() {
+            let changed = augmentation.apply(digits.image(digit as usize), &mut random);
+            place(changed.map(normalise_ink), cell, *shape, image);
+        }
     }
 
     /// The digits of the grid at `place` in this epoch.
@@ -278,6 +309,24 @@ mod tests {
         assert_ne!(first, cells(&other.epoch(0)));
         let batches_of_5 = Loader::new(plain(50), GridSource::Fresh { grids: 11 }, SHAPE, 5, 7).unwrap();
         assert_eq!(first, cells(&batches_of_5.epoch(0)));
+    }
+
+    #[test]
+    fn augmented_grids_are_new_in_each_epoch_and_the_same_for_whoever_asks() {
+        let bend = Augmentation { elastic: 2.0, shift: 2.0, ..Augmentation::default() };
+        for loader in both() {
+            let augmented = loader.clone().augmented(bend.clone()).unwrap();
+            let (plain, epoch) = (loader.epoch(1), augmented.epoch(1));
+            assert_ne!(epoch.batch(2).images, plain.batch(2).images);
+            assert_eq!(epoch.batch(2).labels, plain.batch(2).labels);
+            assert_eq!(epoch.part(2, 1..3).images, epoch.batch(2).images[SHAPE.pixels()..]);
+            let none = loader.clone().augmented(Augmentation::default()).unwrap();
+            assert_eq!(none.epoch(1).batch(2), plain.batch(2));
+            assert_eq!(augmented.plain().epoch(1).batch(2), plain.batch(2));
+        }
+        let augmented =
+            loader(GridSource::Fixed(IndexMap::new(vec![1, 2, 3], 3).unwrap())).augmented(bend).unwrap();
+        assert_ne!(augmented.epoch(0).batch(0).images, augmented.epoch(1).batch(0).images);
     }
 
     #[test]

@@ -1,0 +1,329 @@
+//! Digits as others might have written them: turned, slanted, scaled, moved, bent, in a thinner or thicker pen.
+//!
+//! One random affine map and one coarse field of displacements say for each pixel where its ink comes from (P. Simard,
+//! D. Steinkraus and J. Platt, *Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis*,
+//! 2003); the ink there is interpolated between four pixels.
+
+use mnist2x2_random::Random;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::digits::{PIXELS, SIDE};
+
+/// How far digits are changed: each setting is the most, in both directions, and what happens is uniform between.
+///
+/// All zero changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Augmentation {
+    /// Turn, in degrees.
+    pub rotation: f64,
+    /// Growth in each direction by itself, as a share of the digit's size.
+    pub scale: f64,
+    /// Slant: pixels to the side per pixel of height.
+    pub shear: f64,
+    /// Move in each direction, in pixels.
+    pub shift: f64,
+    /// Displacement of the knots that bend the digit, in pixels.
+    pub elastic: f64,
+    /// Change of the stroke's width: 1 takes off, or puts on, a pixel on each side.
+    pub stroke: f64,
+}
+
+/// Knots of the bending field in each direction; between them displacements are interpolated.
+const KNOTS: usize = 5;
+/// Pixels from knot to knot.
+const SPACING: f32 = SIDE as f32 / (KNOTS - 1) as f32;
+/// The middle of a digit.
+const MIDDLE: f32 = (SIDE - 1) as f32 / 2.0;
+/// Blank pixels around the source: one for wider strokes, two more so that whatever lies outside is read as paper.
+const MARGIN: usize = 3;
+const PADDED: usize = SIDE + 2 * MARGIN;
+
+impl Augmentation {
+    /// Whether nothing is changed.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Refuses settings that no digit could be read after.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Self { rotation, scale, shear, shift, elastic, stroke } = *self;
+        let side = SIDE as f64;
+        let ranges = [
+            ("rotation", rotation, 180.0),
+            ("scale", scale, 0.9),
+            ("shear", shear, 2.0),
+            ("shift", shift, side),
+            ("elastic", elastic, side),
+            ("stroke", stroke, 1.0),
+        ];
+        match ranges.into_iter().find(|&(_, value, most)| !(0.0..=most).contains(&value)) {
+            Some((setting, value, most)) => Err(Error::Augmentation { setting, value, most }),
+            None => Ok(()),
+        }
+    }
+
+    /// The digit `image` (28 x 28, 0 paper to 255 ink) changed as `random` decides, in the same units.
+    ///
+    /// # Panics
+    /// If `image` has not 784 pixels.
+    pub fn apply(&self, image: &[u8], random: &mut Random) -> [f32; PIXELS] {
+        let affine = Affine::draw(self, random);
+        let bend = Bend::draw(self.elastic, random);
+        let source = Source::new(image, between(self.stroke, random));
+        let mut out = [0.0; PIXELS];
+        for (y, line) in out.chunks_exact_mut(SIDE).enumerate() {
+            let knots = bend.row(y);
+            for (x, out) in line.iter_mut().enumerate() {
+                let [dx, dy] = Bend::at(&knots, x);
+                let [sx, sy] = affine.source(x as f32, y as f32);
+                *out = source.ink(sx + dx, sy + dy);
+            }
+        }
+        out
+    }
+}
+
+/// Uniform in -`most` to `most`.
+fn between(most: f64, random: &mut Random) -> f32 {
+    random.uniform(-most, most) as f32
+}
+
+/// Where an affine change of the digit takes each pixel from.
+struct Affine {
+    /// The linear part, row by row.
+    matrix: [[f32; 2]; 2],
+    shift: [f32; 2],
+}
+
+impl Affine {
+    fn draw(most: &Augmentation, random: &mut Random) -> Self {
+        let (sin, cos) = libm::sincosf(between(most.rotation, random).to_radians());
+        let [wide, high] = [(); 2].map(|()| 1.0 / (1.0 + between(most.scale, random)));
+        let slant = between(most.shear, random);
+        let matrix = [[wide * cos, wide * (slant * cos - sin)], [high * sin, high * (slant * sin + cos)]];
+        Self { matrix, shift: [(); 2].map(|()| between(most.shift, random)) }
+    }
+
+    fn source(&self, x: f32, y: f32) -> [f32; 2] {
+        let [x, y] = [x - MIDDLE - self.shift[0], y - MIDDLE - self.shift[1]];
+        self.matrix.map(|[a, b]| MIDDLE + a * x + b * y)
+    }
+}
+
+/// Displacements (x, y) at the knots of a square lattice.
+struct Bend([[[f32; 2]; KNOTS]; KNOTS]);
+
+impl Bend {
+    fn draw(most: f64, random: &mut Random) -> Self {
+        Self([(); KNOTS].map(|()| [(); KNOTS].map(|()| [(); 2].map(|()| between(most, random)))))
+    }
+
+    /// The lattice cut along row `y`.
+    fn row(&self, y: usize) -> [[f32; 2]; KNOTS] {
+        let (above, share) = place(y);
+        std::array::from_fn(|knot| blend(self.0[above][knot], self.0[above + 1][knot], share))
+    }
+
+    /// The displacement at column `x` of a row.
+    fn at(row: &[[f32; 2]; KNOTS], x: usize) -> [f32; 2] {
+        let (left, share) = place(x);
+        blend(row[left], row[left + 1], share)
+    }
+}
+
+/// The knot before a pixel, and how far behind it the pixel lies.
+fn place(pixel: usize) -> (usize, f32) {
+    let along = pixel as f32 / SPACING;
+    (along as usize, along.fract())
+}
+
+fn blend(a: [f32; 2], b: [f32; 2], share: f32) -> [f32; 2] {
+    std::array::from_fn(|k| a[k] + share * (b[k] - a[k]))
+}
+
+/// A digit with blank paper around it.
+struct Source([f32; PADDED * PADDED]);
+
+impl Source {
+    /// `image` with its strokes wider by `stroke` (narrower, if negative).
+    fn new(image: &[u8], stroke: f32) -> Self {
+        let mut padded = [0.0; PADDED * PADDED];
+        for (line, row) in image.chunks_exact(SIDE).zip(padded.chunks_exact_mut(PADDED).skip(MARGIN)) {
+            row[MARGIN..].iter_mut().zip(line).for_each(|(out, &grey)| *out = f32::from(grey));
+        }
+        if stroke == 0.0 { Self(padded) } else { Self(widened(&padded, stroke)) }
+    }
+
+    /// The ink at a place between pixels.
+    fn ink(&self, x: f32, y: f32) -> f32 {
+        // Two pixels away from the image there is only paper, wherever it is read.
+        let inside = |k: f32| k.clamp(-2.0, (SIDE + 1) as f32) + MARGIN as f32;
+        let (x, y) = (inside(x), inside(y));
+        let (left, top) = (x as usize, y as usize);
+        let (right_share, bottom_share) = (x - left as f32, y - top as f32);
+        let pixels = &self.0[top * PADDED + left..][..PADDED + 2];
+        let upper = pixels[0] + right_share * (pixels[1] - pixels[0]);
+        let lower = pixels[PADDED] + right_share * (pixels[PADDED + 1] - pixels[PADDED]);
+        upper + bottom_share * (lower - upper)
+    }
+}
+
+/// Grey dilation (erosion, if `stroke` is negative) by the four neighbours, as far as `stroke` says.
+fn widened(image: &[f32; PADDED * PADDED], stroke: f32) -> [f32; PADDED * PADDED] {
+    let extreme = if stroke > 0.0 { f32::max } else { f32::min };
+    let mut out = *image;
+    for at in PADDED..PADDED * PADDED - PADDED {
+        let neighbours = [image[at - PADDED], image[at - 1], image[at + 1], image[at + PADDED]];
+        let full = neighbours.into_iter().fold(image[at], extreme);
+        out[at] += stroke.abs() * (full - image[at]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mnist::Split;
+    use crate::synthetic;
+
+    fn change(augmentation: &Augmentation, image: &[u8], index: u64) -> [f32; PIXELS] {
+        augmentation.apply(image, &mut Random::keyed(3, "test", 0, index))
+    }
+
+    fn mass(image: &[f32]) -> f32 {
+        image.iter().sum()
+    }
+
+    /// Centre of mass (x, y).
+    fn centre(image: &[f32]) -> [f32; 2] {
+        let moment = |axis: fn(usize) -> usize| {
+            image.iter().enumerate().map(|(i, ink)| ink * axis(i) as f32).sum::<f32>() / mass(image)
+        };
+        [moment(|i| i % SIDE), moment(|i| i / SIDE)]
+    }
+
+    /// A filled rectangle, 8 wide and 12 high, about the middle.
+    fn block() -> [u8; PIXELS] {
+        std::array::from_fn(|i| {
+            if (10..18).contains(&(i % SIDE)) && (8..20).contains(&(i / SIDE)) { 255 } else { 0 }
+        })
+    }
+
+    #[test]
+    fn no_augmentation_changes_no_pixel() {
+        let digits = synthetic::digits(Split::Train, 20, 0);
+        for i in 0..20 {
+            let same = change(&Augmentation::default(), digits.image(i), i as u64);
+            assert!(same.iter().zip(digits.image(i)).all(|(a, &b)| (a - f32::from(b)).abs() < 1e-3));
+        }
+    }
+
+    #[test]
+    fn a_shift_moves_the_ink_and_keeps_it() {
+        let shifts = Augmentation { shift: 3.0, ..Augmentation::default() };
+        let centres: Vec<[f32; 2]> = (0..200)
+            .map(|i| {
+                let moved = change(&shifts, &block(), i);
+                assert!((mass(&moved) - 255.0 * 96.0).abs() < 1.0);
+                centre(&moved)
+            })
+            .collect();
+        for axis in 0..2 {
+            let places = centres.iter().map(|centre| centre[axis] - MIDDLE);
+            let (low, high) = places.fold((0.0_f32, 0.0_f32), |(low, high), x| (low.min(x), high.max(x)));
+            assert!((-3.0..-2.5).contains(&low) && (2.5..3.0).contains(&high), "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn size_turn_and_slant_do_what_they_say() {
+        let ratio = |augmentation: &Augmentation| {
+            let inks = (0..300).map(|i| mass(&change(augmentation, &block(), i)) / (255.0 * 96.0));
+            inks.fold((f32::MAX, 0.0_f32), |(low, high), x| (low.min(x), high.max(x)))
+        };
+        let none = Augmentation::default;
+        let (low, high) = ratio(&Augmentation { scale: 0.2, ..none() });
+        assert!((0.64..0.70).contains(&low) && (1.36..1.44).contains(&high), "{low} to {high}");
+        // A turn and a slant keep areas.
+        for map in [Augmentation { rotation: 30.0, ..none() }, Augmentation { shear: 0.4, ..none() }] {
+            let (low, high) = ratio(&map);
+            assert!(low > 0.98 && high < 1.02, "{map:?}: {low} to {high}");
+        }
+        // The slant moves what is above the middle against what is below it, and no ink up or down.
+        let slanted = change(&Augmentation { shear: 0.4, ..none() }, &block(), 1);
+        let [upper, lower] = [0, 1].map(|half| {
+            let mut part = slanted;
+            part.iter_mut()
+                .enumerate()
+                .filter(|(i, _)| i / SIDE / 14 != half)
+                .for_each(|(_, ink)| *ink = 0.0);
+            centre(&part)
+        });
+        assert!((upper[0] - MIDDLE + lower[0] - MIDDLE).abs() < 0.05 && (upper[0] - lower[0]).abs() > 0.2);
+        assert!((upper[1] - 10.5).abs() < 0.05 && (lower[1] - 16.5).abs() < 0.05);
+    }
+
+    #[test]
+    fn strokes_get_thinner_and_thicker() {
+        let strokes = Augmentation { stroke: 1.0, ..Augmentation::default() };
+        let inks: Vec<f32> = (0..200).map(|i| mass(&change(&strokes, &block(), i)) / 255.0).collect();
+        let (low, high) = inks.iter().fold((f32::MAX, 0.0_f32), |(a, b), &x| (a.min(x), b.max(x)));
+        // At most one pixel all around: 6 x 10 to 8 x 12 and its four sides.
+        assert!((60.0..62.0).contains(&low) && (134.0..136.1).contains(&high), "{low} to {high}");
+    }
+
+    #[test]
+    fn bending_moves_ink_by_no_more_than_the_knots() {
+        let bend = Augmentation { elastic: 1.5, ..Augmentation::default() };
+        for i in 0..50 {
+            let bent = change(&bend, &block(), i);
+            assert_ne!(bent, change(&Augmentation::default(), &block(), i));
+            let far = |i: usize| {
+                let (x, y) = (i % SIDE, i / SIDE);
+                !(8..20).contains(&x) || !(6..22).contains(&y)
+            };
+            assert!((0..PIXELS).filter(|&i| far(i)).all(|i| bent[i] == 0.0));
+        }
+    }
+
+    /// A run that is resumed or repeated elsewhere sees the same digits: this digest may never change.
+    #[test]
+    fn changes_are_fixed_for_ever() {
+        let all =
+            Augmentation { rotation: 14.0, scale: 0.14, shear: 0.24, shift: 2.4, elastic: 1.4, stroke: 0.5 };
+        let digits = synthetic::digits(Split::Train, 50, 0);
+        let bytes: Vec<u8> = (0..50)
+            .flat_map(|i| change(&all, digits.image(i), i as u64))
+            .flat_map(|ink| (ink.round() as u8).to_le_bytes())
+            .collect();
+        assert_eq!(
+            crate::packed::sha256(&bytes),
+            "d4070fa362dab1c9ccedf6093b002777729f5f89a6e889f23278c5fe8e90f66c"
+        );
+    }
+
+    #[test]
+    fn settings_out_of_range_are_named() {
+        for (bad, expected) in [
+            (Augmentation { scale: 1.0, ..Augmentation::default() }, "`scale` is 1, but must be 0 to 0.9"),
+            (Augmentation { shift: -1.0, ..Augmentation::default() }, "`shift` is -1"),
+            (Augmentation { stroke: f64::NAN, ..Augmentation::default() }, "`stroke` is NaN"),
+        ] {
+            let message = bad.check().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn everything_at_once_stays_within_black_and_white() {
+        let all =
+            Augmentation { rotation: 90.0, scale: 0.9, shear: 2.0, shift: 40.0, elastic: 30.0, stroke: 1.0 };
+        let digits = synthetic::digits(Split::Train, 100, 0);
+        for i in 0..100 {
+            let changed = change(&all, digits.image(i), i as u64);
+            assert!(changed.iter().all(|ink| (0.0..=255.0).contains(ink)));
+        }
+    }
+}
