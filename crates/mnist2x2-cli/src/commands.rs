@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod eval;
+pub(crate) mod experiment;
 pub(crate) mod info;
 pub(crate) mod predict;
 pub(crate) mod sample;

@@ -27,6 +27,8 @@ struct Cli {
 enum Command {
     /// Trains a model and counts what it reads right
     Train(commands::train::Args),
+    /// Trains a recipe with several seeds and compares what they read right
+    Experiment(commands::experiment::Args),
     /// Counts what a model reads right of the test grids
     Eval(commands::eval::Args),
     /// Reads the digits of pictures
@@ -42,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => commands::train::run(&args),
+        Command::Experiment(args) => commands::experiment::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Bench(args) => commands::bench::run(&args),

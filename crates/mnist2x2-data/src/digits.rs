@@ -39,6 +39,17 @@ impl Digits {
         self.labels.is_empty()
     }
 
+    /// All but the last `n` digits, and those.
+    ///
+    /// # Panics
+    /// If there are fewer than `n`.
+    #[must_use]
+    pub fn split_last(mut self, n: usize) -> (Self, Self) {
+        let labels = self.labels.split_off(self.labels.len() - n);
+        let pixels = self.pixels.split_off(self.labels.len() * PIXELS);
+        (self, Self { pixels, labels })
+    }
+
     /// The 28 x 28 pixels of digit `i`, row by row.
     ///
     /// # Panics
@@ -89,5 +100,14 @@ mod tests {
             Digits::new(vec![0; PIXELS], vec![10]),
             Err(Error::NotADigit { value: 10, index: 0 })
         ));
+    }
+
+    #[test]
+    fn the_last_digits_are_split_off() {
+        let digits =
+            Digits::new((0..5 * PIXELS).map(|i| (i / PIXELS) as u8).collect(), vec![0, 1, 2, 3, 4]).unwrap();
+        let (first, last) = digits.split_last(2);
+        assert_eq!((first.len(), last.len()), (3, 2));
+        assert_eq!([first.label(2), last.label(0), first.image(2)[0], last.image(1)[783]], [2, 3, 2, 4]);
     }
 }

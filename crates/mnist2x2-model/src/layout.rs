@@ -4,20 +4,7 @@
 //! of one sub-layer lie one after another in one *pack*: one variable to differentiate, one slice for a fused kernel.
 
 use crate::Config;
-
-/// How a tensor is filled before training.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Init {
-    /// Every element is this value.
-    Constant(f32),
-    /// U(-bound, bound): PyTorch's default for the weight and bias of a linear layer, with bound = 1 / sqrt(inputs).
-    Uniform {
-        /// Half the width of the interval.
-        bound: f64,
-    },
-    /// N(0, 1): PyTorch's default for embeddings, used for the learned positions too.
-    Normal,
-}
+use crate::initialisation::Init;
 
 /// One tensor of the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +13,7 @@ pub struct TensorSpec {
     pub name: String,
     /// Its shape; linear weights are (outputs, inputs).
     pub shape: Vec<usize>,
-    /// How it is filled before training.
+    /// What it is, and so how it is filled before training.
     pub init: Init,
 }
 
@@ -58,7 +45,7 @@ pub fn layout(config: &Config) -> Vec<Pack> {
     let (d, f) = (config.width, config.feed_forward_width);
     let mut packs = vec![pack("patch_embedding", "", |p| {
         p.linear("feature_extractor.proj", config.patch_pixels(), d);
-        p.tensor("encoder.pos_embedding", &[1, config.patches(), d], Init::Normal);
+        p.tensor("encoder.pos_embedding", &[1, config.patches(), d], Init::Embedding);
     })];
     for layer in 0..config.encoder_layers {
         let block = format!("encoder.layers.{layer}.");
@@ -66,8 +53,8 @@ pub fn layout(config: &Config) -> Vec<Pack> {
         packs.push(pack("feed_forward", &block, |p| p.feed_forward("norm2", d, f)));
     }
     packs.push(pack("token_embedding", "decoder.", |p| {
-        p.tensor("token_embedding.weight", &[config.vocabulary, d], Init::Normal);
-        p.tensor("pos_embedding", &[1, config.max_tokens(), d], Init::Normal);
+        p.tensor("token_embedding.weight", &[config.vocabulary, d], Init::Embedding);
+        p.tensor("pos_embedding", &[1, config.max_tokens(), d], Init::Embedding);
     }));
     for layer in 0..config.decoder_layers {
         let block = format!("decoder.layers.{layer}.");
@@ -99,14 +86,13 @@ impl PackBuilder<'_> {
     }
 
     fn linear(&mut self, name: &str, inputs: usize, outputs: usize) {
-        let init = Init::Uniform { bound: 1.0 / (inputs as f64).sqrt() };
-        self.tensor(&format!("{name}.weight"), &[outputs, inputs], init);
-        self.tensor(&format!("{name}.bias"), &[outputs], init);
+        self.tensor(&format!("{name}.weight"), &[outputs, inputs], Init::Weight { inputs });
+        self.tensor(&format!("{name}.bias"), &[outputs], Init::Bias { inputs });
     }
 
     fn norm(&mut self, name: &str, width: usize) {
-        self.tensor(&format!("{name}.weight"), &[width], Init::Constant(1.0));
-        self.tensor(&format!("{name}.bias"), &[width], Init::Constant(0.0));
+        self.tensor(&format!("{name}.weight"), &[width], Init::One);
+        self.tensor(&format!("{name}.bias"), &[width], Init::Zero);
     }
 
     fn self_attention(&mut self, norm: &str, projection: &str, out: &str, width: usize) {

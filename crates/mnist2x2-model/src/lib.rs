@@ -25,6 +25,7 @@
 mod error;
 
 mod config;
+mod initialisation;
 mod layout;
 mod state_dict;
 mod parameters;
@@ -55,7 +56,8 @@ pub use encoder::{Encoder, EncoderBlock};
 pub use error::Error;
 pub use feed_forward::FeedForward;
 pub use flat::PackGradient;
-pub use layout::{Init, Pack, TensorSpec, layout};
+pub use initialisation::{Init, Initialisation};
+pub use layout::{Pack, TensorSpec, layout};
 pub use norm::LayerNorm;
 pub use parameters::Parameters;
 pub use patches::PatchEmbedding;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::VarBuilder;
 use candle_nn::var_builder::SimpleBackend;
-use mnist2x2_random::Random;
 
-use crate::layout::{Init, Pack, TensorSpec, layout};
+use crate::initialisation::Initialisation;
+use crate::layout::{Pack, TensorSpec, layout};
 use crate::state_dict::{self, StateDict};
 use crate::{Config, Error};
 
@@ -34,14 +34,29 @@ pub(crate) struct Packed {
 }
 
 impl Parameters {
+    /// Trainable parameters before training, as PyTorch would fill them: [`Parameters::init_by`] with
+    /// [`Initialisation::PyTorch`].
+    ///
+    /// # Errors
+    /// As [`Parameters::init_by`].
+    pub fn init(config: &Config, seed: u64, device: &Device) -> Result<Self, Error> {
+        Self::init_by(Initialisation::PyTorch, config, seed, device)
+    }
+
     /// Trainable parameters before training, each tensor drawn from its own stream of `seed`: the values do not depend
     /// on the order of construction or on the device.
     ///
     /// # Errors
     /// [`Error::Config`] for impossible sizes, [`Error::Candle`] if the device fails.
-    pub fn init(config: &Config, seed: u64, device: &Device) -> Result<Self, Error> {
+    pub fn init_by(
+        initialisation: Initialisation,
+        config: &Config,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, Error> {
         config.validate()?;
-        let draw = |pack: &Pack| pack.tensors.iter().flat_map(|spec| initial_values(spec, seed)).collect();
+        let draw =
+            |pack: &Pack| pack.tensors.iter().flat_map(|spec| initialisation.values(spec, seed)).collect();
         Self::from_packs(config, device, draw)?.trainable()
     }
 
@@ -248,14 +263,4 @@ impl SimpleBackend for Parameters {
     fn contains_tensor(&self, name: &str) -> bool {
         self.find(name).is_ok()
     }
-}
-
-fn initial_values(spec: &TensorSpec, seed: u64) -> Vec<f32> {
-    let mut random = Random::keyed(seed, &spec.name, 0, 0);
-    let mut draw = || match spec.init {
-        Init::Constant(value) => value,
-        Init::Uniform { bound } => random.uniform(-bound, bound) as f32,
-        Init::Normal => random.normal() as f32,
-    };
-    (0..spec.count()).map(|_| draw()).collect()
 }

@@ -1,6 +1,6 @@
 //! Everything that a run needs to go on, in one file.
 //!
-//! A `.safetensors` of three flat tensors; its only metadata is a line of JSON with the position, the optimiser's step
+//! A `.safetensors` of flat tensors; its only metadata is a line of JSON with the position, the optimiser's step
 //! count, and a SHA-256 over both and the numbers, so that damage anywhere is noticed.
 
 use std::collections::HashMap;
@@ -27,6 +27,10 @@ pub struct Checkpoint {
     pub first_moment: Vec<f32>,
     /// The optimiser's average of squared gradients.
     pub second_moment: Vec<f32>,
+    /// The running average of the parameters; empty if the recipe has none.
+    pub average: Vec<f32>,
+    /// The weights of the best epoch so far; empty before the first, or if the recipe keeps the last.
+    pub best: Vec<f32>,
 }
 
 /// The metadata of a checkpoint's file.
@@ -40,7 +44,7 @@ struct Header {
 }
 
 const KEY: &str = "checkpoint";
-const TENSORS: [&str; 3] = ["parameters", "adam.first_moment", "adam.second_moment"];
+const TENSORS: [&str; 5] = ["parameters", "adam.first_moment", "adam.second_moment", "average", "best"];
 
 impl Checkpoint {
     /// Writes the checkpoint of the run `run` to `path`, whole or not at all.
@@ -90,6 +94,8 @@ impl Checkpoint {
             values: read(TENSORS[0])?,
             first_moment: read(TENSORS[1])?,
             second_moment: read(TENSORS[2])?,
+            average: read(TENSORS[3])?,
+            best: read(TENSORS[4])?,
         };
         if checkpoint.digest(&checkpoint.parts().map(to_bytes), &header.run) != header.sha256 {
             return Err(damaged(&"its digest does not match"));
@@ -97,21 +103,27 @@ impl Checkpoint {
         if header.run != run {
             return Err("was made under another run.toml; put that one back".into());
         }
-        if let Some(part) = checkpoint.parts().iter().find(|part| part.len() != count) {
-            return Err(format!("is a checkpoint of {} parameters, but the model has {count}", part.len()));
+        let [whole @ .., average, best] = checkpoint.parts();
+        let fits = |part: &[f32]| part.len() == count;
+        if !whole.into_iter().all(fits) || ![average, best].into_iter().all(|p| p.is_empty() || fits(p)) {
+            let found = checkpoint.values.len();
+            return Err(format!("is a checkpoint of {found} parameters, but the model has {count}"));
         }
         Ok(checkpoint)
     }
 
-    fn parts(&self) -> [&[f32]; 3] {
-        [&self.values, &self.first_moment, &self.second_moment]
+    fn parts(&self) -> [&[f32]; 5] {
+        [&self.values, &self.first_moment, &self.second_moment, &self.average, &self.best]
     }
 
     fn digest(&self, parts: &[Vec<u8>], run: &str) -> String {
-        let Position { epoch, step, loss_sum, grids, seconds } = self.position;
+        let Position { epoch, step, loss_sum, grids, seconds, best_accuracy } = self.position;
         let mut hash = Sha256::new();
         hash.update(run);
-        for word in [epoch, step as u64, loss_sum.to_bits(), grids, seconds.to_bits(), self.optimiser_steps] {
+        let best = best_accuracy.map_or(u64::MAX, f64::to_bits);
+        for word in
+            [epoch, step as u64, loss_sum.to_bits(), grids, seconds.to_bits(), best, self.optimiser_steps]
+        {
             hash.update(word.to_le_bytes());
         }
         for part in parts {
@@ -135,11 +147,20 @@ mod tests {
 
     fn checkpoint() -> Checkpoint {
         Checkpoint {
-            position: Position { epoch: 3, step: 5, loss_sum: 0.1 + 0.2, grids: 77, seconds: 0.7 },
+            position: Position {
+                epoch: 3,
+                step: 5,
+                loss_sum: 0.1 + 0.2,
+                grids: 77,
+                seconds: 0.7,
+                best_accuracy: Some(0.1),
+            },
             optimiser_steps: 41,
             values: vec![1.0, -2.5],
             first_moment: vec![0.1, f32::MIN_POSITIVE],
             second_moment: vec![3.0, 4.0],
+            average: vec![1.5, -2.25],
+            best: Vec::new(),
         }
     }
 

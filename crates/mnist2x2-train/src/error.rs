@@ -14,6 +14,14 @@ pub enum Error {
         /// What is wrong with it, as the end of a sentence.
         problem: String,
     },
+    /// A setting in a file or on the command line that no recipe has.
+    #[error("`{setting}` {problem}")]
+    Setting {
+        /// Its name, with the sections that it stands in.
+        setting: String,
+        /// What is wrong with it, as the end of a sentence.
+        problem: String,
+    },
     /// The loss or a gradient became infinite or not a number.
     #[error(
         "training diverged in epoch {epoch}, step {step}: the {what} is not finite; try a lower learning rate"

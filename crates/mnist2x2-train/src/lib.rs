@@ -8,8 +8,12 @@
 
 mod error;
 
+mod schedule;
 mod recipe;
+mod overrides;
+mod loaders;
 mod adam;
+mod average;
 mod workers;
 mod gradient;
 mod trainer;
@@ -21,13 +25,15 @@ mod metrics;
 mod graded;
 mod evaluate;
 
-pub use adam::Adam;
+pub use adam::AdamW;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate};
 pub use graded::Graded;
-pub use metrics::{EpochMetrics, Evaluation};
-pub use recipe::Recipe;
+pub use metrics::{EpochMetrics, Evaluation, Validation};
+pub use overrides::with_overrides;
+pub use recipe::{Grids, Keep, Optimiser, Recipe};
 pub use run::{DataRecord, RunFolder, RunRecord};
+pub use schedule::{Schedule, Shape};
 pub use trainer::{Observer, Outcome, Position, StepReport, Trainer};
 pub use workers::Workers;

@@ -15,6 +15,18 @@ pub struct EpochMetrics {
     pub seconds: f64,
     /// Grids trained on in a second.
     pub grids_per_second: f64,
+    /// What the model as it would be saved reads of the validation grids, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validation>,
+}
+
+/// How well a model reads the validation grids.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// The share of grids of which every digit is right.
+    pub sequence_accuracy: f64,
+    /// The share of digits that are right.
+    pub digit_accuracy: f64,
 }
 
 /// How well a model reads a set of grids by greedy decoding.

@@ -1,26 +1,75 @@
 //! How a model is trained.
 
 use candle_core::Device;
+use mnist2x2_data::Augmentation;
+use mnist2x2_model::Initialisation;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, Schedule};
 
-/// Everything that decides the outcome of a run besides the data: written to and read from `run.toml`.
+/// Everything that decides the outcome of a run besides the data and the model's sizes: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// What it is called.
     pub name: String,
-    /// Decides the initial weights and the order of the grids.
+    /// Decides the initial weights, the grids, their order and how they are augmented.
     pub seed: u64,
-    /// How often all grids are seen.
+    /// How often as many grids are seen as an epoch has.
     pub epochs: u64,
     /// Grids per step of the optimiser.
     pub batch: usize,
     /// Into how many parts a batch is split, each differentiated by one thread; a fixed number, so that results do not
     /// depend on how many threads there are.
     pub shards: usize,
-    /// Step size of the optimiser.
+    /// Which grids an epoch has.
+    pub grids: Grids,
+    /// Training digits, the last ones, that are kept from training to validate with.
+    pub validation: usize,
+    /// Which weights a run ends with.
+    pub keep: Keep,
+    /// How the weights begin.
+    pub initialisation: Initialisation,
+    /// The share of each target's probability that is spread evenly over all tokens (C. Szegedy and others, *Rethinking
+    /// the Inception Architecture for Computer Vision*, 2016, section 7).
+    pub label_smoothing: f64,
+    /// The last epochs, whose digits are not augmented.
+    pub plain_epochs: u64,
+    /// The decay, per step, of the running average of the weights, which is what is validated and saved; 0 for none.
+    pub average: f64,
+    /// How a gradient becomes a step.
+    pub optimiser: Optimiser,
+    /// How the learning rate goes.
+    pub schedule: Schedule,
+    /// How digits are changed.
+    pub augmentation: Augmentation,
+}
+
+/// Which grids an epoch has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grids {
+    /// The published ones, the same in every epoch.
+    Fixed,
+    /// New ones in every epoch.
+    Fresh,
+}
+
+/// Which weights a run ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those of the last epoch.
+    Last,
+    /// Those of the epoch that read most validation grids.
+    Best,
+}
+
+/// The settings of [`AdamW`](crate::AdamW).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimiser {
+    /// The largest step size.
     pub learning_rate: f64,
     /// Decay of the average of gradients.
     pub beta1: f64,
@@ -28,10 +77,12 @@ pub struct Recipe {
     pub beta2: f64,
     /// Added to the root of the average of squared gradients.
     pub epsilon: f64,
+    /// The share of every matrix, times the learning rate, that is taken off in each step.
+    pub weight_decay: f64,
 }
 
 impl Recipe {
-    /// The published recipe: Adam with PyTorch's defaults at a constant 1e-3, batches of 64, 10 epochs.
+    /// The published recipe: Adam with PyTorch's defaults at a constant 1e-3, batches of 64, 10 epochs over the same grids.
     pub fn reference(seed: u64) -> Self {
         Self {
             name: "reference".into(),
@@ -39,10 +90,51 @@ impl Recipe {
             epochs: 10,
             batch: 64,
             shards: 8,
-            learning_rate: 1e-3,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
+            grids: Grids::Fixed,
+            validation: 0,
+            keep: Keep::Last,
+            initialisation: Initialisation::PyTorch,
+            label_smoothing: 0.0,
+            plain_epochs: 0,
+            average: 0.0,
+            optimiser: Optimiser {
+                learning_rate: 1e-3,
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+                weight_decay: 0.0,
+            },
+            schedule: Schedule::constant(),
+            augmentation: Augmentation::default(),
+        }
+    }
+
+    /// The recommended recipe; what was tried to find it is in `docs/recipe.md`.
+    pub fn recommended(seed: u64) -> Self {
+        Self {
+            name: "default".into(),
+            grids: Grids::Fresh,
+            validation: 5_000,
+            keep: Keep::Best,
+            initialisation: Initialisation::Truncated,
+            average: 0.999,
+            optimiser: Optimiser {
+                learning_rate: 4e-3,
+                beta1: 0.9,
+                beta2: 0.99,
+                epsilon: 1e-8,
+                weight_decay: 0.05,
+            },
+            schedule: Schedule { warm_up: 0.05, ..Schedule::linear() },
+            augmentation: Augmentation {
+                rotation: 14.0,
+                scale: 0.14,
+                shear: 0.24,
+                shift: 2.4,
+                elastic: 1.4,
+                stroke: 0.0,
+            },
+            ..Self::reference(seed)
         }
     }
 
@@ -61,25 +153,36 @@ impl Recipe {
     /// [`Error::Recipe`] names the first setting that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         let wrong = |field, problem: String| Err(Error::Recipe { field, problem });
-        for (field, value) in [("batch", self.batch), ("shards", self.shards)] {
+        let Optimiser { learning_rate, beta1, beta2, epsilon, weight_decay } = self.optimiser;
+        for (field, value) in
+            [("epochs", self.epochs), ("batch", self.batch as u64), ("shards", self.shards as u64)]
+        {
             if value == 0 {
                 return wrong(field, "must be at least 1".into());
             }
         }
-        if self.epochs == 0 {
-            return wrong("epochs", "must be at least 1".into());
-        }
-        for (field, value) in [("learning_rate", self.learning_rate), ("epsilon", self.epsilon)] {
+        for (field, value) in [("optimiser.learning_rate", learning_rate), ("optimiser.epsilon", epsilon)] {
             if !(value > 0.0 && value.is_finite()) {
                 return wrong(field, format!("is {value}, but must be above 0"));
             }
         }
-        for (field, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+        for (field, value) in [
+            ("optimiser.beta1", beta1),
+            ("optimiser.beta2", beta2),
+            ("average", self.average),
+            ("label_smoothing", self.label_smoothing),
+        ] {
             if !(0.0..1.0).contains(&value) {
                 return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
             }
         }
-        Ok(())
+        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
+            return wrong("optimiser.weight_decay", format!("is {weight_decay}, but must be at least 0"));
+        }
+        if self.keep == Keep::Best && self.validation == 0 {
+            return wrong("keep", "is `best`, which takes digits to validate with; set `validation`".into());
+        }
+        self.schedule.validate()
     }
 }
 
@@ -88,14 +191,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_named_recipes_are_valid() {
+        Recipe::reference(0).validate().unwrap();
+        Recipe::recommended(0).validate().unwrap();
+    }
+
+    #[test]
     fn settings_that_cannot_train_are_named() {
         let reference = || Recipe::reference(0);
-        reference().validate().unwrap();
+        let optimiser = |change: fn(&mut Optimiser)| {
+            let mut recipe = reference();
+            change(&mut recipe.optimiser);
+            recipe
+        };
         let cases = [
             (Recipe { epochs: 0, ..reference() }, "`epochs` must be at least 1"),
             (Recipe { batch: 0, ..reference() }, "`batch`"),
-            (Recipe { learning_rate: f64::NAN, ..reference() }, "`learning_rate` is NaN"),
-            (Recipe { beta2: 1.0, ..reference() }, "`beta2` is 1"),
+            (optimiser(|o| o.learning_rate = f64::NAN), "`optimiser.learning_rate` is NaN"),
+            (optimiser(|o| o.beta2 = 1.0), "`optimiser.beta2` is 1"),
+            (optimiser(|o| o.weight_decay = -0.1), "`optimiser.weight_decay` is -0.1"),
+            (Recipe { keep: Keep::Best, ..reference() }, "`keep` is `best`"),
+            (
+                Recipe { schedule: Schedule { warm_up: 1.5, ..Schedule::linear() }, ..reference() },
+                "`schedule.warm_up` is 1.5",
+            ),
         ];
         for (recipe, expected) in cases {
             let message = recipe.validate().unwrap_err().to_string();

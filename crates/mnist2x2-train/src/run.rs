@@ -11,6 +11,7 @@ use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use mnist2x2_model::Config;
 use mnist2x2_model::files::{hex, write_atomically};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -28,6 +29,8 @@ const CHECKPOINTS: &str = "checkpoints";
 pub struct RunRecord {
     /// The version of this crate that made the run.
     pub version: String,
+    /// The model's sizes.
+    pub model: Config,
     /// How the model is trained.
     pub recipe: Recipe,
     /// On what.
@@ -243,7 +246,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Model`] if it cannot be written.
     pub fn save_model(&self, trainer: &Trainer) -> Result<(), Error> {
-        Ok(trainer.model().parameters().save(&self.path)?)
+        Ok(trainer.result()?.parameters().save(&self.path)?)
     }
 }
 

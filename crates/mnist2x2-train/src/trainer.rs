@@ -5,14 +5,16 @@ use std::time::Instant;
 
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Loader};
-use mnist2x2_model::{Config, Parameters, Seq2Seq};
+use mnist2x2_model::{Config, Init, Parameters, Seq2Seq};
 use serde::{Deserialize, Serialize};
 
-use crate::adam::Adam;
+use crate::adam::AdamW;
+use crate::average::average;
+use crate::evaluate::evaluate;
 use crate::gradient::batch_gradient;
-use crate::metrics::EpochMetrics;
+use crate::metrics::{EpochMetrics, Validation};
 use crate::workers::Workers;
-use crate::{Checkpoint, Error, Recipe};
+use crate::{Checkpoint, Error, Keep, Recipe};
 
 /// Watches a run, and may stop it.
 pub trait Observer {
@@ -72,6 +74,8 @@ pub struct Position {
     pub grids: u64,
     /// Seconds spent on them.
     pub seconds: f64,
+    /// The share of validation grids that the best epoch so far read, where the recipe keeps the best.
+    pub best_accuracy: Option<f64>,
 }
 
 /// A run: the model, the optimiser, and how far they have come.
@@ -79,34 +83,43 @@ pub struct Position {
 pub struct Trainer {
     recipe: Recipe,
     loader: Loader,
+    /// The grids that each epoch is validated with.
+    validation: Option<Loader>,
     model: Seq2Seq,
     /// The model's values in flat order, as the optimiser sees them.
     values: Vec<f32>,
-    adam: Adam,
+    optimiser: AdamW,
+    /// The running average of the values; empty if the recipe has none.
+    average: Vec<f32>,
+    /// The weights of the best epoch; empty before the first, or if the recipe keeps the last.
+    best: Vec<f32>,
     /// The gradient of the newest step; its memory is used again.
     gradient: Vec<f32>,
     position: Position,
 }
 
 impl Trainer {
-    /// A run before its first step.
+    /// A run before its first step, on the grids of `loader`, augmented as the recipe says.
     ///
     /// # Errors
     /// [`Error::Recipe`] or [`Error::Model`] if a setting or size is impossible, or the loader's grids do not fit.
     pub fn new(config: &Config, recipe: Recipe, loader: Loader, device: &Device) -> Result<Self, Error> {
         recipe.validate()?;
-        let shape = loader.shape();
-        if (shape.rows, shape.cols) != (config.rows, config.cols) {
-            let problem =
-                format!("trains on grids of {} x {} cells, the model's are not", shape.rows, shape.cols);
-            return Err(Error::Recipe { field: "data", problem });
-        }
-        let model = Seq2Seq::new(Parameters::init(config, recipe.seed, device)?)?;
+        check_shape(config, &loader)?;
+        let loader = loader.augmented(recipe.augmentation.clone())?;
+        let parameters = Parameters::init_by(recipe.initialisation, config, recipe.seed, device)?;
+        // Only what multiplies decays: norms, biases and looked-up vectors have no scale that a later norm undoes.
+        let decays = |init| matches!(init, Init::Weight { .. });
+        let decays = parameters.specs().flat_map(|spec| vec![decays(spec.init); spec.count()]).collect();
+        let model = Seq2Seq::new(parameters)?;
         let values = model.parameters().to_flat()?;
         Ok(Self {
-            adam: Adam::new(&recipe, values.len()),
+            optimiser: AdamW::new(recipe.optimiser.clone(), decays),
             gradient: vec![0.0; values.len()],
+            average: if recipe.average > 0.0 { values.clone() } else { Vec::new() },
+            best: Vec::new(),
             position: Position::default(),
+            validation: None,
             recipe,
             loader,
             model,
@@ -114,21 +127,37 @@ impl Trainer {
         })
     }
 
+    /// The same run, validated with the grids of `validation` after each epoch.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if they do not fit the model.
+    pub fn with_validation(mut self, validation: Loader) -> Result<Self, Error> {
+        check_shape(self.model.config(), &validation)?;
+        self.validation = Some(validation);
+        Ok(self)
+    }
+
     /// Goes on where `checkpoint` was taken: from there on every number is that of a run that was never interrupted.
     ///
     /// # Errors
-    /// [`Error::Model`] if the checkpoint is of another model.
+    /// [`Error::Model`] if the checkpoint is of another model, [`Error::Recipe`] if of another recipe.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
         let lengths = [&checkpoint.values, &checkpoint.first_moment, &checkpoint.second_moment].map(Vec::len);
         if lengths != [self.values.len(); 3] {
             let problem = format!("has {lengths:?} values for {} parameters", self.values.len());
             return Err(mnist2x2_model::Error::Tensors(problem).into());
         }
+        if checkpoint.average.len() != self.average.len() {
+            let problem = "differs from that of the checkpoint's run".into();
+            return Err(Error::Recipe { field: "average", problem });
+        }
         self.model.parameters().set_flat(&checkpoint.values)?;
-        self.adam.steps = checkpoint.optimiser_steps;
-        self.adam.first_moment = checkpoint.first_moment;
-        self.adam.second_moment = checkpoint.second_moment;
+        self.optimiser.steps = checkpoint.optimiser_steps;
+        self.optimiser.first_moment = checkpoint.first_moment;
+        self.optimiser.second_moment = checkpoint.second_moment;
         self.values = checkpoint.values;
+        self.average = checkpoint.average;
+        self.best = checkpoint.best;
         self.position = checkpoint.position;
         Ok(())
     }
@@ -137,16 +166,37 @@ impl Trainer {
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             position: self.position,
-            optimiser_steps: self.adam.steps,
+            optimiser_steps: self.optimiser.steps,
             values: self.values.clone(),
-            first_moment: self.adam.first_moment.clone(),
-            second_moment: self.adam.second_moment.clone(),
+            first_moment: self.optimiser.first_moment.clone(),
+            second_moment: self.optimiser.second_moment.clone(),
+            average: self.average.clone(),
+            best: self.best.clone(),
         }
     }
 
-    /// The model as trained so far.
+    /// The model that is being trained.
     pub fn model(&self) -> &Seq2Seq {
         &self.model
+    }
+
+    /// The model that the run would end with now: of the best epoch where the recipe keeps that, of averaged weights where
+    /// it averages them.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the device fails.
+    pub fn result(&self) -> Result<Seq2Seq, Error> {
+        self.frozen(if self.best.is_empty() { self.newest() } else { &self.best })
+    }
+
+    /// The weights that would be validated and saved now.
+    fn newest(&self) -> &[f32] {
+        if self.average.is_empty() { &self.values } else { &self.average }
+    }
+
+    fn frozen(&self, values: &[f32]) -> Result<Seq2Seq, Error> {
+        let device = self.model.parameters().device();
+        Ok(Seq2Seq::new(Parameters::from_flat(self.model.config(), values, device)?)?)
     }
 
     /// The settings of the run.
@@ -161,25 +211,31 @@ impl Trainer {
 
     /// Steps of the optimiser so far.
     pub fn steps(&self) -> u64 {
-        self.adam.steps
+        self.optimiser.steps
     }
 
     /// Trains to the end of the recipe, or until `observer` stops it.
     ///
     /// # Errors
+    /// [`Error::Recipe`] if the best epoch is to be kept and there is nothing to validate with.
     /// [`Error::Diverged`] if the loss or a gradient stops being finite: the values are then those before that step.
     /// Otherwise what the device or the observer reports.
     pub fn run(&mut self, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, Error> {
-        let loader = self.loader.clone();
+        if self.recipe.keep == Keep::Best && self.validation.is_none() {
+            let problem = "is `best`, but the run was given no grids to validate with".into();
+            return Err(Error::Recipe { field: "keep", problem });
+        }
+        let (augmented, plain) = (self.loader.clone(), self.loader.clone().plain());
         while self.position.epoch < self.recipe.epochs {
-            let epoch = loader.epoch(self.position.epoch);
+            let is_plain = self.position.epoch + self.recipe.plain_epochs >= self.recipe.epochs;
+            let epoch = if is_plain { &plain } else { &augmented }.epoch(self.position.epoch);
             while self.position.step < epoch.steps() {
                 let report = self.step(&epoch, workers)?;
                 if observer.step(&report).is_break() {
                     return Ok(Outcome::Stopped);
                 }
             }
-            let metrics = self.finish_epoch();
+            let metrics = self.finish_epoch(workers)?;
             observer.epoch(self, &metrics)?;
         }
         Ok(Outcome::Finished)
@@ -197,7 +253,12 @@ impl Trainer {
         if !self.gradient.iter().all(|g| g.is_finite()) {
             return diverged("gradient");
         }
-        self.adam.step(&mut self.values, &self.gradient, workers);
+        let total = self.recipe.epochs * epoch.steps() as u64;
+        let rate = self.recipe.schedule.at(self.optimiser.steps, total);
+        self.optimiser.step(&mut self.values, &self.gradient, rate, workers);
+        if !self.average.is_empty() {
+            average(&mut self.average, &self.values, self.recipe.average, self.optimiser.steps, workers);
+        }
         self.model.parameters().set_flat(&self.values)?;
 
         let grids = epoch.batch_len(step);
@@ -208,15 +269,42 @@ impl Trainer {
         Ok(StepReport { epoch: number + 1, step: step + 1, steps: epoch.steps(), grids, loss })
     }
 
-    fn finish_epoch(&mut self) -> EpochMetrics {
-        let Position { epoch, loss_sum, grids, seconds, .. } = self.position;
-        self.position = Position { epoch: epoch + 1, ..Position::default() };
-        EpochMetrics {
+    fn finish_epoch(&mut self, workers: &Workers) -> Result<EpochMetrics, Error> {
+        let Position { epoch, loss_sum, grids, seconds, best_accuracy, .. } = self.position;
+        let validation = self.validate(workers)?;
+        self.position = Position { epoch: epoch + 1, best_accuracy, ..Position::default() };
+        if let Some(Validation { sequence_accuracy, .. }) = validation
+            && self.recipe.keep == Keep::Best
+            && best_accuracy.is_none_or(|best| sequence_accuracy >= best)
+        {
+            self.position.best_accuracy = Some(sequence_accuracy);
+            self.best = self.newest().to_vec();
+        }
+        Ok(EpochMetrics {
             epoch: epoch + 1,
-            steps: self.adam.steps,
+            steps: self.optimiser.steps,
             loss: loss_sum / grids as f64,
             seconds,
             grids_per_second: grids as f64 / seconds,
-        }
+            validation,
+        })
     }
+
+    /// Reads the validation grids with the weights that would be saved now.
+    fn validate(&self, workers: &Workers) -> Result<Option<Validation>, Error> {
+        let Some(loader) = &self.validation else { return Ok(None) };
+        let evaluation = evaluate(&self.frozen(self.newest())?, loader, workers, |_| ())?;
+        let (sequence_accuracy, digit_accuracy) = (evaluation.sequence_accuracy, evaluation.digit_accuracy);
+        Ok(Some(Validation { sequence_accuracy, digit_accuracy }))
+    }
+}
+
+/// Refuses grids of another layout than the model reads.
+fn check_shape(config: &Config, loader: &Loader) -> Result<(), Error> {
+    let shape = loader.shape();
+    if (shape.rows, shape.cols) == (config.rows, config.cols) {
+        return Ok(());
+    }
+    let problem = format!("has grids of {} x {} cells, the model's are not", shape.rows, shape.cols);
+    Err(Error::Recipe { field: "data", problem })
 }

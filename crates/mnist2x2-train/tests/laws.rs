@@ -18,7 +18,9 @@ const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 
 fn recipe(seed: u64) -> Recipe {
     // 41 grids in batches of 16: the last step has 9, which 8 shards cannot share evenly.
-    Recipe { epochs: 3, batch: 16, learning_rate: 3e-3, ..Recipe::reference(seed) }
+    let mut recipe = Recipe { epochs: 3, batch: 16, ..Recipe::reference(seed) };
+    recipe.optimiser.learning_rate = 3e-3;
+    recipe
 }
 
 fn loader(recipe: &Recipe, grids: usize) -> Loader {
@@ -40,7 +42,7 @@ fn record(recipe: &Recipe) -> RunRecord {
         images_sha256: String::new(),
         labels_sha256: String::new(),
     };
-    RunRecord { version: "0".into(), recipe: recipe.clone(), data }
+    RunRecord { version: "0".into(), model: Config::tiny(), recipe: recipe.clone(), data }
 }
 
 /// Stops the run after so many steps.
@@ -181,7 +183,9 @@ fn a_folder_with_another_run_is_never_touched() {
 
 #[test]
 fn divergence_is_named_and_leaves_the_last_values() {
-    let mut trainer = trainer(Recipe { learning_rate: 1e30, ..recipe(2) });
+    let mut recipe = recipe(2);
+    recipe.optimiser.learning_rate = 1e30;
+    let mut trainer = trainer(recipe);
     let error = trainer.run(&Workers::new(None).unwrap(), &mut ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");
 }

@@ -6,7 +6,10 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::{Device, Recipe, RunFolder};
+use mnist2x2::train::{DataRecord, with_overrides};
+use mnist2x2::{Config, Device, Recipe, RunFolder};
+use serde::Deserialize;
+use toml::Table;
 
 use crate::data::DataArgs;
 use crate::device;
@@ -19,33 +22,51 @@ pub(crate) const MOST_GRIDS: usize = 100_000_000;
 /// Options of `train`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) plan: Plan,
+    /// Decides the initial weights, the grids and how they are augmented [default: the recipe's, 0]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// The folder of the run, never overwritten [default: runs/TIME-RECIPE-sSEED, the time in UTC]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with an interrupted run [default: the newest in runs/]
+    #[expect(clippy::option_option, reason = "clap's type for an option whose value may be left out")]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = [
+        "recipe", "config", "set", "architecture", "epochs", "seed", "limit", "out", "dataset",
+    ])]
+    pub(crate) resume: Option<Option<PathBuf>>,
+}
+
+/// What is trained, how, on what and where: all but the seed.
+#[derive(clap::Args)]
+pub(crate) struct Plan {
     /// How to train
     #[arg(long, value_enum, default_value_t = RecipeName::Default)]
     recipe: RecipeName,
-    /// How often all grids are seen [default: the recipe's]
+    /// Settings in place of the recipe's: a TOML file with tables `recipe` and `model`, such as a run's run.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// One setting in place of the recipe's, such as `optimiser.learning_rate=0.003`; may be given several times
+    #[arg(long, value_name = "SETTING=VALUE", value_parser = parse_setting)]
+    set: Vec<Table>,
+    /// The sizes of the model
+    #[arg(long, value_enum, default_value_t = Architecture::Published)]
+    architecture: Architecture,
+    /// How often as many grids are seen as an epoch has [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
-    /// Decides the initial weights and the order of the grids
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
     /// Grids in an epoch [default: as many as there are training digits]
     #[arg(long, value_name = "GRIDS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_GRIDS as u64))]
-    pub(crate) limit: Option<usize>,
+    limit: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// The folder of the run, never overwritten [default: runs/TIME-RECIPE-sSEED, the time in UTC]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
     pub(crate) device: device::Choice,
     /// Threads on the CPU [default: one per core]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// Go on with an interrupted run [default: the newest in runs/]
-    #[expect(clippy::option_option, reason = "clap's type for an option whose value may be left out")]
-    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["recipe", "epochs", "seed", "limit", "out", "dataset"])]
-    pub(crate) resume: Option<Option<PathBuf>>,
     /// Do not open the test files
     #[arg(long)]
     pub(crate) no_test: bool,
@@ -54,32 +75,93 @@ pub(crate) struct Args {
 /// `--recipe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RecipeName {
-    /// The best known; today the same as `reference`
+    /// The best known: fresh grids, augmented digits, decaying learning rate, averaged weights
     Default,
     /// The published one: Adam at a constant 1e-3, fixed grids, no augmentation
     Reference,
 }
 
-impl Args {
-    /// The recipe with everything that was asked for.
-    pub(crate) fn recipe(&self, device: &Device) -> Recipe {
-        let mut recipe = Recipe::reference(self.seed);
-        if self.recipe == RecipeName::Default {
-            recipe.name = "default".into();
+/// `--architecture`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Architecture {
+    /// The published model: 16 patches of 14 x 14, 249,997 parameters
+    Published,
+}
+
+/// A configuration file.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    /// Of a run's record: who made it.
+    #[serde(rename = "version")]
+    _version: Option<String>,
+    #[serde(default)]
+    recipe: Table,
+    #[serde(default)]
+    model: Table,
+    /// Of a run's record: how many grids an epoch had; which digits is found out anew.
+    data: Option<DataRecord>,
+}
+
+/// What a run is to do.
+pub(crate) struct Resolved {
+    pub(crate) recipe: Recipe,
+    pub(crate) model: Config,
+    /// Grids in an epoch, if not as many as there are training digits.
+    pub(crate) limit: Option<usize>,
+}
+
+impl Plan {
+    /// Everything that was asked for: flags go before the file, the file before the named recipe.
+    ///
+    /// # Errors
+    /// If the file or a setting cannot be understood, or no run can have it.
+    pub(crate) fn resolve(&self, seed: Option<u64>, device: &Device) -> anyhow::Result<Resolved> {
+        let recipe = match self.recipe {
+            RecipeName::Default => Recipe::recommended(0),
+            RecipeName::Reference => Recipe::reference(0),
+        };
+        let model = match self.architecture {
+            Architecture::Published => Config::reference(),
+        };
+        let mut resolved = self.read_config(recipe.on(device), model)?;
+        let recipe = &mut resolved.recipe;
+        for setting in &self.set {
+            *recipe = with_overrides(recipe, setting, "recipe")?;
         }
+        recipe.seed = seed.unwrap_or(recipe.seed);
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
-        recipe.on(device)
+        recipe.validate()?;
+        resolved.model.validate()?;
+        Ok(resolved)
     }
 
-    /// The run's folder.
-    pub(crate) fn out(&self, recipe: &Recipe) -> PathBuf {
-        let default = || {
-            let now =
-                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            unused(&Path::new(RUNS).join(format!("{}-{}-s{}", utc(now), recipe.name, recipe.seed)))
-        };
-        self.out.clone().unwrap_or_else(default)
+    /// The presets with what the configuration file says in their place.
+    fn read_config(&self, recipe: Recipe, model: Config) -> anyhow::Result<Resolved> {
+        let Some(path) = &self.config else { return Ok(Resolved { recipe, model, limit: self.limit }) };
+        let in_file = || path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(in_file)?;
+        let file: ConfigFile = toml::from_str(&text).with_context(in_file)?;
+        Ok(Resolved {
+            recipe: with_overrides(&recipe, &file.recipe, "recipe").with_context(in_file)?,
+            model: with_overrides(&model, &file.model, "model").with_context(in_file)?,
+            limit: self.limit.or(file.data.map(|data| data.grids)),
+        })
     }
+}
+
+/// `KEY=VALUE` as TOML; what is no TOML value is a word.
+fn parse_setting(text: &str) -> Result<Table, String> {
+    let (key, value) = text.split_once('=').ok_or("has no `=`; write SETTING=VALUE")?;
+    let as_word = || format!("{key} = {}", toml::Value::from(value)).parse::<Table>();
+    format!("{key} = {value}").parse::<Table>().or_else(|_| as_word()).map_err(|error| error.message().into())
+}
+
+/// A folder in [`RUNS`] named by the time, the recipe and the seed.
+pub(crate) fn default_folder(recipe: &Recipe) -> PathBuf {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = since.map_or(0, |since| since.as_secs());
+    unused(&Path::new(RUNS).join(format!("{}-{}-s{}", utc(now), recipe.name, recipe.seed)))
 }
 
 /// The path itself, or with a number behind it if two runs start within a second.

@@ -9,7 +9,39 @@ use anyhow::Context;
 use mnist2x2::train::{EpochMetrics, Error, StepReport};
 use mnist2x2::{Observer, Trainer};
 
-use crate::console::{self, Bar, duration};
+use crate::console::{self, Bar, duration, percent};
+
+/// Whether the user asked to stop.
+#[derive(Clone)]
+pub(crate) struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens from here on: the first interrupt or termination signal asks to save and stop, the second ends the program at
+    /// once.
+    ///
+    /// # Errors
+    /// If the system does not let us.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&asked);
+        let on_signal = move || {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        };
+        ctrlc::set_handler(on_signal).context("cannot listen for interrupts")?;
+        Ok(Self(asked))
+    }
+
+    /// From here on the first signal ends the program: there is nothing left to save.
+    pub(crate) fn release(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Shows how a run goes, and stops it when the user asks.
 pub(crate) struct Watch {
@@ -18,29 +50,15 @@ pub(crate) struct Watch {
     epochs: u64,
     grids: usize,
     epoch_start: Instant,
-    interrupted: Arc<AtomicBool>,
+    interrupt: Interrupt,
 }
 
 impl Watch {
-    /// Watches from here on; the first interrupt or termination signal asks the run to save and stop, the second ends
-    /// the program at once.
-    pub(crate) fn new(trainer: &Trainer) -> anyhow::Result<Self> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&interrupted);
-        let on_signal = move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        };
-        ctrlc::set_handler(on_signal).context("cannot listen for interrupts")?;
+    /// Watches `trainer` from here on.
+    pub(crate) fn new(trainer: &Trainer, interrupt: &Interrupt) -> Self {
         let now = Instant::now();
         let epochs = trainer.recipe().epochs;
-        Ok(Self { start: now, bar: None, epochs, grids: 0, epoch_start: now, interrupted })
-    }
-
-    /// From here on the first signal ends the program: there is nothing left to save.
-    pub(crate) fn release(&self) {
-        self.interrupted.store(true, Ordering::Relaxed);
+        Self { start: now, bar: None, epochs, grids: 0, epoch_start: now, interrupt: interrupt.clone() }
     }
 
     /// How long the run has been watched.
@@ -64,19 +82,18 @@ impl Observer for Watch {
             bar.advance(1);
             bar.describe(|| format!("epoch {epoch}/{epochs} loss {loss:.4} {rate:.0} grids/s"));
         }
-        if self.interrupted.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if self.interrupt.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn epoch(&mut self, _: &Trainer, metrics: &EpochMetrics) -> Result<(), Error> {
         self.bar = None;
-        let EpochMetrics { epoch, loss, seconds, grids_per_second, .. } = metrics;
+        let EpochMetrics { epoch, loss, seconds, grids_per_second, validation, .. } = metrics;
         let (epochs, time) = (self.epochs, duration(*seconds));
+        let validation = validation.map_or_else(String::new, |validation| {
+            format!("  validation {}", percent(validation.sequence_accuracy))
+        });
         console::log(&format!(
-            "epoch {epoch:2}/{epochs}  loss {loss:.4}  {time}  {grids_per_second:.0} grids/s"
+            "epoch {epoch:2}/{epochs}  loss {loss:.4}{validation}  {time}  {grids_per_second:.0} grids/s"
         ));
         Ok(())
     }

@@ -1,0 +1,130 @@
+//! A run from its beginning, or from where it was interrupted.
+
+use std::path::Path;
+
+use anyhow::ensure;
+use mnist2x2::data::Loader;
+use mnist2x2::data::mnist::Split;
+use mnist2x2::train::{DataRecord, Outcome, RunRecord};
+use mnist2x2::{Config, Device, Recipe, RunFolder, Trainer, Workers};
+
+use super::options::{self, MOST_GRIDS, Plan, Resolved};
+use super::watch::{Interrupt, Watch};
+use crate::commands::eval::grid_shape;
+use crate::console;
+use crate::data::Dataset;
+
+/// A run as it is about to start or to go on.
+pub(crate) struct Run {
+    pub(crate) folder: RunFolder,
+    pub(crate) trainer: Trainer,
+    pub(crate) dataset: Dataset,
+}
+
+impl Run {
+    /// A new run in the folder `out`, or one named by the time.
+    ///
+    /// # Errors
+    /// If settings, data or folder cannot be used; then nothing is written.
+    pub(crate) fn start(
+        plan: &Plan,
+        seed: Option<u64>,
+        out: Option<&Path>,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
+        let Resolved { recipe, model, limit } = plan.resolve(seed, device)?;
+        let dataset = plan.data.resolve()?;
+        let (loaders, data) = training_data(&dataset, &recipe, &model, limit)?;
+        if !plan.no_test {
+            dataset.check_test_files()?;
+        }
+        let trainer = trainer(&model, &recipe, loaders, device)?;
+        let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data };
+        let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
+        Ok(Self { folder: RunFolder::create(&out, &record)?, trainer, dataset })
+    }
+
+    /// The interrupted run in `folder`, or the newest there is.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot go on as it would have.
+    pub(crate) fn resume(folder: Option<&Path>, plan: &Plan, device: &Device) -> anyhow::Result<Self> {
+        let path = match folder {
+            Some(folder) => folder.to_path_buf(),
+            None => options::newest_unfinished_run()?,
+        };
+        let (folder, RunRecord { model, recipe, data, .. }) = RunFolder::open(&path)?;
+        ensure!(
+            !RunFolder::is_finished(&path),
+            "{}: this run is finished; start another without --resume",
+            path.display()
+        );
+        folder.read_metrics()?;
+        let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
+        let (loaders, found) = training_data(&dataset, &recipe, &model, Some(data.grids))?;
+        ensure!(found == data, "{}: this run used other digits than those found now", path.display());
+        let mut trainer = trainer(&model, &recipe, loaders, device)?;
+        let damaged =
+            |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
+        match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
+            Some((checkpoint, file)) => {
+                console::log(&format!("going on from {}", file.display()));
+                trainer.restore(checkpoint)?;
+            }
+            None => console::log("the run has no checkpoint yet: starting from its beginning"),
+        }
+        Ok(Self { folder, trainer, dataset })
+    }
+
+    /// Trains to the end or the interrupt; also says how many seconds that took.
+    ///
+    /// # Errors
+    /// As [`RunFolder::train`].
+    pub(crate) fn train(
+        &mut self,
+        workers: &Workers,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<(Outcome, f64)> {
+        let Recipe { name, seed, epochs, batch, .. } = self.trainer.recipe();
+        console::log(&format!(
+            "training recipe {name}, seed {seed}: {epochs} epochs of {} digits in batches of {batch}, {} threads",
+            self.dataset.name(),
+            workers.count(),
+        ));
+        let mut watch = Watch::new(&self.trainer, interrupt);
+        let outcome = self.folder.train(&mut self.trainer, workers, &mut watch)?;
+        Ok((outcome, watch.seconds()))
+    }
+}
+
+/// Grids to train on, and to validate with.
+type Loaders = (Loader, Option<Loader>);
+
+fn trainer(model: &Config, recipe: &Recipe, loaders: Loaders, device: &Device) -> anyhow::Result<Trainer> {
+    let (training, validation) = loaders;
+    let trainer = Trainer::new(model, recipe.clone(), training, device)?;
+    Ok(match validation {
+        Some(validation) => trainer.with_validation(validation)?,
+        None => trainer,
+    })
+}
+
+/// The grids of a recipe, and the record of what they are made of.
+fn training_data(
+    dataset: &Dataset,
+    recipe: &Recipe,
+    model: &Config,
+    limit: Option<usize>,
+) -> anyhow::Result<(Loaders, DataRecord)> {
+    let (digits, digests) = dataset.load(Split::Train)?;
+    let grids = limit.unwrap_or(digits.len());
+    ensure!(grids <= MOST_GRIDS, "{grids} grids are more than the {MOST_GRIDS} that are drawn");
+    let loaders = recipe.loaders(digits, grid_shape(model), grids)?;
+    let data = DataRecord {
+        dataset: dataset.name().into(),
+        grids,
+        images_sha256: digests.images,
+        labels_sha256: digests.labels,
+    };
+    Ok((loaders, data))
+}

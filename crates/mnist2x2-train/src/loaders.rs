@@ -1,0 +1,86 @@
+//! The grids that a recipe trains on and validates with.
+
+use std::sync::Arc;
+
+use mnist2x2_data::{Digits, GridShape, GridSource, Loader, reference};
+
+use crate::evaluate::EVALUATION_BATCH;
+use crate::{Error, Grids, Recipe};
+
+/// Validation grids for each validation digit.
+const GRIDS_PER_DIGIT: usize = 2;
+
+impl Recipe {
+    /// The grids of this recipe over the training split `digits`: `grids` of them in an epoch, made of all digits but the
+    /// last [`validation`](Recipe::validation), and the fixed grids, made of those, that it is validated with.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] if no digits are left to train on, [`Error::Data`] if these grids cannot be made.
+    pub fn loaders(
+        &self,
+        digits: Digits,
+        shape: GridShape,
+        grids: usize,
+    ) -> Result<(Loader, Option<Loader>), Error> {
+        if self.validation >= digits.len() {
+            let problem = format!("holds {} of {} digits back, all there are", self.validation, digits.len());
+            return Err(Error::Recipe { field: "validation", problem });
+        }
+        let (training, held_out) = digits.split_last(self.validation);
+        let fixed = |digits: &Digits, grids| reference::grids(digits.len() as u32, grids, shape.cells());
+        let source = match self.grids {
+            Grids::Fixed => GridSource::Fixed(fixed(&training, grids)),
+            Grids::Fresh => GridSource::Fresh { grids },
+        };
+        let training = Loader::new(Arc::new(training), source, shape, self.batch, self.seed)?;
+        if held_out.is_empty() {
+            return Ok((training, None));
+        }
+        let source = GridSource::Fixed(fixed(&held_out, GRIDS_PER_DIGIT * held_out.len()));
+        let validation = Loader::new(Arc::new(held_out), source, shape, EVALUATION_BATCH, 0)?;
+        Ok((training, Some(validation)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist2x2_data::mnist::Split;
+    use mnist2x2_data::synthetic;
+
+    use super::*;
+
+    const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
+
+    #[test]
+    fn no_validation_digit_is_trained_on() {
+        let digits = synthetic::digits(Split::Train, 50, 0);
+        for grids in [Grids::Fixed, Grids::Fresh] {
+            let recipe = Recipe { validation: 20, batch: 9, grids, ..Recipe::reference(3) };
+            let (training, validation) = recipe.loaders(digits.clone(), SHAPE, 70).unwrap();
+            assert_eq!(training.in_order().grids(), 70);
+            let validation = validation.unwrap();
+            assert_eq!(validation.in_order().grids(), 40);
+            let cells = |loader: &Loader| -> Vec<Vec<u32>> {
+                let epoch = loader.epoch(1);
+                let images = (0..epoch.steps()).flat_map(|step| epoch.batch(step).images).collect::<Vec<_>>();
+                let cell = |image: &[f32], cell: usize| -> Vec<u32> {
+                    image
+                        .chunks(84)
+                        .flat_map(|row| row[cell * 28..][..28].iter().map(|x| x.to_bits()))
+                        .collect()
+                };
+                let grids = images.chunks(SHAPE.pixels());
+                grids.flat_map(|image| (0..3).map(move |k| cell(image, k))).collect()
+            };
+            let seen = cells(&training);
+            assert!(cells(&validation).iter().all(|digit| !seen.contains(digit)), "{grids:?}");
+        }
+    }
+
+    #[test]
+    fn something_must_be_left_to_train_on() {
+        let recipe = Recipe { validation: 50, ..Recipe::reference(0) };
+        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), SHAPE, 70).unwrap_err();
+        assert!(error.to_string().contains("`validation` holds 50 of 50 digits back"), "{error}");
+    }
+}
