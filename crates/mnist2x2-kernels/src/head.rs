@@ -9,10 +9,10 @@ use crate::linear::Linear;
 use crate::scratch::Scratch;
 use crate::simd::Level;
 
-/// `logits = x W^T + b` and their mean cross-entropy against the target tokens.
+/// `logits = x W^T + b` and their mean cross-entropy against target distributions.
 ///
 /// # Shapes
-/// x (R, D), logits (R, V), targets (R), contiguous, where R counts every token of every sequence; parameters as
+/// x (R, D), logits (R, V), targets (R, V), each row adding up to 1, contiguous, where R counts every token of every sequence; parameters as
 /// [`HeadLayout`] says.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -74,16 +74,18 @@ impl Head {
     /// The mean cross-entropy over all targets; `saved` holds what the backward pass needs.
     ///
     /// # Panics
-    /// If a target is outside the vocabulary, or a slice is shorter than there are targets.
+    /// If a slice is shorter than the sizes say.
     pub fn loss(
         &self,
+        rows: usize,
         params: &[f32],
         x: &[f32],
-        targets: &[u32],
+        targets: &[f32],
         saved: &mut [f32],
         scratch: &mut Scratch,
     ) -> f32 {
-        let (x, saved) = (&x[..targets.len() * self.width], &mut saved[..targets.len() * self.vocabulary]);
+        let (x, size) = (&x[..rows * self.width], rows * self.vocabulary);
+        let (targets, saved) = (&targets[..size], &mut saved[..size]);
         self.level.run(Loss { head: self, params, x, targets, saved, scratch })
     }
 
@@ -157,7 +159,7 @@ struct Loss<'a> {
     head: &'a Head,
     params: &'a [f32],
     x: &'a [f32],
-    targets: &'a [u32],
+    targets: &'a [f32],
     saved: &'a mut [f32],
     scratch: &'a mut Scratch,
 }
@@ -169,10 +171,13 @@ impl WithSimd for Loss<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f32 {
         let Self { head, params, x, targets, saved, scratch } = self;
         Logits { head, params, x, y: &mut *saved, scratch }.with_simd(simd);
+        let rows = saved.len() / head.vocabulary;
         let mut sum = 0.0;
-        for (logits, &target) in saved.chunks_exact_mut(head.vocabulary).zip(targets) {
-            sum += cross_entropy(simd, logits, target as usize);
+        for (logits, target) in
+            saved.chunks_exact_mut(head.vocabulary).zip(targets.chunks_exact(head.vocabulary))
+        {
+            sum += cross_entropy(simd, logits, target);
         }
-        sum / targets.len() as f32
+        sum / rows as f32
     }
 }

@@ -115,7 +115,8 @@ fn zero_and_huge_inputs_give_finite_numbers() {
         let layer = Head::new(13, d).with_level(level);
         let params = numbers(layer.layout().size(), 1);
         let (mut saved, mut d_params) = (vec![0.0; layer.saved_len(b * t)], vec![0.0; params.len()]);
-        let loss = layer.loss(&params, &x, &vec![12; b * t], &mut saved, &mut scratch);
+        let last: Vec<f32> = (0..b * t * 13).map(|i| if i % 13 == 12 { 1.0 } else { 0.0 }).collect();
+        let loss = layer.loss(b * t, &params, &x, &last, &mut saved, &mut scratch);
         layer.backward(b * t, &params, &x, &saved, 1.0, &mut dx, &mut d_params, &mut scratch);
         finite("head", &[&[loss], &dx, &d_params]);
     }

@@ -6,7 +6,7 @@ mod oracle;
 use mnist2x2_kernels::{
     CrossAttention, Head, Level, Mlp, PatchEmbedding, Scratch, SelfAttention, TokenEmbedding,
 };
-use oracle::{assert_close, dot, gradient, numbers, wide};
+use oracle::{assert_close, distributions, dot, gradient, numbers, wide};
 
 const TOLERANCE: f64 = 2e-5;
 
@@ -155,14 +155,15 @@ fn head_agrees_with_the_composition() {
     for [v, d] in fast(&[[5, 4], [13, 24], [17, 7]]) {
         for level in Level::available() {
             let layer = Head::new(v, d).with_level(level);
-            let targets: Vec<u32> = (0..6).map(|i| (i * 7 % v) as u32).collect();
-            let (params, x) = (numbers(layer.layout().size(), 1), numbers(targets.len() * d, 2));
+            let targets = distributions(6, v);
+            let (params, x) = (numbers(layer.layout().size(), 1), numbers(6 * d, 2));
             let (mut saved, mut scratch) = (vec![f32::NAN; layer.saved_len(6)], Scratch::new());
             let (mut dx, mut d_params, d_loss) = (x.clone(), vec![0.0; params.len()], 0.375);
-            let loss = layer.loss(&params, &x, &targets, &mut saved, &mut scratch);
+            let loss = layer.loss(6, &params, &x, &targets, &mut saved, &mut scratch);
             layer.backward(6, &params, &x, &saved, d_loss, &mut dx, &mut d_params, &mut scratch);
 
             let (p, x, d_loss) = (wide(&params), wide(&x), f64::from(d_loss));
+            let targets = wide(&targets);
             let plain = |p: &[f64], x: &[f64]| oracle::head_loss(p, x, &targets, [v, d]);
             assert_close(&[loss], &[plain(&p, &x)], 1e-6);
             assert_close(&dx, &gradient(&x, |x| d_loss * plain(&p, x)), 1e-6);

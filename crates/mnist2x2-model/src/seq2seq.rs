@@ -64,17 +64,22 @@ impl Seq2Seq {
         self.decode(tokens, &self.encode(images)?)
     }
 
-    /// Mean cross-entropy, in nats per token, of the logits against the tokens that should come: what training lowers.
+    /// Mean cross-entropy, in nats per token, of the logits against the tokens that should come, or distributions over
+    /// them: what training lowers.
     ///
     /// # Shapes
-    /// `images` (B, height, width), `tokens` and `targets` (B, T) of u32 -> a scalar
+    /// `images` (B, height, width), `tokens` (B, T) of u32, `targets` (B, T) of u32 or (B, T, V) -> a scalar
     ///
     /// # Errors
     /// As [`Seq2Seq::encode`] and [`Seq2Seq::decode`].
     pub fn loss(&self, images: &Tensor, tokens: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
         let memory = self.encode(images)?;
         self.check_decoder_input(tokens, &memory)?;
-        self.check_decoder_input(targets, &memory)?;
+        let distributions = [tokens.dims(), &[self.config().vocabulary]].concat();
+        if targets.dims() != tokens.dims() && targets.dims() != distributions {
+            let expected = format!("{:?} or {distributions:?}", tokens.dims());
+            return Err(shape("targets", expected, targets.dims()));
+        }
         Ok(self.decoder.loss(tokens, targets, &memory)?)
     }
 

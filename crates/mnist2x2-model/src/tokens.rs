@@ -1,7 +1,7 @@
 //! From tokens to vectors and back: the decoder's embedding and its head (Vaswani et al., 2017, section 3.4).
 
-use candle_core::{Module, Result, Tensor};
-use candle_nn::loss::cross_entropy;
+use candle_core::{D, DType, Module, Result, Tensor};
+use candle_nn::ops::log_softmax;
 use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear};
 use mnist2x2_kernels as kernels;
 
@@ -68,20 +68,32 @@ impl Head {
         Ok(Self { projection, packed: packed(vb, "head")? })
     }
 
-    /// Mean cross-entropy, in nats, of the logits of all positions against `targets`.
+    /// Mean cross-entropy, in nats, of the logits of all positions against `targets`: tokens, or distributions over them.
     ///
     /// # Shapes
-    /// `x` (B, T, D), `targets` (B, T) of u32 -> a scalar
+    /// `x` (B, T, D), `targets` (B, T) of u32 or (B, T, V) -> a scalar
     ///
     /// # Errors
     /// If the shapes do not fit or a target is not in the vocabulary.
     pub fn loss(&self, x: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        let vocabulary = self.projection.weight().dim(0)?;
+        let targets = match targets.rank() {
+            2 => &one_hot(targets, vocabulary)?.to_dtype(x.dtype())?, // (B, T, V)
+            _ => targets,
+        };
         if let Some(packed) = &self.packed {
             return kernels::head_loss(x, packed, targets);
         }
-        let logits = self.projection.forward(x)?.flatten(0, 1)?; // (B T, V)
-        cross_entropy(&logits, &targets.flatten_all()?)
+        let logits = self.projection.forward(x)?; // (B, T, V)
+        (log_softmax(&logits, D::Minus1)? * targets)?.sum(D::Minus1)?.mean_all()?.neg()
     }
+}
+
+/// Certainty of each token: (B, T) of u32 -> (B, T, V).
+fn one_hot(tokens: &Tensor, vocabulary: usize) -> Result<Tensor> {
+    let (batch, length) = tokens.dims2()?;
+    let certain = Tensor::eye(vocabulary, DType::F32, tokens.device())?; // (V, V)
+    certain.embedding(&tokens.flatten_all()?)?.reshape((batch, length, vocabulary))
 }
 
 impl Module for Head {

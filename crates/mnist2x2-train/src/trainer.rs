@@ -244,8 +244,7 @@ impl Trainer {
     fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
         let start = Instant::now();
         let Position { epoch: number, step, .. } = self.position;
-        let shards = self.recipe.shards;
-        let loss = batch_gradient(&self.model, epoch, step, shards, workers, &mut self.gradient)?;
+        let loss = batch_gradient(&self.model, epoch, step, &self.recipe, workers, &mut self.gradient)?;
         let diverged = |what| Err(Error::Diverged { epoch: number + 1, step: step + 1, what });
         if !loss.is_finite() {
             return diverged("loss");

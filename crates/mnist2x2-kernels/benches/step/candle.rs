@@ -13,6 +13,7 @@ use crate::{HEADS, PATCHES, TOKENS, WIDTH};
 pub(crate) struct CandleStep {
     images: Tensor,
     tokens: Tensor,
+    targets: Tensor,
     patches: Var,
     encoder: Vec<[Var; 2]>,
     embedding: Var,
@@ -35,6 +36,7 @@ impl CandleStep {
         Ok(Self {
             images: Tensor::from_vec(images, (grids, PATCHES, 196), &Device::Cpu)?,
             tokens: Tensor::from_vec(tokens, (grids, TOKENS), &Device::Cpu)?,
+            targets: Tensor::full(1.0_f32 / 13.0, (grids, TOKENS, 13), &Device::Cpu)?,
             patches: packed(PatchEmbeddingLayout::new(PATCHES, 196, WIDTH).size())?,
             encoder: (0..4).map(|_| Ok([packed(attention)?, packed(mlp)?])).collect::<Result<_>>()?,
             embedding: packed(TokenEmbeddingLayout::new(13, TOKENS, WIDTH).size())?,
@@ -56,6 +58,6 @@ impl CandleStep {
             x = self_attention(&x, attention, HEADS, true)?;
             x = mlp(&cross_attention(&x, &memory, cross, HEADS)?, of_mlp)?;
         }
-        head_loss(&x, &self.head, &self.tokens)
+        head_loss(&x, &self.head, &self.targets)
     }
 }

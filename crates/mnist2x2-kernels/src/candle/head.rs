@@ -24,25 +24,22 @@ pub fn logits(x: &Tensor, packed: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The mean cross-entropy of [`logits`] against target tokens, a scalar, without the logits as a tensor in between.
+/// The mean cross-entropy of [`logits`] against target distributions, a scalar, without the logits as a tensor in between.
 ///
 /// # Shapes
-/// x (..., D); `packed` as for [`logits`]; targets of `u32`, one for each row of x.
+/// x (..., D); `packed` as for [`logits`]; targets (..., V) of `f32`, which get no gradient.
 ///
 /// # Errors
-/// If a shape does not fit, a target is not below V, or x or `packed` is not `f32` on the CPU.
+/// If a shape does not fit, or a tensor is not `f32` on the CPU.
 pub fn head_loss(x: &Tensor, packed: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let (layer, vocabulary) = head("loss", x, packed)?;
-    let targets = targets.flatten_all()?.to_vec1::<u32>()?;
-    let rows = x.dims().split_last().map_or(1, |(_, rows)| rows.iter().product());
-    if targets.len() != rows {
-        bail!("loss: {} targets for x of shape {:?}", targets.len(), x.dims());
+    let rows = x.dims().split_last().map_or(&[][..], |(_, rows)| rows);
+    if targets.dims() != [rows, &[vocabulary]].concat() {
+        bail!("loss: targets of shape {:?} for x of shape {:?}", targets.dims(), x.dims());
     }
-    if let Some(target) = targets.iter().find(|&&target| target as usize >= vocabulary) {
-        bail!("loss: target {target} is outside a vocabulary of {vocabulary}");
-    }
+    let targets = targets.flatten_all()?.to_vec1::<f32>()?;
     let (x, packed) = (x.contiguous()?, packed.contiguous()?);
-    let op = LossOp { layer, targets, saved: Saved::default() };
+    let op = LossOp { layer, rows: rows.iter().product(), targets, saved: Saved::default() };
     if x.track_op() || packed.track_op() {
         x.apply_op2(&packed, op)
     } else {
@@ -102,7 +99,8 @@ impl CustomOp2 for LogitsOp {
 
 struct LossOp {
     layer: Head,
-    targets: Vec<u32>,
+    rows: usize,
+    targets: Vec<f32>,
     saved: Saved,
 }
 
@@ -119,8 +117,8 @@ impl CustomOp2 for LossOp {
         lp: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, params, mut loss) = (operand(x, lx)?, operand(p, lp)?, 0.0);
-        self.saved.write(self.layer.saved_len(self.targets.len()), |saved, scratch| {
-            loss = self.layer.loss(params, x, &self.targets, saved, scratch);
+        self.saved.write(self.layer.saved_len(self.rows), |saved, scratch| {
+            loss = self.layer.loss(self.rows, params, x, &self.targets, saved, scratch);
         });
         Ok((CpuStorage::F32(vec![loss]), Shape::from(())))
     }
@@ -134,7 +132,7 @@ impl CustomOp2 for LossOp {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         gradients(x, p, d_loss, |params, x, d_loss, dx, dp| {
             self.saved.read(|saved, scratch| {
-                self.layer.backward(self.targets.len(), params, x, saved, d_loss[0], dx, dp, scratch);
+                self.layer.backward(self.rows, params, x, saved, d_loss[0], dx, dp, scratch);
             })
         })
     }

@@ -19,6 +19,16 @@ pub fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
+/// `rows` distributions over `n` outcomes.
+pub fn distributions(rows: usize, n: usize) -> Vec<f32> {
+    let mut shares: Vec<f32> = numbers(rows * n, 3).iter().map(|x| x + 1.1).collect();
+    for row in shares.chunks_mut(n) {
+        let sum: f32 = row.iter().sum();
+        row.iter_mut().for_each(|share| *share /= sum);
+    }
+    shares
+}
+
 /// Asserts that no number is off by more than `tolerance` times the largest exact one (or 1, if that is larger).
 #[track_caller]
 pub fn assert_close(got: &[f32], exact: &[f64], tolerance: f64) {
@@ -162,10 +172,11 @@ pub fn token_embedding(p: &[f64], tokens: &[u32], length: usize, [v, positions, 
     tokens.iter().enumerate().flat_map(vector).collect()
 }
 
-/// The mean cross-entropy of `x W^T + b`.
-pub fn head_loss(p: &[f64], x: &[f64], targets: &[u32], [v, d]: [usize; 2]) -> f64 {
+/// The mean cross-entropy of `x W^T + b` against the distributions `targets`.
+pub fn head_loss(p: &[f64], x: &[f64], targets: &[f64], [v, d]: [usize; 2]) -> f64 {
     let mut p = Unpack(p);
     let logits = linear(x, p.next(v * d), p.next(v));
-    let losses = logits.chunks(v).zip(targets).map(|(row, &target)| -softmax(row)[target as usize].ln());
-    losses.sum::<f64>() / targets.len() as f64
+    let information = |row: &[f64]| softmax(row).iter().map(|p| -p.ln()).collect::<Vec<_>>();
+    let losses = logits.chunks(v).zip(targets.chunks(v)).map(|(row, target)| dot(&information(row), target));
+    losses.sum::<f64>() / (targets.len() / v) as f64
 }
