@@ -64,6 +64,8 @@ mod token_embedding;
 
 mod decode;
 
+mod orthogonal;
+
 mod candle;
 
 pub use candle::{
@@ -78,6 +80,7 @@ pub use layout::{
     TokenEmbeddingLayout,
 };
 pub use mlp::Mlp;
+pub use orthogonal::Orthogonaliser;
 pub use patch_embedding::PatchEmbedding;
 pub use scratch::Scratch;
 pub use self_attention::SelfAttention;

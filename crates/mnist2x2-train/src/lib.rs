@@ -9,10 +9,10 @@
 mod error;
 
 mod schedule;
+mod optimiser;
 mod recipe;
 mod overrides;
 mod loaders;
-mod adam;
 mod average;
 mod workers;
 mod gradient;
@@ -25,14 +25,14 @@ mod metrics;
 mod graded;
 mod evaluate;
 
-pub use adam::AdamW;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate};
 pub use graded::Graded;
 pub use metrics::{EpochMetrics, Evaluation, Validation};
+pub use optimiser::{Optimiser, OptimiserSettings, Rule};
 pub use overrides::with_overrides;
-pub use recipe::{Grids, Keep, Optimiser, Recipe};
+pub use recipe::{Grids, Keep, Recipe};
 pub use run::{DataRecord, RunFolder, RunRecord};
 pub use schedule::{Schedule, Shape};
 pub use trainer::{Observer, Outcome, Position, StepReport, Trainer};

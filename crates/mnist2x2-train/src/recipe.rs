@@ -5,7 +5,7 @@ use mnist2x2_data::Augmentation;
 use mnist2x2_model::Initialisation;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Schedule};
+use crate::{Error, OptimiserSettings, Schedule};
 
 /// Everything that decides the outcome of a run besides the data and the model's sizes: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct Recipe {
     /// The decay, per step, of the running average of the weights, which is what is validated and saved; 0 for none.
     pub average: f64,
     /// How a gradient becomes a step.
-    pub optimiser: Optimiser,
+    pub optimiser: OptimiserSettings,
     /// How the learning rate goes.
     pub schedule: Schedule,
     /// How digits are changed.
@@ -65,22 +65,6 @@ pub enum Keep {
     Best,
 }
 
-/// The settings of [`AdamW`](crate::AdamW).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Optimiser {
-    /// The largest step size.
-    pub learning_rate: f64,
-    /// Decay of the average of gradients.
-    pub beta1: f64,
-    /// Decay of the average of squared gradients.
-    pub beta2: f64,
-    /// Added to the root of the average of squared gradients.
-    pub epsilon: f64,
-    /// The share of every matrix, times the learning rate, that is taken off in each step.
-    pub weight_decay: f64,
-}
-
 impl Recipe {
     /// The published recipe: Adam with PyTorch's defaults at a constant 1e-3, batches of 64, 10 epochs over the same grids.
     pub fn reference(seed: u64) -> Self {
@@ -97,13 +81,7 @@ impl Recipe {
             label_smoothing: 0.0,
             plain_epochs: 0,
             average: 0.0,
-            optimiser: Optimiser {
-                learning_rate: 1e-3,
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                weight_decay: 0.0,
-            },
+            optimiser: OptimiserSettings::adam(),
             schedule: Schedule::constant(),
             augmentation: Augmentation::default(),
         }
@@ -118,12 +96,11 @@ impl Recipe {
             keep: Keep::Best,
             initialisation: Initialisation::Truncated,
             average: 0.999,
-            optimiser: Optimiser {
+            optimiser: OptimiserSettings {
                 learning_rate: 4e-3,
-                beta1: 0.9,
                 beta2: 0.99,
-                epsilon: 1e-8,
                 weight_decay: 0.05,
+                ..OptimiserSettings::adam()
             },
             schedule: Schedule { warm_up: 0.05, ..Schedule::linear() },
             augmentation: Augmentation {
@@ -153,7 +130,6 @@ impl Recipe {
     /// [`Error::Recipe`] names the first setting that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
         let wrong = |field, problem: String| Err(Error::Recipe { field, problem });
-        let Optimiser { learning_rate, beta1, beta2, epsilon, weight_decay } = self.optimiser;
         for (field, value) in
             [("epochs", self.epochs), ("batch", self.batch as u64), ("shards", self.shards as u64)]
         {
@@ -161,27 +137,15 @@ impl Recipe {
                 return wrong(field, "must be at least 1".into());
             }
         }
-        for (field, value) in [("optimiser.learning_rate", learning_rate), ("optimiser.epsilon", epsilon)] {
-            if !(value > 0.0 && value.is_finite()) {
-                return wrong(field, format!("is {value}, but must be above 0"));
-            }
-        }
-        for (field, value) in [
-            ("optimiser.beta1", beta1),
-            ("optimiser.beta2", beta2),
-            ("average", self.average),
-            ("label_smoothing", self.label_smoothing),
-        ] {
+        for (field, value) in [("average", self.average), ("label_smoothing", self.label_smoothing)] {
             if !(0.0..1.0).contains(&value) {
                 return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
             }
         }
-        if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
-            return wrong("optimiser.weight_decay", format!("is {weight_decay}, but must be at least 0"));
-        }
         if self.keep == Keep::Best && self.validation == 0 {
             return wrong("keep", "is `best`, which takes digits to validate with; set `validation`".into());
         }
+        self.optimiser.validate()?;
         self.schedule.validate()
     }
 }
@@ -199,7 +163,7 @@ mod tests {
     #[test]
     fn settings_that_cannot_train_are_named() {
         let reference = || Recipe::reference(0);
-        let optimiser = |change: fn(&mut Optimiser)| {
+        let optimiser = |change: fn(&mut OptimiserSettings)| {
             let mut recipe = reference();
             change(&mut recipe.optimiser);
             recipe

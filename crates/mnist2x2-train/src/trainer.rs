@@ -5,16 +5,15 @@ use std::time::Instant;
 
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Loader};
-use mnist2x2_model::{Config, Init, Parameters, Seq2Seq};
+use mnist2x2_model::{Config, Parameters, Seq2Seq};
 use serde::{Deserialize, Serialize};
 
-use crate::adam::AdamW;
 use crate::average::average;
 use crate::evaluate::evaluate;
 use crate::gradient::batch_gradient;
 use crate::metrics::{EpochMetrics, Validation};
 use crate::workers::Workers;
-use crate::{Checkpoint, Error, Keep, Recipe};
+use crate::{Checkpoint, Error, Keep, Optimiser, Recipe};
 
 /// Watches a run, and may stop it.
 pub trait Observer {
@@ -88,7 +87,7 @@ pub struct Trainer {
     model: Seq2Seq,
     /// The model's values in flat order, as the optimiser sees them.
     values: Vec<f32>,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     /// The running average of the values; empty if the recipe has none.
     average: Vec<f32>,
     /// The weights of the best epoch; empty before the first, or if the recipe keeps the last.
@@ -108,13 +107,11 @@ impl Trainer {
         check_shape(config, &loader)?;
         let loader = loader.augmented(recipe.augmentation.clone())?;
         let parameters = Parameters::init_by(recipe.initialisation, config, recipe.seed, device)?;
-        // Only what multiplies decays: norms, biases and looked-up vectors have no scale that a later norm undoes.
-        let decays = |init| matches!(init, Init::Weight { .. });
-        let decays = parameters.specs().flat_map(|spec| vec![decays(spec.init); spec.count()]).collect();
+        let optimiser = Optimiser::new(recipe.optimiser.clone(), &parameters);
         let model = Seq2Seq::new(parameters)?;
         let values = model.parameters().to_flat()?;
         Ok(Self {
-            optimiser: AdamW::new(recipe.optimiser.clone(), decays),
+            optimiser,
             gradient: vec![0.0; values.len()],
             average: if recipe.average > 0.0 { values.clone() } else { Vec::new() },
             best: Vec::new(),

@@ -1,0 +1,308 @@
+//! From a gradient to a step.
+//!
+//! Two rules, one for each kind of parameter: AdamW for what is added or looked up, and for matrices either AdamW or Muon.
+
+use std::cell::RefCell;
+
+use mnist2x2_kernels::{Orthogonaliser, Scratch};
+use mnist2x2_model::{Init, Parameters};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::workers::Workers;
+
+/// The settings of an [`Optimiser`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimiserSettings {
+    /// How matrices move.
+    pub matrices: Rule,
+    /// The largest step size.
+    pub learning_rate: f64,
+    /// Decay of the average of gradients.
+    pub beta1: f64,
+    /// Decay of the average of squared gradients.
+    pub beta2: f64,
+    /// Added to the root of the average of squared gradients.
+    pub epsilon: f64,
+    /// The share of every matrix, times the learning rate, that is taken off in each step.
+    pub weight_decay: f64,
+    /// Decay of the average of gradients under [`Rule::Muon`].
+    pub momentum: f64,
+}
+
+/// How a parameter moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// D. Kingma and J. Ba, *Adam: A Method for Stochastic Optimization*, 2015, algorithm 1, with the decoupled weight decay
+    /// of I. Loshchilov and F. Hutter, *Decoupled Weight Decay Regularization*, 2019, algorithm 2.
+    AdamW,
+    /// K. Jordan and others, *Muon: An optimizer for hidden layers in neural networks*, 2024, with weight decay and steps
+    /// scaled to the size of Adam's (J. Liu and others, *Muon is Scalable for LLM Training*, 2025, section 2.2), so that both
+    /// rules share one learning rate.
+    Muon,
+}
+
+impl OptimiserSettings {
+    /// Adam with PyTorch's defaults.
+    pub fn adam() -> Self {
+        Self {
+            matrices: Rule::AdamW,
+            learning_rate: 1e-3,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            momentum: 0.95,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        let wrong = |field, problem: String| Err(Error::Recipe { field, problem });
+        for (field, value) in
+            [("optimiser.learning_rate", self.learning_rate), ("optimiser.epsilon", self.epsilon)]
+        {
+            if !(value > 0.0 && value.is_finite()) {
+                return wrong(field, format!("is {value}, but must be above 0"));
+            }
+        }
+        for (field, value) in [
+            ("optimiser.beta1", self.beta1),
+            ("optimiser.beta2", self.beta2),
+            ("optimiser.momentum", self.momentum),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
+            }
+        }
+        let decay = self.weight_decay;
+        if !(decay >= 0.0 && decay.is_finite()) {
+            return wrong("optimiser.weight_decay", format!("is {decay}, but must be at least 0"));
+        }
+        Ok(())
+    }
+}
+
+/// Moves the flat parameters. Its state is part of every checkpoint, so that a run can be resumed exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Optimiser {
+    settings: OptimiserSettings,
+    /// The tensors, in flat order.
+    tensors: Vec<Tensor>,
+    /// Steps taken: t of the papers.
+    pub(crate) steps: u64,
+    /// Decaying average of gradients: m of the papers.
+    pub(crate) first_moment: Vec<f32>,
+    /// Decaying average of squared gradients: v of the paper; stays zero where Muon moves.
+    pub(crate) second_moment: Vec<f32>,
+}
+
+/// What the optimiser knows of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tensor {
+    /// What multiplies: decays, because a later norm undoes its scale.
+    Matrix { rows: usize, columns: usize },
+    /// Norms, biases, and vectors that are looked up.
+    Other { count: usize },
+}
+
+impl Tensor {
+    fn count(self) -> usize {
+        match self {
+            Self::Matrix { rows, columns } => rows * columns,
+            Self::Other { count } => count,
+        }
+    }
+}
+
+impl Optimiser {
+    /// An optimiser of `parameters` before its first step.
+    pub fn new(settings: OptimiserSettings, parameters: &Parameters) -> Self {
+        let tensors = parameters.specs().map(|spec| match (spec.init, spec.shape.as_slice()) {
+            (Init::Weight { .. }, &[rows, columns]) => Tensor::Matrix { rows, columns },
+            _ => Tensor::Other { count: spec.count() },
+        });
+        Self::of(settings, tensors.collect())
+    }
+
+    fn of(settings: OptimiserSettings, tensors: Vec<Tensor>) -> Self {
+        let zeros = vec![0.0; tensors.iter().map(|tensor| tensor.count()).sum()];
+        Self { settings, tensors, steps: 0, first_moment: zeros.clone(), second_moment: zeros }
+    }
+
+    /// Moves `values` one step against `gradient`, at `rate` times the learning rate, each tensor in one thread.
+    ///
+    /// # Panics
+    /// If the two have another length than the optimiser was made for.
+    pub fn step(&mut self, values: &mut [f32], gradient: &[f32], rate: f64, workers: &Workers) {
+        assert_eq!([values.len(), gradient.len()], [self.first_moment.len(); 2]);
+        self.steps += 1;
+        let step = Step::new(&self.settings, rate * self.settings.learning_rate, self.steps);
+        let mut rest = (values, gradient, &mut *self.first_moment, &mut *self.second_moment);
+        let part = |&tensor: &Tensor| {
+            let (values, gradient, first, second) = std::mem::take(&mut rest);
+            let (values, other_values) = values.split_at_mut(tensor.count());
+            let (gradient, other_gradients) = gradient.split_at(tensor.count());
+            let (first, other_firsts) = first.split_at_mut(tensor.count());
+            let (second, other_seconds) = second.split_at_mut(tensor.count());
+            rest = (other_values, other_gradients, other_firsts, other_seconds);
+            Part { tensor, values, gradient, first, second }
+        };
+        let parts: Vec<Part> = self.tensors.iter().map(part).collect();
+        workers.run(|| parts.into_par_iter().for_each(|part| step.apply(part)));
+    }
+}
+
+/// One tensor with its gradient and state.
+struct Part<'a> {
+    tensor: Tensor,
+    values: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+/// What is the same for all parameters in a step, computed once in f64.
+struct Step {
+    matrices: Rule,
+    learning_rate: f32,
+    /// The learning rate with the correction for starting the average of gradients at zero.
+    corrected_rate: f32,
+    /// The correction for starting the average of squared gradients at zero.
+    root_correction: f32,
+    beta1: f32,
+    beta2: f32,
+    epsilon: f32,
+    momentum: f32,
+    /// What decay leaves of a matrix.
+    kept: f32,
+}
+
+impl Step {
+    fn new(settings: &OptimiserSettings, learning_rate: f64, steps: u64) -> Self {
+        let OptimiserSettings { matrices, beta1, beta2, epsilon, weight_decay, momentum, .. } = *settings;
+        let t = steps as f64;
+        Self {
+            matrices,
+            learning_rate: learning_rate as f32,
+            corrected_rate: (learning_rate / (1.0 - beta1.powf(t))) as f32,
+            root_correction: (1.0 / (1.0 - beta2.powf(t)).sqrt()) as f32,
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            epsilon: epsilon as f32,
+            momentum: momentum as f32,
+            kept: (1.0 - learning_rate * weight_decay) as f32,
+        }
+    }
+
+    fn apply(&self, part: Part) {
+        match part.tensor {
+            Tensor::Other { .. } => self.adam_w(part, 1.0),
+            Tensor::Matrix { rows, columns } => match self.matrices {
+                Rule::AdamW => self.adam_w(part, self.kept),
+                Rule::Muon => self.muon(part, [rows, columns]),
+            },
+        }
+    }
+
+    fn adam_w(&self, part: Part, kept: f32) {
+        let Part { values, gradient, first, second, .. } = part;
+        let Self { corrected_rate, root_correction, beta1, beta2, epsilon, .. } = *self;
+        for ((value, &g), (m, v)) in values.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
+            *m = beta1 * *m + (1.0 - beta1) * g;
+            *v = beta2 * *v + (1.0 - beta2) * g * g;
+            *value = kept * *value - corrected_rate * *m / (v.sqrt() * root_correction + epsilon);
+        }
+    }
+
+    /// Against the orthogonal matrix nearest to the average of gradients, as it will be after the next of the same kind (Y.
+    /// Nesterov's look ahead).
+    fn muon(&self, part: Part, [rows, columns]: [usize; 2]) {
+        let Part { values, gradient, first, .. } = part;
+        let momentum = self.momentum;
+        let mut direction = Vec::with_capacity(gradient.len());
+        for (m, &g) in first.iter_mut().zip(gradient) {
+            *m = momentum * *m + (1.0 - momentum) * g;
+            direction.push(momentum * *m + (1.0 - momentum) * g);
+        }
+        SCRATCH.with_borrow_mut(|scratch| Orthogonaliser::new(rows, columns).run(&mut direction, scratch));
+        // An element of an orthogonal matrix is about 1 / sqrt(longer side), one of Adam's steps about 0.2.
+        let rate = self.learning_rate * 0.2 * (rows.max(columns) as f32).sqrt();
+        for (value, d) in values.iter_mut().zip(&direction) {
+            *value = self.kept * *value - rate * d;
+        }
+    }
+}
+
+thread_local! {
+    /// Working memory of each thread.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MATRIX: Tensor = Tensor::Matrix { rows: 1, columns: 2 };
+
+    /// Values of `torch.optim.AdamW([p], lr=0.1, betas=(0.8, 0.9), eps=1e-3, weight_decay=decay)` in f64 for p = (1, -2)
+    /// under the gradients (0.5, -1), (-0.25, 3), (2, 0.125).
+    #[test]
+    fn three_steps_are_pytorchs() {
+        for (weight_decay, torch) in [(0.0, ADAM), (0.5, ADAM_W)] {
+            let settings = OptimiserSettings {
+                learning_rate: 0.2,
+                beta1: 0.8,
+                beta2: 0.9,
+                epsilon: 1e-3,
+                weight_decay,
+                ..OptimiserSettings::adam()
+            };
+            let mut adam = Optimiser::of(settings, vec![MATRIX]);
+            let workers = Workers::new(Some(1)).unwrap();
+            let mut values = [1.0, -2.0];
+            for (gradient, expected) in [[0.5, -1.0], [-0.25, 3.0], [2.0, 0.125]].iter().zip(torch) {
+                adam.step(&mut values, gradient, 0.5, &workers);
+                for (value, expected) in values.iter().zip(expected) {
+                    assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
+                }
+            }
+        }
+    }
+    const ADAM: [[f32; 2]; 3] =
+        [[0.900_199_6, -1.900_099_9], [0.878_831_7, -1.953_620_3], [0.809_578, -1.996_165_2]];
+    const ADAM_W: [[f32; 2]; 3] =
+        [[0.850_199_6, -1.800_099_9], [0.786_321_7, -1.763_615_3], [0.677_751_9, -1.717_979_4]];
+
+    fn workers() -> Workers {
+        Workers::new(Some(1)).unwrap()
+    }
+
+    #[test]
+    fn only_matrices_decay() {
+        for matrices in [Rule::AdamW, Rule::Muon] {
+            let settings = OptimiserSettings { weight_decay: 0.5, matrices, ..OptimiserSettings::adam() };
+            let mut optimiser = Optimiser::of(settings, vec![MATRIX, Tensor::Other { count: 1 }]);
+            let mut values = [1.0, 1.0, 1.0];
+            optimiser.step(&mut values, &[0.0; 3], 1.0, &workers());
+            assert_eq!(values, [0.9995, 0.9995, 1.0], "{matrices:?}");
+        }
+    }
+
+    /// Along a row of one matrix Muon's first step is the gradient's direction; its size is set by the rate alone.
+    #[test]
+    fn muon_steps_along_the_orthogonal_direction() {
+        let settings =
+            OptimiserSettings { matrices: Rule::Muon, learning_rate: 0.1, ..OptimiserSettings::adam() };
+        for size in [1.0, 1e-5] {
+            let mut optimiser = Optimiser::of(settings.clone(), vec![MATRIX]);
+            let mut values = [0.0, 0.0];
+            optimiser.step(&mut values, &[3.0 * size, -4.0 * size], 1.0, &workers());
+            assert!((values[0] * 4.0 + values[1] * 3.0).abs() < 1e-6, "{values:?}");
+            let length = values[0].hypot(values[1]) / (0.1 * 0.2 * 2.0_f32.sqrt());
+            assert!((0.65..1.25).contains(&length) && values[0] < 0.0, "{values:?}");
+        }
+    }
+}
