@@ -67,14 +67,17 @@ impl Recognizer {
         Ok(Self { calibration, ..recognizer })
     }
 
-    /// The model shipped with this crate.
+    /// The model shipped with this crate, calibrated.
     ///
     /// # Errors
     /// [`Error::Seq2Seq`] if the device fails.
     #[cfg(feature = "weights")]
     pub fn built_in(device: &Device) -> Result<Self, Error> {
-        let bytes = include_bytes!("../../../assets/model/model.safetensors");
-        Self::new(Weights::from_safetensors(bytes, &Config::reference(), device)?)
+        let tensors = include_bytes!("../../../assets/model/model.safetensors");
+        let calibration = include_bytes!("../../../assets/model/calibration.json");
+        let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
+        let weights = Weights::from_safetensors(tensors, &Config::reference(), device)?;
+        Ok(Self::new(weights)?.with_calibration(calibration))
     }
 
     /// The model itself.

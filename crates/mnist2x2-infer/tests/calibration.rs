@@ -52,3 +52,11 @@ fn a_recogniser_is_calibrated_by_the_file_beside_its_weights() {
     let message = Recognizer::load(folder.path(), &Device::Cpu).unwrap_err().to_string();
     assert!(message.contains("calibration.json: missing field `temperature`"), "{message}");
 }
+
+#[cfg(feature = "weights")]
+#[test]
+fn the_built_in_model_is_calibrated() {
+    let built_in = Recognizer::built_in(&Device::Cpu).unwrap();
+    let calibration = built_in.calibration().unwrap();
+    assert!(calibration.grids > 0 && calibration.nll_after <= calibration.nll_before, "{calibration:?}");
+}
