@@ -79,17 +79,19 @@ pub(crate) fn likeliest(logits: &[f32]) -> usize {
 /// A fitted temperature, and how it was found: `calibration.json` in a model folder.
 ///
 /// It promises that of all grids *like those it was fitted on* that are read with confidence c, about the share c is
-/// right in every digit. Of other pictures, such as another pen's or a photograph's, it promises nothing.
+/// right in every digit. Single cells and alternatives are read at the same temperature, but nothing was fitted to them.
+/// Of other pictures, such as another pen's or a photograph's, it promises nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
     /// By what the model's logits are divided.
     pub temperature: Temperature,
-    /// Grids that it was fitted on; the model was not trained on their digits.
+    /// Grids that it was fitted on, of digits that were not trained on.
     pub grids: u64,
-    /// Mean negative log-likelihood of those grids' sequences without the temperature, in nats.
+    /// Mean negative log-likelihood, at temperature 1 and in nats, of each of those grids being read right or wrong as it
+    /// was.
     pub nll_before: f64,
-    /// The same with it.
+    /// The same at this temperature.
     pub nll_after: f64,
 }
 
