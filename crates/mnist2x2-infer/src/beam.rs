@@ -5,8 +5,8 @@ use candle_core::Tensor;
 use mnist2x2_model::{Cache, Seq2Seq};
 use mnist2x2_tokenizer::{FINISH, START};
 
-use crate::Error;
-use crate::decoding::{Sequence, next_probabilities};
+use crate::decoding::{Sequence, next_logits};
+use crate::{Error, Temperature};
 
 /// One way to go on: a sequence, and the row of the cache that has read it but for its newest token.
 #[derive(Clone)]
@@ -24,26 +24,32 @@ impl Hypothesis {
         self.newest() == FINISH
     }
 
-    fn followed_by(&self, token: usize, probability: f32) -> Self {
+    fn followed_by(&self, token: usize, log_probability: f64) -> Self {
         let mut sequence = self.sequence.clone();
         sequence.tokens.push(token as u32);
-        sequence.probabilities.push(probability);
+        sequence.log_probabilities.push(log_probability);
         Self { sequence, row: self.row }
     }
 }
 
-/// The `width` likeliest sequences found for each picture, likeliest first.
+/// The `width` likeliest sequences found for each picture at `temperature`, likeliest first.
 ///
 /// The search keeps `width` hypotheses after every token, so the first is at least as likely as [`crate::greedy`]'s
-/// whenever that one is never pushed out; with `width` 1 it is [`crate::greedy`]'s.
+/// whenever that one is never pushed out; with `width` 1 it is [`crate::greedy`]'s. The temperature decides the order of
+/// sequences that differ in more than one token, so the search is done at it.
 ///
 /// # Shapes
 /// `images` (B, height, width)
 ///
 /// # Errors
-/// [`Error::Seq2Seq`] if the images are not of the model's size or the device fails.
-pub fn beam_search(model: &Seq2Seq, images: &Tensor, width: usize) -> Result<Vec<Vec<Sequence>>, Error> {
-    beam_search_over(model, &model.encode(images)?, width)
+/// As [`crate::transcribe`].
+pub fn beam_search(
+    model: &Seq2Seq,
+    images: &Tensor,
+    width: usize,
+    temperature: Temperature,
+) -> Result<Vec<Vec<Sequence>>, Error> {
+    beam_search_over(model, &model.encode(images)?, width, temperature)
 }
 
 /// [`beam_search`] over pictures that are encoded already: (B, N, D).
@@ -51,9 +57,10 @@ pub(crate) fn beam_search_over(
     model: &Seq2Seq,
     memory: &Tensor,
     width: usize,
+    temperature: Temperature,
 ) -> Result<Vec<Vec<Sequence>>, Error> {
     let mut cache = Cache::new(model, memory)?;
-    let empty = Sequence { tokens: Vec::new(), probabilities: Vec::new() };
+    let empty = Sequence { tokens: Vec::new(), log_probabilities: Vec::new() };
     let start = |row| vec![Hypothesis { sequence: empty.clone(), row }];
     let mut beams: Vec<Vec<Hypothesis>> = (0..memory.dim(0)? as u32).map(start).collect();
     for _ in 0..model.config().cells() {
@@ -65,8 +72,8 @@ pub(crate) fn beam_search_over(
         let newest: Vec<u32> = live.iter().map(|hypothesis| hypothesis.newest()).collect();
         live.into_iter().zip(0..).for_each(|(hypothesis, row)| hypothesis.row = row);
         cache = cache.select(&rows)?;
-        let probabilities = next_probabilities(&mut cache, &newest)?;
-        beams = beams.into_iter().map(|beam| advance(beam, &probabilities, width)).collect();
+        let logits = next_logits(&mut cache, &newest)?;
+        beams = beams.into_iter().map(|beam| advance(beam, &logits, width, temperature)).collect();
     }
     Ok(beams
         .into_iter()
@@ -75,24 +82,33 @@ pub(crate) fn beam_search_over(
 }
 
 /// The `width` likeliest of all ways to go on by one token; what has finished stays as it is.
-fn advance(beam: Vec<Hypothesis>, probabilities: &[Vec<f32>], width: usize) -> Vec<Hypothesis> {
+fn advance(
+    beam: Vec<Hypothesis>,
+    logits: &[Vec<f32>],
+    width: usize,
+    temperature: Temperature,
+) -> Vec<Hypothesis> {
     let mut candidates = Vec::new();
     for hypothesis in beam {
         if hypothesis.is_finished() {
             candidates.push(hypothesis);
             continue;
         }
-        let next = probabilities[hypothesis.row as usize].iter().enumerate();
-        candidates.extend(next.map(|(token, &probability)| hypothesis.followed_by(token, probability)));
+        let logits = &logits[hypothesis.row as usize];
+        let log_probability = temperature.log_softmax(logits);
+        let next = 0..logits.len();
+        candidates.extend(next.map(|token| hypothesis.followed_by(token, log_probability(token))));
     }
     // A stable sort: of equally likely sequences the one with the smaller tokens comes first, on every machine.
-    candidates.sort_by(|a, b| b.sequence.probability().total_cmp(&a.sequence.probability()));
+    candidates.sort_by(|a, b| b.sequence.log_probability().total_cmp(&a.sequence.log_probability()));
     candidates.truncate(width);
     candidates
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use candle_core::Device;
     use mnist2x2_model::{Config, Parameters};
     use mnist2x2_random::Random;
@@ -110,50 +126,77 @@ mod tests {
         (Seq2Seq::new(parameters.frozen().unwrap()).unwrap(), images)
     }
 
-    /// The probability that the model gives a sequence when it is read at once, by teacher forcing.
-    fn forced_probability(model: &Seq2Seq, image: &Tensor, tokens: &[u32]) -> f32 {
-        let input = [&[START], &tokens[..tokens.len() - 1]].concat();
-        let input = Tensor::from_vec(input, (1, tokens.len()), &Device::Cpu).unwrap();
-        let logits = model.forward(image, &input).unwrap();
-        let rows = candle_nn::ops::softmax(&logits, 2).unwrap().squeeze(0).unwrap().to_vec2::<f32>().unwrap();
-        rows.iter().zip(tokens).map(|(row, &token)| row[token as usize]).product()
+    /// Every sequence that can be written of an image, and its probability by teacher forcing: likeliest first.
+    fn all_sequences(model: &Seq2Seq, image: &Tensor, temperature: f64) -> Vec<(Vec<u32>, f64)> {
+        let prefixes: Vec<u32> = (0..169).flat_map(|prefix| [START, prefix / 13, prefix % 13]).collect();
+        let prefixes = Tensor::from_vec(prefixes, (169, 3), &Device::Cpu).unwrap();
+        let memory = model.encode(image).unwrap().repeat((169, 1, 1)).unwrap();
+        let logits = model.decode(&prefixes, &memory).unwrap().to_vec3::<f32>().unwrap();
+        let probability = |prefix: u32, position: usize, token: u32| {
+            let weights =
+                logits[prefix as usize][position].iter().map(|&z| (f64::from(z) / temperature).exp());
+            let weights: Vec<f64> = weights.collect();
+            weights[token as usize] / weights.iter().sum::<f64>()
+        };
+        let sequence = |code: u32| {
+            let (prefix, tokens) = (code / 13, [code / 169, code / 13 % 13, code % 13]);
+            let end = tokens.iter().position(|&token| token == FINISH).map_or(3, |finish| finish + 1);
+            // What would come after the end says nothing of the sequence; it is kept once, with zeros there.
+            let is_kept = tokens[end..].iter().all(|&token| token == 0);
+            let factors = (0..end).map(|position| probability(prefix, position, tokens[position]));
+            is_kept.then(|| (tokens[..end].to_vec(), factors.product()))
+        };
+        let mut all: Vec<(Vec<u32>, f64)> = (0..13 * 169).filter_map(sequence).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        all
     }
 
     #[test]
     fn a_beam_of_one_is_greedy() {
         let (model, images) = model_and_images(5);
         let greedy = greedy(&model, &images).unwrap();
-        let beams = beam_search(&model, &images, 1).unwrap();
+        let beams = beam_search(&model, &images, 1, Temperature::ONE).unwrap();
         for (beam, greedy) in beams.iter().zip(&greedy) {
             assert_eq!(beam[0].tokens, greedy.tokens);
         }
     }
 
     #[test]
-    fn a_wide_beam_finds_the_likeliest_of_all_sequences() {
+    fn a_wide_beam_is_the_head_of_all_sequences_at_any_temperature() {
         let (model, images) = model_and_images(2);
-        let beams = beam_search(&model, &images, 13 * 13).unwrap();
-        for (row, beam) in beams.iter().enumerate() {
-            let image = images.narrow(0, row, 1).unwrap();
-            for sequence in beam.iter().step_by(17) {
-                let forced = forced_probability(&model, &image, &sequence.tokens);
-                assert!(
-                    (forced - sequence.probability()).abs() < 1e-5,
-                    "row {row}: {sequence:?} has {forced}"
-                );
+        for temperature in [0.07, 1.0, 2.5] {
+            // As wide as there are prefixes of two tokens: none is ever pushed out.
+            let beams = beam_search(&model, &images, 169, Temperature::new(temperature).unwrap()).unwrap();
+            for (row, beam) in beams.iter().enumerate() {
+                let all = all_sequences(&model, &images.narrow(0, row, 1).unwrap(), temperature);
+                let by_tokens: HashMap<_, _> = all.iter().cloned().collect();
+                assert_eq!((beam.len(), by_tokens.len()), (169, 1 + 12 + 144 * 13));
+                for (found, (_, expected)) in beam.iter().zip(&all) {
+                    let close = |a: f64, b: f64| (a - b).abs() < 1e-4 * b;
+                    assert!(close(found.probability(), *expected), "{found:?} in the place of {expected}");
+                    assert!(close(found.probability(), by_tokens[&found.tokens]), "{found:?}");
+                }
             }
-            assert!(beam.windows(2).all(|pair| pair[0].probability() >= pair[1].probability()));
-            let all = (0..13_u32.pow(3)).map(|code| [code / 169, code / 13 % 13, code % 13]);
-            let unfinished = all.filter(|tokens| !tokens[..2].contains(&FINISH));
-            let best =
-                unfinished.map(|tokens| forced_probability(&model, &image, &tokens)).fold(0.0, f32::max);
-            assert!(beam[0].probability() >= best - 1e-6, "{} < {best}", beam[0].probability());
+        }
+    }
+
+    #[test]
+    fn the_probabilities_of_all_sequences_sum_to_1_at_any_temperature() {
+        let (model, images) = model_and_images(2);
+        for temperature in [1e-3, 0.3, 1.0, 7.0, 1e6] {
+            let beams =
+                beam_search(&model, &images, 13 * 169, Temperature::new(temperature).unwrap()).unwrap();
+            for beam in beams {
+                let sum: f64 = beam.iter().map(Sequence::probability).sum();
+                assert!((sum - 1.0).abs() < 1e-9, "{} sequences have {sum} at {temperature}", beam.len());
+            }
         }
     }
 
     #[test]
     fn sequences_say_nothing_of_cells_after_their_end() {
-        let sequence = Sequence { tokens: vec![3, START, FINISH], probabilities: vec![0.5, 0.5, 0.5] };
+        let tokens = vec![3, START, FINISH];
+        let sequence = Sequence { tokens, log_probabilities: vec![0.5_f64.ln(); 3] };
         assert_eq!(sequence.digits(4), [Some(3), None, None, None]);
         assert!((sequence.probability() - 0.125).abs() < 1e-9);
     }

@@ -38,6 +38,28 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A temperature that no softmax can have.
+    #[error("temperature {value} is not a finite number above 0")]
+    Temperature {
+        /// The value.
+        value: f64,
+    },
+    /// A calibration file that cannot be understood.
+    #[error("{}: {problem}; calibrate the model again, or remove the file to do without", path.display())]
+    Calibration {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A model with another vocabulary or cell size than digits need.
     #[error("the model has {field} {found}, but reading digits needs {needed}")]
     Model {

@@ -12,7 +12,7 @@ use crate::decoding::Sequence;
 pub struct Reading {
     /// The digits cell by cell, row by row; `_` for a cell in which none was read.
     pub digits: String,
-    /// The probability that the model gives to the whole sequence.
+    /// The probability that the model, at its temperature, gives to the whole sequence.
     pub confidence: f32,
     /// Each cell.
     pub cells: Vec<CellReading>,
@@ -43,13 +43,15 @@ impl Reading {
     pub(crate) fn new(answer: &Sequence, others: &[Sequence], cells: usize) -> Self {
         let cell = |position| CellReading {
             digit: answer.tokens.get(position).and_then(|&token| digit(token)),
-            confidence: answer.probabilities.get(position).copied().unwrap_or(0.0),
+            confidence: answer.log_probabilities.get(position).map_or(0.0, |p: &f64| p.exp() as f32),
         };
-        let alternative =
-            |other: &Sequence| Alternative { digits: text(other, cells), confidence: other.probability() };
+        let alternative = |other: &Sequence| Alternative {
+            digits: text(other, cells),
+            confidence: other.probability() as f32,
+        };
         Self {
             digits: text(answer, cells),
-            confidence: answer.probability(),
+            confidence: answer.probability() as f32,
             cells: (0..cells).map(cell).collect(),
             alternatives: others.iter().map(alternative).collect(),
         }
@@ -69,8 +71,9 @@ mod tests {
 
     #[test]
     fn a_sequence_that_ends_early_leaves_cells_empty() {
-        let answer = Sequence { tokens: vec![4, FINISH], probabilities: vec![0.5, 0.25] };
-        let other = Sequence { tokens: vec![4, 1, 7], probabilities: vec![0.5, 0.5, 0.5] };
+        let answer =
+            Sequence { tokens: vec![4, FINISH], log_probabilities: vec![0.5_f64.ln(), 0.25_f64.ln()] };
+        let other = Sequence { tokens: vec![4, 1, 7], log_probabilities: vec![0.5_f64.ln(); 3] };
         let reading = Reading::new(&answer, &[other], 3);
         assert_eq!(reading.digits, "4__");
         assert_eq!(reading.cells.iter().map(|cell| cell.digit).collect::<Vec<_>>(), [Some(4), None, None]);

@@ -10,8 +10,8 @@ use mnist2x2_model::{Config, Seq2Seq, Weights};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::beam_search_over;
-use crate::decoding::greedy_over;
-use crate::{Error, Picture, Reading};
+use crate::decoding::transcribe_over;
+use crate::{Calibration, Error, Picture, Reading, Temperature};
 
 /// How many sequences a reading names beside its answer.
 const ALTERNATIVES: usize = 4;
@@ -32,10 +32,11 @@ const MOST_BYTES: u64 = 256 << 20;
 pub struct Recognizer {
     model: Seq2Seq,
     digest: String,
+    calibration: Option<Calibration>,
 }
 
 impl Recognizer {
-    /// A recogniser with these weights.
+    /// A recogniser with these weights, not calibrated: its confidences are the model's own, at temperature 1.
     ///
     /// # Errors
     /// [`Error::Model`] if the model's vocabulary or cells are not those of digits.
@@ -47,25 +48,36 @@ impl Recognizer {
         };
         check("vocabulary", vocabulary, VOCABULARY)?;
         check("cell", cell, SIDE)?;
-        Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest })
+        Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest, calibration: None })
     }
 
-    /// The model in a folder, a `.safetensors` or a `.pt`.
+    /// The same with its confidences calibrated; the digits that it reads stay the same.
+    #[must_use]
+    pub fn with_calibration(self, calibration: Calibration) -> Self {
+        Self { calibration: Some(calibration), ..self }
+    }
+
+    /// The model in a folder, a `.safetensors` or a `.pt`; calibrated if it is a folder with a `calibration.json`.
     ///
     /// # Errors
-    /// As [`Weights::load`] and [`Recognizer::new`].
+    /// As [`Weights::load`], [`Recognizer::new`] and [`Calibration::load`].
     pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
-        Self::new(Weights::load(path, device)?)
+        let recognizer = Self::new(Weights::load(path, device)?)?;
+        let calibration = if path.is_dir() { Calibration::load(path)? } else { None };
+        Ok(Self { calibration, ..recognizer })
     }
 
-    /// The model shipped with this crate.
+    /// The model shipped with this crate, calibrated.
     ///
     /// # Errors
     /// [`Error::Seq2Seq`] if the device fails.
     #[cfg(feature = "weights")]
     pub fn built_in(device: &Device) -> Result<Self, Error> {
-        let bytes = include_bytes!("../../../assets/model/model.safetensors");
-        Self::new(Weights::from_safetensors(bytes, &Config::reference(), device)?)
+        let tensors = include_bytes!("../../../assets/model/model.safetensors");
+        let calibration = include_bytes!("../../../assets/model/calibration.json");
+        let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
+        let weights = Weights::from_safetensors(tensors, &Config::reference(), device)?;
+        Ok(Self::new(weights)?.with_calibration(calibration))
     }
 
     /// The model itself.
@@ -76,6 +88,16 @@ impl Recognizer {
     /// SHA-256 of the weights, in hexadecimal: which model this is.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What makes its confidences match frequencies; `None` if they are the model's own.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
+    }
+
+    /// The temperature that it reads at: 1 if it is not calibrated.
+    pub fn temperature(&self) -> Temperature {
+        self.calibration.map_or(Temperature::ONE, |calibration| calibration.temperature)
     }
 
     /// Reads the image file at `path`.
@@ -119,8 +141,10 @@ impl Recognizer {
         let pixels = picture.normalised(height, width);
         let image = Tensor::from_vec(pixels, (1, height, width), self.model.parameters().device())?;
         let memory = self.model.encode(&image)?;
-        let answer = &greedy_over(&self.model, &memory)?[0];
-        let mut others = beam_search_over(&self.model, &memory, ALTERNATIVES + 1)?.swap_remove(0);
+        let temperature = self.temperature();
+        let answer = &transcribe_over(&self.model, &memory)?[0].at(temperature);
+        let mut others =
+            beam_search_over(&self.model, &memory, ALTERNATIVES + 1, temperature)?.swap_remove(0);
         others.retain(|other| other.tokens != answer.tokens);
         others.truncate(ALTERNATIVES);
         Ok(Reading::new(answer, &others, config.cells()))

@@ -4,13 +4,11 @@ use std::ops::Range;
 use std::time::Instant;
 
 use mnist2x2_data::{Batch, Loader};
-use mnist2x2_infer::{Sequence, greedy};
+use mnist2x2_infer::{Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 
-use crate::Error;
 use crate::gradient::{image_tensor, split};
-use crate::metrics::{Counts, Evaluation};
-use crate::workers::Workers;
+use crate::{Error, Evaluation, Graded, Workers};
 
 /// Grids of a batch for evaluation.
 pub const EVALUATION_BATCH: usize = 500;
@@ -27,30 +25,56 @@ pub fn evaluate(
     model: &Seq2Seq,
     loader: &Loader,
     workers: &Workers,
-    mut done: impl FnMut(usize),
+    done: impl FnMut(usize),
 ) -> Result<Evaluation, Error> {
-    let (start, model, epoch) = (Instant::now(), model.frozen()?, loader.in_order());
-    let cells = loader.shape().cells();
-    let mut counts = Counts::new(cells);
-    for step in 0..epoch.steps() {
-        let batch = epoch.batch(step);
-        let sequences = decode(&model, &batch, workers)?;
-        for (labels, sequence) in batch.labels.chunks_exact(cells).zip(&sequences) {
-            counts.add(labels, &sequence.digits(cells));
-        }
-        done(batch.len);
-    }
-    Ok(counts.finish(start.elapsed().as_secs_f64()))
+    let start = Instant::now();
+    let graded = grade(model, loader, Temperature::ONE, workers, done)?;
+    Ok(Evaluation::of(&graded, start.elapsed().as_secs_f64()))
 }
 
-/// The sequence of each grid of `batch`, by greedy decoding on all threads.
+/// Reads all grids of `loader` as [`evaluate`] does, and says of each how sure the model was, at `temperature`.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn grade(
+    model: &Seq2Seq,
+    loader: &Loader,
+    temperature: Temperature,
+    workers: &Workers,
+    done: impl FnMut(usize),
+) -> Result<Vec<Graded>, Error> {
+    let grade = |labels: &[u8], transcript: Transcript| Graded::new(labels, &transcript.at(temperature));
+    read_all(model, loader, workers, grade, done)
+}
+
+/// What `job` makes of each grid's labels and transcript, in the order of the grids.
+pub(crate) fn read_all<R>(
+    model: &Seq2Seq,
+    loader: &Loader,
+    workers: &Workers,
+    job: impl Fn(&[u8], Transcript) -> R,
+    mut done: impl FnMut(usize),
+) -> Result<Vec<R>, Error> {
+    let (model, epoch) = (model.frozen()?, loader.in_order());
+    let mut results = Vec::with_capacity(epoch.grids());
+    for step in 0..epoch.steps() {
+        let batch = epoch.batch(step);
+        let transcripts = decode(&model, &batch, workers)?;
+        let grids = batch.labels.chunks_exact(loader.shape().cells()).zip(transcripts);
+        results.extend(grids.map(|(labels, transcript)| job(labels, transcript)));
+        done(batch.len);
+    }
+    Ok(results)
+}
+
+/// The transcript of each grid of `batch`, by greedy decoding on all threads.
 ///
 /// # Errors
 /// [`Error::Infer`] if the model cannot read grids of this shape.
-pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<Sequence>, Error> {
+pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<Transcript>, Error> {
     let parts = split(batch.len, batch.len.div_ceil(DECODED_AT_ONCE));
     let device = model.parameters().device();
-    let sequences =
-        workers.map(parts, |part: Range<usize>| Ok(greedy(model, &image_tensor(batch, part, device)?)?))?;
-    Ok(sequences.into_iter().flatten().collect())
+    let transcripts = workers
+        .map(parts, |part: Range<usize>| Ok(transcribe(model, &image_tensor(batch, part, device)?)?))?;
+    Ok(transcripts.into_iter().flatten().collect())
 }

@@ -1,5 +1,7 @@
 //! A grid that was read, beside what it shows.
 
+use mnist2x2_infer::Sequence;
+
 /// What was read of one grid, and what is right.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graded {
@@ -7,13 +9,25 @@ pub struct Graded {
     pub labels: Vec<u8>,
     /// What was read in each cell; `None` where no digit was.
     pub read: Vec<Option<u8>>,
-    /// The probability that the model gives to the whole sequence.
+    /// The probability of the whole sequence, at the temperature that it was read at.
     pub confidence: f64,
     /// The probability of each cell's token, given those before it; 0 where the sequence had ended.
     pub cells: Vec<f64>,
 }
 
 impl Graded {
+    /// What `sequence` says of a grid that shows `labels`.
+    pub fn new(labels: &[u8], sequence: &Sequence) -> Self {
+        let mut cells: Vec<f64> = sequence.log_probabilities.iter().map(|p| p.exp()).collect();
+        cells.resize(labels.len(), 0.0);
+        Self {
+            labels: labels.to_vec(),
+            read: sequence.digits(labels.len()),
+            confidence: sequence.probability(),
+            cells,
+        }
+    }
+
     /// Whether every digit is right.
     pub fn is_right(&self) -> bool {
         self.labels.iter().zip(&self.read).all(|(&label, &read)| read == Some(label))

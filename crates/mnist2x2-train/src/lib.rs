@@ -1,8 +1,8 @@
 //! Training the model and measuring it.
 //!
 //! A [`Recipe`] says how; a [`Trainer`] does it, step by step, from seeded batches; a [`RunFolder`] keeps what it makes
-//! and lets an interrupted run go on exactly where it was; [`evaluate`] counts what a trained model reads right. The
-//! same recipe, seed and data give the same bytes of weights on the same machine, whatever the number of threads and
+//! and lets an interrupted run go on exactly where it was; [`evaluate`] counts what a trained model reads right, and
+//! [`calibrate`] finds the temperature at which its confidences come true. The same recipe, seed and data give the same bytes of weights on the same machine, whatever the number of threads and
 //! however often the run was interrupted.
 #![forbid(unsafe_code)]
 
@@ -24,10 +24,12 @@ mod run;
 mod metrics;
 mod graded;
 mod evaluate;
+mod calibrate;
 
+pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
-pub use evaluate::{EVALUATION_BATCH, decode, evaluate};
+pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
 pub use graded::Graded;
 pub use metrics::{EpochMetrics, Evaluation, Validation};
 pub use optimiser::{Optimiser, OptimiserSettings, Rule};

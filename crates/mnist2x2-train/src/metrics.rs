@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Graded;
+
 /// A line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochMetrics {
@@ -52,9 +54,20 @@ pub struct Evaluation {
     pub seconds: f64,
 }
 
+impl Evaluation {
+    /// What is right of `graded`, which all have as many cells and were read in `seconds`.
+    pub fn of(graded: &[Graded], seconds: f64) -> Self {
+        let mut counts = Counts::new(graded.first().map_or(0, |grid| grid.labels.len()));
+        for grid in graded {
+            counts.add(&grid.labels, &grid.read);
+        }
+        counts.finish(seconds)
+    }
+}
+
 /// Counts from which an [`Evaluation`] is made.
 #[derive(Clone, Debug)]
-pub(crate) struct Counts {
+struct Counts {
     sequences: u64,
     sequences_correct: u64,
     position_correct: Vec<u64>,
@@ -62,7 +75,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn new(cells: usize) -> Self {
+    fn new(cells: usize) -> Self {
         Self {
             sequences: 0,
             sequences_correct: 0,
@@ -72,7 +85,7 @@ impl Counts {
     }
 
     /// Counts one grid: its labels and what was read in each cell.
-    pub(crate) fn add(&mut self, labels: &[u8], read: &[Option<u8>]) {
+    fn add(&mut self, labels: &[u8], read: &[Option<u8>]) {
         let right = |(label, read): (&u8, &Option<u8>)| *read == Some(*label);
         self.sequences += 1;
         self.sequences_correct += u64::from(labels.iter().zip(read).all(right));
@@ -82,7 +95,7 @@ impl Counts {
         }
     }
 
-    pub(crate) fn finish(self, seconds: f64) -> Evaluation {
+    fn finish(self, seconds: f64) -> Evaluation {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
         let digits = self.sequences * self.position_correct.len() as u64;
         let digits_correct = self.position_correct.iter().sum();

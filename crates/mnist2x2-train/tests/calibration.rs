@@ -1,0 +1,77 @@
+//! Laws of calibration: it finds the scale of the logits, changes no answer, and reads as evaluation does.
+
+use std::sync::Arc;
+
+use candle_core::Device;
+use mnist2x2_data::mnist::Split;
+use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
+use mnist2x2_infer::{Calibration, Temperature};
+use mnist2x2_model::{Config, Parameters, Seq2Seq};
+use mnist2x2_train::{Evaluation, Recipe, Trainer, Workers, calibrate, evaluate, grade};
+
+fn loader(split: Split, grids: usize) -> Loader {
+    let digits = Arc::new(synthetic::digits(split, 300, 0));
+    let shape = GridShape { rows: 1, cols: 3 };
+    Loader::new(digits, GridSource::Fresh { grids }, shape, 16, 0).unwrap()
+}
+
+/// A model that reads some unseen grids right and others wrong.
+fn half_trained(workers: &Workers) -> Seq2Seq {
+    let recipe = Recipe { epochs: 6, batch: 16, learning_rate: 3e-3, ..Recipe::reference(0) };
+    let mut trainer =
+        Trainer::new(&Config::tiny(), recipe, loader(Split::Train, 1_600), &Device::Cpu).unwrap();
+    trainer.run(workers, &mut ()).unwrap();
+    trainer.model().frozen().unwrap()
+}
+
+/// The same model, with its logits multiplied by `factor`.
+fn scaled(model: &Seq2Seq, factor: f64) -> Seq2Seq {
+    let mut state = model.parameters().state_dict().unwrap();
+    for name in ["decoder.output_proj.weight", "decoder.output_proj.bias"] {
+        let tensor = state.get_mut(name).unwrap();
+        *tensor = (&*tensor * factor).unwrap();
+    }
+    Seq2Seq::new(Parameters::from_state_dict(model.config(), &state, &Device::Cpu).unwrap()).unwrap()
+}
+
+#[test]
+fn calibration_undoes_the_scale_of_the_logits_and_changes_no_answer() {
+    let workers = Workers::new(None).unwrap();
+    let (model, unseen) = (half_trained(&workers), loader(Split::Test, 601));
+    let plain = calibrate(&model, &unseen, &workers).unwrap();
+    let tripled = calibrate(&scaled(&model, 3.0), &unseen, &workers).unwrap();
+    let ratio = tripled.temperature.get() / plain.temperature.get();
+    assert!(
+        (ratio - 3.0).abs() < 1e-3,
+        "{} is not 3 x {}",
+        tripled.temperature.get(),
+        plain.temperature.get()
+    );
+    assert!((tripled.nll_after - plain.nll_after).abs() < 1e-5);
+    for Calibration { grids, nll_before, nll_after, .. } in [plain, tripled] {
+        assert!(grids == 601 && nll_after <= nll_before, "{nll_before} -> {nll_after}");
+    }
+
+    let grade = |temperature| grade(&model, &unseen, temperature, &workers, |_| ()).unwrap();
+    let (before, after) = (grade(Temperature::ONE), grade(plain.temperature));
+    assert!(before.iter().zip(&after).all(|(a, b)| (&a.labels, &a.read) == (&b.labels, &b.read)));
+    let right = after.iter().filter(|grid| grid.is_right()).count() as f64 / 601.0;
+    assert!((0.1..0.9).contains(&right), "the test needs right and wrong answers, but {right} are right");
+    let confidence = after.iter().map(|grid| grid.confidence).sum::<f64>() / 601.0;
+    assert!((confidence - right).abs() < 0.05, "{confidence} sure, {right} right");
+}
+
+#[test]
+fn an_evaluation_counts_what_was_graded() {
+    let workers = Workers::new(Some(2)).unwrap();
+    let model = Seq2Seq::new(Parameters::init(&Config::tiny(), 0, &Device::Cpu).unwrap()).unwrap();
+    let (unseen, mut told) = (loader(Split::Test, 37), Vec::new());
+    let graded = grade(&model, &unseen, Temperature::ONE, &workers, |grids| told.push(grids)).unwrap();
+    assert_eq!(told, [16, 16, 5]);
+    for grid in &graded {
+        let written = grid.cells.iter().filter(|&&cell| cell > 0.0);
+        assert!((written.product::<f64>() - grid.confidence).abs() < 1e-12);
+    }
+    let evaluation = evaluate(&model, &unseen, &workers, |_| ()).unwrap();
+    assert_eq!(Evaluation::of(&graded, evaluation.seconds), evaluation);
+}
