@@ -10,12 +10,12 @@ const WIDTH: f64 = 360.0;
 const FIELD: f64 = 180.0;
 /// Height of a line of text.
 const LINE: f64 = 18.0;
-/// Width of a letter, on average.
-const LETTER: f64 = 6.4;
+/// Width of a letter in a wide typeface, on average.
+const LETTER: f64 = 7.2;
 /// Width of a sample in the legend.
 const SAMPLE: f64 = 20.0;
-/// What stays free at the right, so that the last tick's label fits.
-const RIGHT: f64 = 16.0;
+/// What stays free at the left and the right.
+const MARGIN: f64 = 8.0;
 
 /// What stands beside a drawing.
 pub(crate) struct Labels<'a> {
@@ -31,7 +31,14 @@ pub(crate) struct Frame {
     x: Axis,
     y: Axis,
     left: f64,
+    right: f64,
     top: f64,
+}
+
+/// The width of an axis's widest label.
+fn widest(axis: &Axis) -> f64 {
+    let letters = axis.ticks().map(|(_, label)| label.chars().count()).max().unwrap_or_default();
+    LETTER * letters as f64
 }
 
 /// A drawing without content; `description` is for those who do not see it.
@@ -46,7 +53,7 @@ fn blank(height: f64, description: &str) -> Element {
 pub(crate) fn sentence(title: &str, sentence: &str) -> Element {
     let lines = [(title, "title", LINE), (sentence, "muted", 2.0 * LINE)];
     let svg = blank(3.0 * LINE, &format!("{title}: {sentence}"));
-    svg.add(lines.map(|(line, class, y)| text((8.0, y), "start", line).class(class)))
+    svg.add(lines.map(|(line, class, y)| text((MARGIN, y), "start", line).class(class)))
 }
 
 /// A sample of a line for the legend.
@@ -68,9 +75,9 @@ pub(crate) fn line(from: (f64, f64), to: (f64, f64)) -> Element {
 impl Frame {
     /// A frame below a title and `legend`.
     pub(crate) fn new(x: Axis, y: Axis, labels: &Labels<'_>) -> Self {
-        let widest = y.ticks().map(|(_, label)| label.chars().count()).max().unwrap_or_default();
         let above = 2.0 * LINE + LINE * places(&labels.legend).last().map_or(0.0, |(_, row)| row + 1.0);
-        Self { x, y, left: 10.0 + LETTER * widest.max(1) as f64, top: above + 8.0 }
+        let (left, right) = (1.5 * MARGIN + widest(&y), WIDTH - MARGIN - widest(&x) / 2.0);
+        Self { x, y, left, right, top: above + 8.0 }
     }
 
     /// Where a point lies in the drawing.
@@ -80,7 +87,7 @@ impl Frame {
 
     /// The same for a place that is given by shares of the field, from its lower left corner.
     pub(crate) fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
-        (self.left + x * (WIDTH - RIGHT - self.left), self.top + (1.0 - y) * FIELD)
+        (self.left + x * (self.right - self.left), self.top + (1.0 - y) * FIELD)
     }
 
     /// The drawing, with `marks` in its field.
@@ -91,8 +98,8 @@ impl Frame {
         marks: impl IntoIterator<Item = Element>,
     ) -> Element {
         let height = self.top + FIELD + 2.0 * LINE + 6.0;
-        let title = text((8.0, LINE - 2.0), "start", labels.title).class("title");
-        let y_name = text((8.0, self.top - 10.0), "start", labels.y).class("muted");
+        let title = text((MARGIN, LINE - 2.0), "start", labels.title).class("title");
+        let y_name = text((MARGIN, self.top - 10.0), "start", labels.y).class("muted");
         let middle = self.place((0.5, 0.0)).0;
         let x_name = text((middle, self.top + FIELD + 2.0 * LINE), "middle", labels.x).class("muted");
         blank(height, &format!("{}: {description}", labels.title))
@@ -121,11 +128,11 @@ impl Frame {
 
 /// Where each entry of a legend begins, and in which row: from left to right while there is room.
 fn places(legend: &[(Element, String)]) -> Vec<(f64, f64)> {
-    let (mut x, mut row) = (8.0, 0.0);
+    let (mut x, mut row) = (MARGIN, 0.0);
     let place = |(_, name): &(Element, String)| {
         let width = SAMPLE + 6.0 + LETTER * name.chars().count() as f64;
-        if x > 8.0 && x + width > WIDTH - RIGHT {
-            (x, row) = (8.0, row + 1.0);
+        if x > MARGIN && x + width > WIDTH - MARGIN {
+            (x, row) = (MARGIN, row + 1.0);
         }
         let begins = x;
         x += width + 14.0;

@@ -137,7 +137,7 @@ fn attention_that_does_not_fit_is_refused() {
         change(&mut attention);
         page_of(&[right(0.9)], &[attention]).unwrap_err().to_string()
     };
-    assert!(with(|attention| attention.grid = 1).contains("grid 1: only 1 grids"));
+    assert!(with(|attention| attention.grid = 1).contains("no such grid among the 1 grid graded"));
     assert!(with(|attention| attention.weights.clear()).contains("no weights"));
     assert!(with(|attention| attention.cols = 4).contains("digit 0 has 10 weights; 2 x 4 patches"));
     assert!(with(|attention| attention.rows = usize::MAX).contains("digit 0 has 10 weights"));

@@ -1,10 +1,10 @@
 //! Where the model looked for each digit that it wrote.
 
-use super::grid::{Picture, described, right_cells};
+use super::grid::{self, Picture, described, right_cells};
 use super::{Report, part};
 use crate::Error;
 use crate::markup::{Element, element};
-use crate::number::{length, percent};
+use crate::number::{counted, length, percent};
 
 const TITLE: &str = "Where the model looked";
 /// How much of the picture the strongest patch covers.
@@ -29,7 +29,8 @@ impl Attention {
         let Self { grid, rows, cols, weights } = self;
         let fail = |what| Err(Error::Attention { grid: *grid, what });
         if *grid >= grids {
-            return fail(format!("only {grids} grids were graded; their indices begin at 0"));
+            let graded = counted(grids as u64, "grid");
+            return fail(format!("there is no such grid among the {graded} graded; indices begin at 0"));
         }
         if weights.is_empty() {
             return fail("there are no weights; pass those of each digit written".into());
@@ -76,7 +77,7 @@ fn example(report: &Report<'_>, attention: &Attention) -> Result<Element, Error>
         let verdict = if right.get(digit).copied().unwrap_or_default() { "right" } else { "wrong" };
         panel(report, attention, &picture, (digit, verdict))
     });
-    Ok(element("figure").class("attention").add([caption, element("ol").class("cards").add(panels)]))
+    Ok(element("figure").class("attention").add([caption, grid::cards(report, panels)]))
 }
 
 fn panel(

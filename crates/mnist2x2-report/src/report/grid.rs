@@ -47,6 +47,12 @@ impl Picture {
     }
 }
 
+/// Pictures with their captions side by side, the wider the more columns their grid has.
+pub(super) fn cards(report: &Report<'_>, cards: impl IntoIterator<Item = Element>) -> Element {
+    let width = format!("--card: {}rem", length(2.5 * report.shape.cols as f64));
+    element("ol").class("cards").with("style", width).add(cards)
+}
+
 /// Whether each cell of a grid was read right.
 pub(super) fn right_cells(report: &Report<'_>, index: usize) -> Vec<bool> {
     cells(&report.graded[index]).map(|(label, read)| read == Some(label)).collect()

@@ -1,6 +1,6 @@
 //! The worst mistakes as pictures.
 
-use super::grid::{Picture, described, right_cells};
+use super::grid::{self, Picture, described, right_cells};
 use super::{Report, part};
 use crate::markup::{Element, element};
 use crate::number::{counted, percent};
@@ -24,7 +24,7 @@ pub(super) fn section(report: &Report<'_>) -> Result<Element, Error> {
         counted(worst.len() as u64, "wrong reading")
     );
     let cards = worst.iter().map(|&index| card(report, index)).collect::<Result<Vec<_>, _>>()?;
-    Ok(part(TITLE, &explanation, element("ol").class("cards").add(cards)))
+    Ok(part(TITLE, &explanation, grid::cards(report, cards)))
 }
 
 fn card(report: &Report<'_>, index: usize) -> Result<Element, Error> {

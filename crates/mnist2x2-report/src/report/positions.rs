@@ -13,7 +13,7 @@ pub(super) fn section(report: &Report<'_>) -> Element {
     if shares.iter().all(|share| share.of == 0) {
         return part(TITLE, "No digit was read, so no position can be compared with another.", None);
     }
-    let explanation = "The share of digits read right in each cell, laid out as the grid is. Digits are written row by \
+    let explanation = "The share of digits read right in each cell with its 95 % interval, laid out as the grid is. Digits are written row by \
                        row, so the last cells come last in the sequence.";
     part(TITLE, explanation, scrolling(TITLE, grid(report, &shares)))
 }
@@ -24,10 +24,9 @@ fn grid(report: &Report<'_>, shares: &[Share]) -> Element {
     let row = |(row, shares): (usize, &[Share])| {
         element("tr").add(header("row", format!("row {}", row + 1))).add(shares.iter().map(cell))
     };
-    let caption = element("caption").text("Digits right in each cell, with the 95 % interval");
     let head = element("thead").add(element("tr").add(element("td")).add(columns));
     let rows = shares.chunks(report.shape.cols.max(1)).enumerate().map(row);
-    element("table").class("positions").add([caption, head, element("tbody").add(rows)])
+    element("table").class("positions").with("aria-label", TITLE).add([head, element("tbody").add(rows)])
 }
 
 fn cell(share: &Share) -> Element {
