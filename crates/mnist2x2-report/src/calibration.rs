@@ -1,0 +1,106 @@
+//! Whether a reading with confidence 0.9 is right nine times in ten.
+
+use mnist2x2_train::Graded;
+
+use crate::Share;
+use crate::statistics::{by_confidence, equally_confident};
+
+/// How many bins to use where nothing speaks for another number, as C. Guo et al. do (*On calibration of modern neural
+/// networks*, 2017).
+pub const BINS: usize = 15;
+
+/// Grids of about the same confidence.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bin {
+    /// Their mean confidence.
+    pub confidence: f64,
+    /// How many of them were read right.
+    pub share: Share,
+}
+
+impl Bin {
+    fn of(grids: &[(f64, bool)]) -> Self {
+        let sum: f64 = grids.iter().map(|(confidence, _)| confidence).sum();
+        Self { confidence: sum / grids.len() as f64, share: grids.iter().map(|&(_, right)| right).collect() }
+    }
+}
+
+/// Sorts grids into at most `bins` bins by the confidence of the whole sequence, the least confident first.
+///
+/// The bins hold as many grids each as can be, and not equal ranges of confidence: a good model is nearly always sure,
+/// and all but the last of equal ranges would be almost empty (J. Nixon et al., *Measuring calibration in deep
+/// learning*, 2019). Grids of exactly equal confidence stay together, so the result does not depend on their order; no
+/// bin is empty.
+pub fn reliability(graded: &[Graded], bins: usize) -> Vec<Bin> {
+    let sorted = by_confidence(graded);
+    let mut start = 0;
+    let bin = |k| {
+        let end = past_equals(&sorted, k * sorted.len() / bins);
+        let grids = sorted.get(start..end).unwrap_or_default();
+        start = end.max(start);
+        (!grids.is_empty()).then(|| Bin::of(grids))
+    };
+    (1..=bins).filter_map(bin).collect()
+}
+
+/// The first place at or after `cut` where the confidence differs from the one before.
+fn past_equals(sorted: &[(f64, bool)], cut: usize) -> usize {
+    let (before, after) = sorted.split_at(cut);
+    let equal = |other: &&(f64, bool)| before.last().is_some_and(|last| equally_confident(last, other));
+    cut + after.iter().take_while(equal).count()
+}
+
+/// The expected calibration error of the sequences' confidence, from 0 to 1; `None` without grids or bins.
+///
+/// It is the distance between mean confidence and share of right readings, averaged over the bins of [`reliability`],
+/// each weighted by its grids (M. P. Naeini et al., *Obtaining well calibrated probabilities using Bayesian binning*,
+/// 2015; C. Guo et al., *On calibration of modern neural networks*, 2017).
+pub fn calibration_error(graded: &[Graded], bins: usize) -> Option<f64> {
+    let bins = reliability(graded, bins);
+    let gap = |bin: &Bin| (bin.confidence * bin.share.of as f64 - bin.share.right as f64).abs();
+    (!bins.is_empty()).then(|| bins.iter().map(gap).sum::<f64>() / graded.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::one_digit as graded;
+
+    #[test]
+    fn bins_hold_equally_many_in_order_of_confidence() {
+        let all: Vec<_> = (0..22).rev().map(|i| graded(f64::from(i) / 22.0, i % 2 == 0)).collect();
+        let bins = reliability(&all, 4);
+        assert_eq!(bins.iter().map(|bin| bin.share.of).collect::<Vec<_>>(), [5, 6, 5, 6]);
+        assert!(bins.is_sorted_by(|a, b| a.confidence < b.confidence));
+        assert!((bins[0].confidence - 2.0 / 22.0).abs() < 1e-12);
+        assert_eq!(bins[0].share.right, 3);
+    }
+
+    #[test]
+    fn equal_confidences_stay_together_whatever_their_order() {
+        let of = |right: [bool; 6]| {
+            right.into_iter().zip([0.2, 0.9, 0.9, 0.9, 0.9, 1.0]).map(|(right, c)| graded(c, right)).collect()
+        };
+        let (some, others): (Vec<_>, Vec<_>) =
+            (of([false, true, true, false, false, true]), of([false, false, false, true, true, true]));
+        let bins = reliability(&some, 3);
+        assert_eq!(bins, reliability(&others, 3));
+        assert_eq!(bins.iter().map(|bin| bin.share.of).collect::<Vec<_>>(), [5, 1]);
+    }
+
+    #[test]
+    fn the_error_is_the_mean_gap() {
+        let mut all: Vec<_> = (0..8).map(|i| graded(0.75, i % 4 != 0)).collect();
+        assert_eq!(calibration_error(&all, BINS), Some(0.0), "three of four are right, as said");
+        all.extend([graded(1.0, true), graded(1.0, false)]);
+        let error = calibration_error(&all, BINS).unwrap();
+        assert!((error - 0.2 * 0.5).abs() < 1e-12, "two grids of ten are half wrong: {error}");
+    }
+
+    #[test]
+    fn nothing_has_no_error() {
+        assert_eq!(calibration_error(&[], BINS), None);
+        assert_eq!(calibration_error(&[graded(0.5, true)], 0), None);
+        assert_eq!(reliability(&[graded(0.5, true)], BINS).len(), 1);
+    }
+}

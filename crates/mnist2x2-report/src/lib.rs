@@ -1,0 +1,50 @@
+//! What a person looks at after training or an evaluation.
+//!
+//! Three ways to look: numbers with their uncertainty ([`Share`], [`reliability`], [`coverage_curve`]); a page that
+//! shows them with the pictures behind them ([`Report`]); curves of a run, as a drawing ([`Plot`]) or as files for
+//! TensorBoard ([`EventFile`]). Everything starts from plain data: grids that were read ([`mnist2x2_train::Graded`]) and
+//! series of points. Pages and drawings are strings, and the same input gives the same bytes.
+//!
+//! ```
+//! use mnist2x2_report::{Plot, Scale, Series};
+//!
+//! let plot = Plot {
+//!     title: "Training loss".into(),
+//!     x_label: "epoch".into(),
+//!     y_label: "nats per token".into(),
+//!     scale: Scale::Logarithmic,
+//!     series: vec![Series { name: "training".into(), points: vec![(1.0, 1.2), (2.0, 0.3), (3.0, 0.1)] }],
+//! };
+//! assert!(plot.svg().starts_with("<svg"));
+//! ```
+#![forbid(unsafe_code)]
+
+mod error;
+
+// Numbers.
+mod statistics;
+mod calibration;
+mod coverage;
+
+// Drawings.
+mod number;
+mod markup;
+mod axis;
+mod frame;
+mod plot;
+
+// The page.
+mod picture;
+mod report;
+
+// Files for TensorBoard.
+mod events;
+
+pub use axis::Scale;
+pub use calibration::{BINS, Bin, calibration_error, reliability};
+pub use coverage::{Coverage, at_coverage, coverage_curve};
+pub use error::Error;
+pub use events::EventFile;
+pub use plot::{Plot, Series};
+pub use report::{Attention, Report};
+pub use statistics::{Confusion, Interval, Share, confusion, digits, positions, sequences, worst_mistakes};

@@ -1,0 +1,55 @@
+//! How much is right, of what, read by which model.
+
+use super::table::range;
+use super::{Report, paragraph};
+use crate::markup::{Element, element};
+use crate::number::{counted, grouped, percent};
+use crate::{Share, digits, sequences};
+
+pub(super) fn section(report: &Report<'_>) -> Element {
+    let header =
+        element("header").add(element("h1").text(report.title)).add(shares(report)).add(facts(report));
+    if report.graded.is_empty() {
+        return header.add(paragraph("No grid was read, so there is nothing to measure."));
+    }
+    header.add(paragraph(
+        "A grid counts as right if every one of its digits is. The intervals are Wilson's, at 95 % confidence, as if \
+         each had been drawn on its own; where a handwritten digit stands in several grids, the true uncertainty is \
+         somewhat larger.",
+    ))
+}
+
+/// The two figures that matter; none of nothing.
+fn shares(report: &Report<'_>) -> Option<Element> {
+    let figures = [
+        figure("Grids read right", "grid", sequences(report.graded))?,
+        figure("Digits read right", "digit", digits(report.graded))?,
+    ];
+    Some(element("dl").class("figures").add(figures))
+}
+
+fn figure(name: &str, thing: &str, share: Share) -> Option<Element> {
+    let value = element("strong").text(percent(share.value()?));
+    let counts = format!("{} of {}", grouped(share.right), counted(share.of, thing));
+    let interval = format!("95 % interval {}", range(share.interval()));
+    let lines = [counts, interval].map(|line| element("span").text(line));
+    let term = element("dt").text(name);
+    Some(element("div").add([term, element("dd").add(value).add(lines)]))
+}
+
+/// What was read, and what the caller says of the model.
+fn facts(report: &Report<'_>) -> Element {
+    let layout = format!("{} x {} digits each", report.shape.rows, report.shape.cols);
+    let grids = format!("{}, {layout}", counted(report.graded.len() as u64, "grid"));
+    let own = [("data", report.data), ("grids", &grids)];
+    let given = report.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let row = |(name, value): (&str, &str)| {
+        let header = element("th").with("scope", "row").text(name);
+        element("tr").add([header, element("td").text(value)])
+    };
+    let caption = element("caption").text("What was measured");
+    element("table")
+        .class("facts")
+        .add(caption)
+        .add(element("tbody").add(own.into_iter().chain(given).map(row)))
+}
