@@ -9,7 +9,6 @@ use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
 use mnist2x2::data::{Digits, Error, GridShape, GridSource, IndexMap, Loader, reference, synthetic};
-use mnist2x2::train::EVALUATION_BATCH;
 
 use crate::console::{self, Bar};
 
@@ -131,11 +130,11 @@ impl Dataset {
         }
     }
 
-    /// The reference test grids, in batches for evaluation.
-    pub(crate) fn test_loader(&self, shape: GridShape) -> anyhow::Result<Loader> {
+    /// The reference test grids, in batches.
+    pub(crate) fn test_loader(&self, shape: GridShape, batch: usize) -> anyhow::Result<Loader> {
         let (digits, _) = self.load(Split::Test)?;
         let grids = reference_grids(&digits, digits.len(), shape);
-        Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), shape, EVALUATION_BATCH, 0)?)
+        Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), shape, batch, 0)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A contact sheet: many grids in one picture, each with its label above.
 
-use image::{GrayImage, Luma, imageops};
-use mnist2x2::data::{Digits, GridShape, IndexMap, stitch_u8};
+use image::{GrayImage, Luma};
+use mnist2x2::data::{Batch, denormalise};
 
 /// Pixels between grids and around them.
 const GAP: u32 = 8;
@@ -26,21 +26,23 @@ const GLYPHS: [[u8; 5]; 10] = [
     [7, 5, 7, 1, 7],
 ];
 
-/// All grids of `grids`, in about twice as many columns as rows.
-pub(crate) fn draw(digits: &Digits, grids: &IndexMap, shape: GridShape) -> GrayImage {
+/// All grids of `batch`, in about twice as many columns as rows.
+pub(crate) fn draw(batch: &Batch) -> GrayImage {
+    let (grids, shape) = (batch.len as u32, batch.shape);
     let (width, height) = (shape.width() as u32, shape.height() as u32);
-    let columns = (grids.len() as f64 * 2.0).sqrt().ceil() as u32;
-    let columns = columns.min(grids.len() as u32);
-    let rows = (grids.len() as u32).div_ceil(columns);
+    let columns = (f64::from(grids) * 2.0).sqrt().ceil() as u32;
+    let columns = columns.min(grids);
+    let rows = grids.div_ceil(columns);
     let (step_x, step_y) = (width + GAP, height + LABEL + GAP);
     let mut sheet = GrayImage::from_pixel(GAP + columns * step_x, GAP + rows * step_y, GROUND);
-    for (place, index) in (0..grids.len() as u32).zip(0..) {
+    let images = batch.images.chunks_exact(shape.pixels());
+    for ((place, image), labels) in (0..grids).zip(images).zip(batch.labels.chunks_exact(shape.cells())) {
         let (x, y) = (GAP + place % columns * step_x, GAP + place / columns * step_y);
-        let mut picture = GrayImage::new(width, height);
-        stitch_u8(digits, grids.grid(index), shape, &mut picture);
-        imageops::replace(&mut sheet, &picture, i64::from(x), i64::from(y + LABEL));
-        for (glyph, &digit) in (0..).zip(grids.grid(index)) {
-            write_digit(&mut sheet, digits.label(digit as usize), x + glyph * 4 * POINT, y);
+        for (at, &pixel) in (0..).zip(image) {
+            sheet.put_pixel(x + at % width, y + LABEL + at / width, Luma([denormalise(pixel)]));
+        }
+        for (glyph, &digit) in (0..).zip(labels) {
+            write_digit(&mut sheet, digit, x + glyph * 4 * POINT, y);
         }
     }
     sheet
@@ -59,17 +61,22 @@ fn write_digit(sheet: &mut GrayImage, digit: u8, x: u32, y: u32) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use image::imageops;
     use mnist2x2::data::mnist::Split;
-    use mnist2x2::data::{reference, synthetic};
+    use mnist2x2::data::{GridShape, GridSource, Loader, reference, stitch_u8, synthetic};
 
     use super::*;
 
     #[test]
     fn every_grid_has_its_place_and_its_label() {
-        let digits = synthetic::digits(Split::Train, 30, 0);
+        let digits = Arc::new(synthetic::digits(Split::Train, 30, 0));
         let shape = GridShape { rows: 2, cols: 3 };
         let grids = reference::grids(30, 7, shape.cells());
-        let sheet = draw(&digits, &grids, shape);
+        let source = GridSource::Fixed(grids.clone());
+        let loader = Loader::new(Arc::clone(&digits), source, shape, 7, 0).unwrap();
+        let sheet = draw(&loader.in_order().batch(0));
         assert_eq!(sheet.dimensions(), (8 + 4 * (84 + 8), 8 + 2 * (56 + 14 + 8)));
         let mut expected = GrayImage::new(84, 56);
         stitch_u8(&digits, grids.grid(5), shape, &mut expected);

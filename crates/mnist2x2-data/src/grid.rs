@@ -24,6 +24,11 @@ pub const fn normalise(grey: u8) -> f32 {
     NORMALISED[grey as usize]
 }
 
+/// The grey value that [`normalise`] takes to `value`, or the nearest there is.
+pub fn denormalise(value: f32) -> u8 {
+    (255.0 * (value * STD + MEAN)).round() as u8
+}
+
 /// [`normalise`] of a value between two grey values.
 pub(crate) const fn normalise_ink(ink: f32) -> f32 {
     (ink / 255.0 - MEAN) / STD
@@ -178,6 +183,12 @@ mod tests {
                 assert_eq!(seen[y * 84 + x].to_bits(), normalise(expected).to_bits());
             }
         }
+    }
+
+    #[test]
+    fn every_grey_value_comes_back() {
+        assert!((0..=255).all(|grey| denormalise(normalise(grey)) == grey));
+        assert_eq!([denormalise(-100.0), denormalise(100.0)], [0, 255]);
     }
 
     #[test]

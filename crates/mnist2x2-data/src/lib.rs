@@ -45,5 +45,5 @@ pub mod hub;
 pub use augment::Augmentation;
 pub use digits::{Digits, PIXELS, SIDE};
 pub use error::Error;
-pub use grid::{GridShape, IndexMap, MEAN, STD, normalise, stitch, stitch_u8};
+pub use grid::{GridShape, IndexMap, MEAN, STD, denormalise, normalise, stitch, stitch_u8};
 pub use loader::{Batch, Epoch, GridSource, Loader};

@@ -10,10 +10,12 @@ mod error;
 mod calibration;
 mod decoding;
 mod beam;
+mod attention;
 mod picture;
 mod reading;
 mod recognizer;
 
+pub use attention::cross_attention;
 pub use beam::beam_search;
 pub use calibration::{Calibration, Temperature};
 pub use decoding::{Sequence, Transcript, greedy, transcribe};

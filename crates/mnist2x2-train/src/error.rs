@@ -50,6 +50,9 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// An observer could not go on.
+    #[error("watching the run failed")]
+    Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The threads could not be started.
     #[error("cannot start {threads} threads")]
     Threads {

@@ -7,7 +7,7 @@ use mnist2x2_data::{Batch, Loader};
 use mnist2x2_infer::{Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 
-use crate::gradient::{image_tensor, split};
+use crate::gradient::{batch_loss, image_tensor, split};
 use crate::{Error, Evaluation, Graded, Workers};
 
 /// Grids of a batch for evaluation.
@@ -45,6 +45,21 @@ pub fn grade(
 ) -> Result<Vec<Graded>, Error> {
     let grade = |labels: &[u8], transcript: Transcript| Graded::new(labels, &transcript.at(temperature));
     read_all(model, loader, workers, grade, done)
+}
+
+/// The mean loss over all grids of `loader` under teacher forcing, in nats per token.
+pub(crate) fn mean_loss(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<f64, Error> {
+    let (model, epoch) = (model.frozen()?, loader.in_order());
+    let parts = (0..epoch.steps()).flat_map(|step| {
+        let len = epoch.batch_len(step);
+        split(len, len.div_ceil(DECODED_AT_ONCE)).into_iter().map(move |part| (step, part))
+    });
+    let sums = workers.map(parts.collect(), |(step, part)| {
+        let grids = part.len();
+        let loss = batch_loss(&model, &epoch.part(step, part), 0.0)?;
+        Ok(grids as f64 * f64::from(loss.to_scalar::<f32>()?))
+    })?;
+    Ok(sums.iter().sum::<f64>() / epoch.grids() as f64)
 }
 
 /// What `job` makes of each grid's labels and transcript, in the order of the grids.

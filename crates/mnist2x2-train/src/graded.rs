@@ -30,6 +30,6 @@ impl Graded {
 
     /// Whether every digit is right.
     pub fn is_right(&self) -> bool {
-        self.labels.iter().zip(&self.read).all(|(&label, &read)| read == Some(label))
+        self.labels.iter().map(|&label| Some(label)).eq(self.read.iter().copied())
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
 }
 
 /// Mean cross-entropy over all positions of all sequences, with teacher forcing.
-fn batch_loss(model: &Seq2Seq, batch: &Batch, label_smoothing: f64) -> Result<Tensor, Error> {
+pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, label_smoothing: f64) -> Result<Tensor, Error> {
     let device = model.parameters().device();
     let (tokens, targets) = token_tensors(batch, model.config().vocabulary, label_smoothing, device)?;
     Ok(model.loss(&image_tensor(batch, 0..batch.len, device)?, &tokens, &targets)?)

@@ -11,8 +11,8 @@ use crate::{Error, Grids, Recipe};
 const GRIDS_PER_DIGIT: usize = 2;
 
 impl Recipe {
-    /// The grids of this recipe over the training split `digits`: `grids` of them in an epoch, made of all digits but the
-    /// last [`validation`](Recipe::validation), and the fixed grids, made of those, that it is validated with.
+    /// The grids of this recipe over the training split `digits`: `grids` of them in an epoch, made of all digits but those
+    /// that [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated with.
     ///
     /// # Errors
     /// [`Error::Recipe`] if no digits are left to train on, [`Error::Data`] if these grids cannot be made.
@@ -22,11 +22,12 @@ impl Recipe {
         shape: GridShape,
         grids: usize,
     ) -> Result<(Loader, Option<Loader>), Error> {
-        if self.validation >= digits.len() {
-            let problem = format!("holds {} of {} digits back, all there are", self.validation, digits.len());
-            return Err(Error::Recipe { field: "validation", problem });
+        let held_out = digits.len().checked_div(self.validate_one_in).unwrap_or(0);
+        if held_out == digits.len() {
+            let problem = format!("holds all {held_out} digits back; none are left to train on");
+            return Err(Error::Recipe { field: "validate_one_in", problem });
         }
-        let (training, held_out) = digits.split_last(self.validation);
+        let (training, held_out) = digits.split_last(held_out);
         let fixed = |digits: &Digits, grids| reference::grids(digits.len() as u32, grids, shape.cells());
         let source = match self.grids {
             Grids::Fixed => GridSource::Fixed(fixed(&training, grids)),
@@ -55,11 +56,11 @@ mod tests {
     fn no_validation_digit_is_trained_on() {
         let digits = synthetic::digits(Split::Train, 50, 0);
         for grids in [Grids::Fixed, Grids::Fresh] {
-            let recipe = Recipe { validation: 20, batch: 9, grids, ..Recipe::reference(3) };
+            let recipe = Recipe { validate_one_in: 2, batch: 9, grids, ..Recipe::reference(3) };
             let (training, validation) = recipe.loaders(digits.clone(), SHAPE, 70).unwrap();
             assert_eq!(training.in_order().grids(), 70);
             let validation = validation.unwrap();
-            assert_eq!(validation.in_order().grids(), 40);
+            assert_eq!(validation.in_order().grids(), 50);
             let cells = |loader: &Loader| -> Vec<Vec<u32>> {
                 let epoch = loader.epoch(1);
                 let images = (0..epoch.steps()).flat_map(|step| epoch.batch(step).images).collect::<Vec<_>>();
@@ -79,8 +80,8 @@ mod tests {
 
     #[test]
     fn something_must_be_left_to_train_on() {
-        let recipe = Recipe { validation: 50, ..Recipe::reference(0) };
+        let recipe = Recipe { validate_one_in: 1, ..Recipe::reference(0) };
         let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), SHAPE, 70).unwrap_err();
-        assert!(error.to_string().contains("`validation` holds 50 of 50 digits back"), "{error}");
+        assert!(error.to_string().contains("`validate_one_in` holds all 50 digits back"), "{error}");
     }
 }

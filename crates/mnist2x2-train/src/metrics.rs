@@ -25,6 +25,8 @@ pub struct EpochMetrics {
 /// How well a model reads the validation grids.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
+    /// Mean loss under teacher forcing, in nats per token, against certain targets whatever the recipe's smoothing.
+    pub loss: f64,
     /// The share of grids of which every digit is right.
     pub sequence_accuracy: f64,
     /// The share of digits that are right.

@@ -24,8 +24,8 @@ pub struct Recipe {
     pub shards: usize,
     /// Which grids an epoch has.
     pub grids: Grids,
-    /// Training digits, the last ones, that are kept from training to validate with.
-    pub validation: usize,
+    /// One training digit in so many, the last ones, is kept from training to validate with; 0 for none.
+    pub validate_one_in: usize,
     /// Which weights a run ends with.
     pub keep: Keep,
     /// How the weights begin.
@@ -75,7 +75,7 @@ impl Recipe {
             batch: 64,
             shards: 8,
             grids: Grids::Fixed,
-            validation: 0,
+            validate_one_in: 0,
             keep: Keep::Last,
             initialisation: Initialisation::PyTorch,
             label_smoothing: 0.0,
@@ -92,7 +92,7 @@ impl Recipe {
         Self {
             name: "default".into(),
             grids: Grids::Fresh,
-            validation: 5_000,
+            validate_one_in: 12, // 5,000 of MNIST's 60,000
             keep: Keep::Best,
             initialisation: Initialisation::Truncated,
             average: 0.999,
@@ -142,8 +142,11 @@ impl Recipe {
                 return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
             }
         }
-        if self.keep == Keep::Best && self.validation == 0 {
-            return wrong("keep", "is `best`, which takes digits to validate with; set `validation`".into());
+        if self.keep == Keep::Best && self.validate_one_in == 0 {
+            return wrong(
+                "keep",
+                "is `best`, which takes digits to validate with; set `validate_one_in`".into(),
+            );
         }
         self.optimiser.validate()?;
         self.schedule.validate()

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `run.toml` | [`RunRecord`]: recipe, data, version |
 //! | `config.json`, `model.safetensors` | the model, written at the end: the folder is a model folder |
+//! | `calibration.json` | how far the model's confidence can be trusted, where there are grids to tell |
 //! | `metrics.jsonl` | a line of [`EpochMetrics`] per epoch |
 //! | `checkpoints/` | the last few [`Checkpoint`]s, named by the steps taken |
 
@@ -151,7 +152,7 @@ impl RunFolder {
     ) -> Result<Outcome, Error> {
         let outcome = trainer.run(workers, &mut Recorder { run: self, observer })?;
         match outcome {
-            Outcome::Finished => self.save_model(trainer)?,
+            Outcome::Finished => self.save_model(trainer, workers)?,
             Outcome::Stopped => self.save_checkpoint(trainer)?,
         }
         Ok(outcome)
@@ -241,11 +242,12 @@ impl RunFolder {
         (1..).zip(text.lines()).map(parse).collect()
     }
 
-    /// Writes the trained model, which makes the folder a model folder.
-    ///
-    /// # Errors
-    /// [`Error::Model`] if it cannot be written.
-    pub fn save_model(&self, trainer: &Trainer) -> Result<(), Error> {
+    /// Writes the trained model and, if there is something to calibrate it with, its calibration. The weights come last:
+    /// they make the folder a model folder.
+    fn save_model(&self, trainer: &Trainer, workers: &Workers) -> Result<(), Error> {
+        if let Some(calibration) = trainer.calibration(workers)? {
+            calibration.save(&self.path)?;
+        }
         Ok(trainer.result()?.parameters().save(&self.path)?)
     }
 }

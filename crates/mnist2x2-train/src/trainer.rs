@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Loader};
+use mnist2x2_infer::Calibration;
 use mnist2x2_model::{Config, Parameters, Seq2Seq};
 use serde::{Deserialize, Serialize};
 
 use crate::average::average;
-use crate::evaluate::evaluate;
+use crate::calibrate::calibrate;
+use crate::evaluate::{evaluate, mean_loss};
 use crate::gradient::batch_gradient;
 use crate::metrics::{EpochMetrics, Validation};
 use crate::workers::Workers;
@@ -186,6 +188,15 @@ impl Trainer {
         self.frozen(if self.best.is_empty() { self.newest() } else { &self.best })
     }
 
+    /// How far the confidence of [`Trainer::result`] can be trusted, by its validation grids; nothing if there are none.
+    ///
+    /// # Errors
+    /// As [`calibrate`].
+    pub fn calibration(&self, workers: &Workers) -> Result<Option<Calibration>, Error> {
+        let Some(loader) = &self.validation else { return Ok(None) };
+        calibrate(&self.result()?, loader, workers).map(Some)
+    }
+
     /// The weights that would be validated and saved now.
     fn newest(&self) -> &[f32] {
         if self.average.is_empty() { &self.values } else { &self.average }
@@ -289,9 +300,13 @@ impl Trainer {
     /// Reads the validation grids with the weights that would be saved now.
     fn validate(&self, workers: &Workers) -> Result<Option<Validation>, Error> {
         let Some(loader) = &self.validation else { return Ok(None) };
-        let evaluation = evaluate(&self.frozen(self.newest())?, loader, workers, |_| ())?;
-        let (sequence_accuracy, digit_accuracy) = (evaluation.sequence_accuracy, evaluation.digit_accuracy);
-        Ok(Some(Validation { sequence_accuracy, digit_accuracy }))
+        let model = self.frozen(self.newest())?;
+        let evaluation = evaluate(&model, loader, workers, |_| ())?;
+        Ok(Some(Validation {
+            loss: mean_loss(&model, loader, workers)?,
+            sequence_accuracy: evaluation.sequence_accuracy,
+            digit_accuracy: evaluation.digit_accuracy,
+        }))
     }
 }
 

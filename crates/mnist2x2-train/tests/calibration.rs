@@ -17,7 +17,8 @@ fn loader(split: Split, grids: usize) -> Loader {
 
 /// A model that reads some unseen grids right and others wrong.
 fn half_trained(workers: &Workers) -> Seq2Seq {
-    let recipe = Recipe { epochs: 6, batch: 16, learning_rate: 3e-3, ..Recipe::reference(0) };
+    let mut recipe = Recipe { epochs: 6, batch: 16, ..Recipe::reference(0) };
+    recipe.optimiser.learning_rate = 3e-3;
     let mut trainer =
         Trainer::new(&Config::tiny(), recipe, loader(Split::Train, 1_600), &Device::Cpu).unwrap();
     trainer.run(workers, &mut ()).unwrap();

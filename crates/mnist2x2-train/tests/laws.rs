@@ -8,10 +8,10 @@ use std::sync::Arc;
 use candle_core::Device;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, GridSource, IndexMap, Loader, synthetic};
-use mnist2x2_model::{Config, Weights};
+use mnist2x2_model::{Config, Seq2Seq, Weights};
 use mnist2x2_train::{
-    DataRecord, EpochMetrics, Error, Observer, Outcome, Recipe, RunFolder, RunRecord, StepReport, Trainer,
-    Workers, evaluate,
+    DataRecord, EpochMetrics, Error, Observer, Outcome, Recipe, Rule, RunFolder, RunRecord, StepReport,
+    Trainer, Workers, evaluate,
 };
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
@@ -23,6 +23,14 @@ fn recipe(seed: u64) -> Recipe {
     recipe
 }
 
+/// A recipe that uses all there is.
+fn full(seed: u64) -> Recipe {
+    let mut recipe = Recipe { epochs: 3, batch: 16, plain_epochs: 1, ..Recipe::recommended(seed) };
+    recipe.optimiser.matrices = Rule::Muon;
+    recipe.label_smoothing = 0.05;
+    recipe
+}
+
 fn loader(recipe: &Recipe, grids: usize) -> Loader {
     let digits = Arc::new(synthetic::digits(Split::Train, 60, 0));
     let indices = (0..grids * 3).map(|i| (i * 7 % 60) as u32).collect();
@@ -31,8 +39,12 @@ fn loader(recipe: &Recipe, grids: usize) -> Loader {
 }
 
 fn trainer(recipe: Recipe) -> Trainer {
-    let loader = loader(&recipe, 41);
-    Trainer::new(&Config::tiny(), recipe, loader, &Device::Cpu).unwrap()
+    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), SHAPE, 41).unwrap();
+    let trainer = Trainer::new(&Config::tiny(), recipe, training, &Device::Cpu).unwrap();
+    match validation {
+        Some(validation) => trainer.with_validation(validation).unwrap(),
+        None => trainer,
+    }
 }
 
 fn record(recipe: &Recipe) -> RunRecord {
@@ -59,55 +71,90 @@ impl Observer for StopAfter {
 fn results(folder: &Path) -> (Vec<u8>, Vec<(u64, u64, u64)>) {
     let text = fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
     let metrics: Vec<EpochMetrics> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let numbers = |line: &EpochMetrics| (line.epoch, line.steps, line.loss.to_bits());
+    let right = |line: &EpochMetrics| line.validation.map_or(0, |right| right.sequence_accuracy.to_bits());
+    let numbers = |line: &EpochMetrics| (line.epoch, line.steps, line.loss.to_bits() ^ right(line));
     (fs::read(folder.join("model.safetensors")).unwrap(), metrics.iter().map(numbers).collect())
 }
 
-fn uninterrupted(threads: usize) -> (Vec<u8>, Vec<(u64, u64, u64)>) {
+fn uninterrupted(recipe: &Recipe, threads: usize) -> (Vec<u8>, Vec<(u64, u64, u64)>) {
     let folder = tempfile::tempdir().unwrap();
-    let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
+    let run = RunFolder::create(folder.path(), &record(recipe)).unwrap();
     let workers = Workers::new(Some(threads)).unwrap();
-    assert_eq!(run.train(&mut trainer(recipe(5)), &workers, &mut ()).unwrap(), Outcome::Finished);
+    assert_eq!(run.train(&mut trainer(recipe.clone()), &workers, &mut ()).unwrap(), Outcome::Finished);
     results(folder.path())
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
-    let (model, metrics) = uninterrupted(1);
-    assert_eq!(metrics.iter().map(|line| (line.0, line.1)).collect::<Vec<_>>(), [(1, 3), (2, 6), (3, 9)]);
-    for threads in [1, 2, 4] {
-        assert_eq!(
-            (&model, &metrics),
-            (&uninterrupted(threads).0, &uninterrupted(threads).1),
-            "{threads} threads"
-        );
+    for recipe in [recipe(5), full(5)] {
+        let (model, metrics) = uninterrupted(&recipe, 1);
+        assert_eq!(metrics.iter().map(|line| (line.0, line.1)).collect::<Vec<_>>(), [(1, 3), (2, 6), (3, 9)]);
+        for threads in [1, 2, 4] {
+            let again = uninterrupted(&recipe, threads);
+            assert!((&model, &metrics) == (&again.0, &again.1), "{}, {threads} threads", recipe.name);
+        }
+        let mut other = trainer(Recipe { seed: 6, ..recipe });
+        other.run(&Workers::new(None).unwrap(), &mut ()).unwrap();
+        let other = other.result().unwrap().parameters().to_safetensors().unwrap();
+        assert_ne!(model, other, "another seed, other weights");
     }
-    let mut other = trainer(recipe(6));
-    other.run(&Workers::new(None).unwrap(), &mut ()).unwrap();
-    assert_ne!(model, other.model().parameters().to_safetensors().unwrap(), "another seed, other weights");
 }
 
 #[test]
 fn stopped_anywhere_and_resumed_is_never_stopped() {
-    let expected = uninterrupted(2);
-    for stop in 1..9 {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
-        let one = Workers::new(Some(1)).unwrap();
-        assert_eq!(run.train(&mut trainer(recipe(5)), &one, &mut StopAfter(stop)).unwrap(), Outcome::Stopped);
-        let second = RunFolder::open(folder.path()).unwrap_err().to_string();
-        assert!(second.contains("another process is training here"), "{second}");
-        drop(run);
+    for recipe in [recipe(5), full(5)] {
+        let expected = uninterrupted(&recipe, 2);
+        for stop in 1..9 {
+            let folder = tempfile::tempdir().unwrap();
+            let run = RunFolder::create(folder.path(), &record(&recipe)).unwrap();
+            let one = Workers::new(Some(1)).unwrap();
+            let outcome = run.train(&mut trainer(recipe.clone()), &one, &mut StopAfter(stop)).unwrap();
+            assert_eq!(outcome, Outcome::Stopped);
+            let second = RunFolder::open(folder.path()).unwrap_err().to_string();
+            assert!(second.contains("another process is training here"), "{second}");
+            drop(run);
 
-        let (run, record) = RunFolder::open(folder.path()).unwrap();
-        let mut resumed = trainer(record.recipe);
-        let count = resumed.model().parameters().count();
-        let (checkpoint, _) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap().unwrap();
-        resumed.restore(checkpoint).unwrap();
-        assert_eq!(resumed.steps(), stop);
-        run.train(&mut resumed, &Workers::new(Some(3)).unwrap(), &mut ()).unwrap();
-        assert_eq!(results(folder.path()), expected, "stopped after step {stop}");
+            let (run, record) = RunFolder::open(folder.path()).unwrap();
+            let mut resumed = trainer(record.recipe);
+            let count = resumed.model().parameters().count();
+            let (checkpoint, _) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap().unwrap();
+            resumed.restore(checkpoint).unwrap();
+            assert_eq!(resumed.steps(), stop);
+            run.train(&mut resumed, &Workers::new(Some(3)).unwrap(), &mut ()).unwrap();
+            assert!(results(folder.path()) == expected, "{}, stopped after step {stop}", recipe.name);
+        }
     }
+}
+
+#[test]
+fn the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated() {
+    let recipe = full(5);
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunFolder::create(folder.path(), &record(&recipe)).unwrap();
+    let (mut trainer, workers) = (trainer(recipe.clone()), Workers::new(Some(2)).unwrap());
+    run.train(&mut trainer, &workers, &mut ()).unwrap();
+    let accuracies =
+        run.read_metrics().unwrap().into_iter().map(|line| line.validation.unwrap().sequence_accuracy);
+    let best = accuracies.fold(0.0, f64::max);
+    assert_eq!(trainer.position().best_accuracy, Some(best));
+    let digits = synthetic::digits(Split::Train, 60, 0);
+    let validation = recipe.loaders(digits, SHAPE, 41).unwrap().1.unwrap();
+    let saved = Seq2Seq::new(Weights::load(folder.path(), &Device::Cpu).unwrap().parameters).unwrap();
+    let found = evaluate(&saved, &validation, &workers, |_| ()).unwrap().sequence_accuracy;
+    assert!((found - best).abs() < 1e-12, "{found} is not {best}");
+    assert!(folder.path().join("calibration.json").exists());
+}
+
+#[test]
+fn the_best_cannot_be_kept_without_anything_to_validate_with() {
+    let recipe = full(5);
+    let mut trainer =
+        Trainer::new(&Config::tiny(), recipe.clone(), loader(&recipe, 41), &Device::Cpu).unwrap();
+    let message = trainer.run(&Workers::new(None).unwrap(), &mut ()).unwrap_err().to_string();
+    assert!(
+        message.contains("`keep` is `best`, but the run was given no grids to validate with"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub use mnist2x2_data as data;
 pub use mnist2x2_infer as infer;
 pub use mnist2x2_model as model;
 pub use mnist2x2_random as random;
+#[cfg(feature = "train")]
+pub use mnist2x2_report as report;
 pub use mnist2x2_tokenizer as tokenizer;
 #[cfg(feature = "train")]
 pub use mnist2x2_train as train;

@@ -1,15 +1,24 @@
 //! `eval`: counts what a model reads right of the test grids.
 
+mod page;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use mnist2x2::data::{GridShape, Loader};
-use mnist2x2::{Config, Evaluation, Seq2Seq, Workers, evaluate};
+use mnist2x2::infer::Temperature;
+use mnist2x2::report::{self, Share};
+use mnist2x2::train::{EVALUATION_BATCH, Graded, grade};
+use mnist2x2::{Config, Evaluation, Seq2Seq, Workers};
 use serde::Serialize;
 
 use crate::console::{self, Bar, percent};
 use crate::data::{DataArgs, Dataset};
 use crate::device;
 use crate::model::ModelArgs;
+
+/// The shares of grids, the surest ones, whose accuracy is told.
+const COVERAGES: [f64; 3] = [0.99, 0.98, 0.95];
 
 /// Options of `eval`.
 #[derive(clap::Args)]
@@ -21,6 +30,9 @@ pub(crate) struct Args {
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
+    /// Write a page with figures, mistakes and attention to this folder: index.html, replaced if it exists
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
     device: device::Choice,
@@ -31,33 +43,49 @@ pub(crate) struct Args {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Json<'a> {
     dataset: &'a str,
     grids: &'a str,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
+    /// Lowest and highest plausible sequence accuracy (Wilson, 95 %).
+    sequence_interval: [f64; 2],
+    temperature: f64,
+    calibration_error: Option<f64>,
+    accuracy_at_coverage: Vec<Covered>,
+}
+
+/// How many are right of the grids that the model is surest of.
+#[derive(Serialize)]
+struct Covered {
+    coverage: f64,
+    accuracy: f64,
+}
+
+/// The test grids, each read and compared.
+pub(crate) struct Test {
+    pub(crate) evaluation: Evaluation,
+    graded: Vec<Graded>,
+    temperature: Temperature,
+    loader: Loader,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recognizer = args.model.load(&device::open(args.device)?)?;
     let dataset = args.data.resolve()?;
     let workers = Workers::new(args.threads.map(usize::from))?;
-    let evaluation = test(recognizer.model(), &dataset, &workers)?;
+    let test = Test::run(recognizer.model(), recognizer.temperature(), &dataset, &workers)?;
+    if let Some(folder) = &args.report {
+        let facts = page::facts(&recognizer, &args.model.origin());
+        page::write(folder, &test, recognizer.model(), &dataset, &facts)?;
+    }
     if args.json {
-        let report = Report { dataset: dataset.name(), grids: "reference", evaluation: &evaluation };
-        console::print_json(&report)?;
+        console::print_json(&test.json(&dataset))?;
     } else {
         console::print(&format!("model       {}", args.model.origin()))?;
-        print_table(&dataset, &evaluation)?;
+        test.print_table(&dataset)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Reads the reference test grids.
-pub(crate) fn test(model: &Seq2Seq, dataset: &Dataset, workers: &Workers) -> anyhow::Result<Evaluation> {
-    let loader: Loader = dataset.test_loader(grid_shape(model.config()))?;
-    let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
-    Ok(evaluate(model, &loader, workers, |grids| bar.advance(grids))?)
 }
 
 /// How the digits of the model's images are laid out.
@@ -65,23 +93,88 @@ pub(crate) fn grid_shape(config: &Config) -> GridShape {
     GridShape { rows: config.rows, cols: config.cols }
 }
 
-/// Accuracy, accuracy at each position, and the confusion matrix.
-pub(crate) fn print_table(dataset: &Dataset, evaluation: &Evaluation) -> anyhow::Result<()> {
-    let Evaluation { sequences, sequences_correct, digits, digits_correct, seconds, .. } = evaluation;
-    console::print(&format!("test grids  {sequences} reference grids of {} digits", dataset.name()))?;
-    let share = percent(evaluation.sequence_accuracy);
-    console::print(&format!(
-        "sequences   {share}  ({sequences_correct} of {sequences} right in every digit)"
-    ))?;
-    let share = percent(evaluation.digit_accuracy);
-    console::print(&format!("digits      {share}  ({digits_correct} of {digits})"))?;
-    let positions: Vec<String> = evaluation.per_position.iter().map(|&share| percent(share)).collect();
-    console::print(&format!("by position {}", positions.join("  ")))?;
-    console::print(&format!("time        {}\n", console::duration(*seconds)))?;
-    console::print("true  read as 0     1     2     3     4     5     6     7     8     9  none")?;
-    for (digit, row) in evaluation.confusion.iter().enumerate() {
-        let counts = row.map(|count| format!("{count:6}")).concat();
-        console::print(&format!("{digit:4}  {counts}"))?;
+impl Test {
+    /// Reads the reference test grids.
+    pub(crate) fn run(
+        model: &Seq2Seq,
+        temperature: Temperature,
+        dataset: &Dataset,
+        workers: &Workers,
+    ) -> anyhow::Result<Self> {
+        let loader = dataset.test_loader(grid_shape(model.config()), EVALUATION_BATCH)?;
+        let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
+        let start = std::time::Instant::now();
+        let graded = grade(model, &loader, temperature, workers, |grids| bar.advance(grids))?;
+        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
+        Ok(Self { evaluation, graded, temperature, loader })
     }
-    Ok(())
+
+    fn json<'a>(&'a self, dataset: &'a Dataset) -> Json<'a> {
+        let interval = report::sequences(&self.graded).interval();
+        Json {
+            dataset: dataset.name(),
+            grids: "reference",
+            evaluation: &self.evaluation,
+            sequence_interval: [interval.low, interval.high],
+            temperature: self.temperature.get(),
+            calibration_error: self.calibration_error(),
+            accuracy_at_coverage: self.covered(),
+        }
+    }
+
+    fn calibration_error(&self) -> Option<f64> {
+        report::calibration_error(&self.graded, report::BINS)
+    }
+
+    fn covered(&self) -> Vec<Covered> {
+        let curve = report::coverage_curve(&self.graded);
+        let at = |coverage| {
+            let kept = report::at_coverage(&curve, coverage)?.kept;
+            Some(Covered { coverage, accuracy: kept.value()? })
+        };
+        COVERAGES.into_iter().filter_map(at).collect()
+    }
+
+    /// Accuracy, accuracy at each position, how far confidence can be trusted, and the confusion matrix.
+    pub(crate) fn print_table(&self, dataset: &Dataset) -> anyhow::Result<()> {
+        let Evaluation {
+            sequences,
+            sequences_correct,
+            digits,
+            digits_correct,
+            per_position,
+            confusion,
+            seconds,
+            ..
+        } = &self.evaluation;
+        console::print(&format!("test grids  {sequences} reference grids of {} digits", dataset.name()))?;
+        let line = |name: &str, share: Share, counted: String| {
+            let (value, interval) = (share.value().unwrap_or_default(), share.interval());
+            let (value, low, high) = (percent(value), percent(interval.low), percent(interval.high));
+            console::print(&format!("{name:12}{value}  ({low} to {high}; {counted})"))
+        };
+        let counted = format!("{sequences_correct} of {sequences} right in every digit");
+        line("sequences", report::sequences(&self.graded), counted)?;
+        line("digits", report::digits(&self.graded), format!("{digits_correct} of {digits}"))?;
+        let positions: Vec<String> = per_position.iter().map(|&share| percent(share)).collect();
+        console::print(&format!("by position {}", positions.join("  ")))?;
+        if let Some(error) = self.calibration_error() {
+            let temperature = self.temperature.get();
+            console::print(&format!(
+                "calibration {} expected error of confidence, at temperature {temperature:.3}",
+                percent(error)
+            ))?;
+        }
+        let covered = self.covered().into_iter().map(|Covered { coverage, accuracy }| {
+            format!("{} of the surest {:.0} %", percent(accuracy), 100.0 * coverage)
+        });
+        console::print(&format!("coverage    {}", covered.collect::<Vec<_>>().join(", ")))?;
+        console::print(&format!("time        {}\n", console::duration(*seconds)))?;
+        console::print("true  read as 0     1     2     3     4     5     6     7     8     9  none")?;
+        for (digit, row) in confusion.iter().enumerate() {
+            let counts = row.map(|count| format!("{count:6}")).concat();
+            console::print(&format!("{digit:4}  {counts}"))?;
+        }
+        Ok(())
+    }
 }

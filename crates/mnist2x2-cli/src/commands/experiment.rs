@@ -7,7 +7,6 @@ use anyhow::ensure;
 use mnist2x2::train::Outcome;
 use mnist2x2::{Evaluation, Workers};
 
-use crate::commands::eval;
 use crate::commands::train::{Interrupt, Plan, Run};
 use crate::console::{self, duration, percent};
 use crate::device;
@@ -58,11 +57,7 @@ fn trial(args: &Args, seed: u64, workers: &Workers, interrupt: &Interrupt) -> an
         console::log(&format!("stopped and saved in {}", run.folder.path().display()));
         return Ok(None);
     }
-    let test = if args.plan.no_test {
-        None
-    } else {
-        Some(eval::test(&run.trainer.result()?, &run.dataset, workers)?)
-    };
+    let test = if args.plan.no_test { None } else { Some(run.test(workers)?.evaluation) };
     let last = run.folder.read_metrics()?.last().and_then(|metrics| metrics.validation);
     let last = last.map(|validation| validation.sequence_accuracy);
     let validation = run.trainer.position().best_accuracy.or(last);

@@ -3,12 +3,14 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
-use mnist2x2::Config;
 use mnist2x2::data::mnist::Split;
+use mnist2x2::data::{GridSource, Loader};
 use mnist2x2::model::files::write_atomically;
+use mnist2x2::{Config, Recipe};
 
 use crate::commands::eval::grid_shape;
 use crate::console;
@@ -26,6 +28,9 @@ pub(crate) struct Args {
     /// From which digits
     #[arg(long, value_enum, default_value_t = SplitChoice::Train)]
     split: SplitChoice,
+    /// Change every digit as the default recipe does while training
+    #[arg(long)]
+    augment: bool,
     /// How many grids
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1000))]
     grids: u32,
@@ -50,9 +55,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let (digits, _) = dataset.load(split)?;
     let shape = grid_shape(&Config::reference());
-    let grids = reference_grids(&digits, args.grids as usize, shape);
+    let (grids, recipe) = (args.grids as usize, Recipe::recommended(0));
+    let source = GridSource::Fixed(reference_grids(&digits, grids, shape));
+    let mut loader = Loader::new(Arc::new(digits), source, shape, grids, recipe.seed)?;
+    if args.augment {
+        loader = loader.augmented(recipe.augmentation)?;
+    }
     let mut png = Cursor::new(Vec::new());
-    sheet::draw(&digits, &grids, shape).write_to(&mut png, image::ImageFormat::Png)?;
+    sheet::draw(&loader.in_order().batch(0)).write_to(&mut png, image::ImageFormat::Png)?;
     let written = write_atomically(&args.out, png.get_ref());
     written.with_context(|| format!("cannot write {}", args.out.display()))?;
     console::log(&format!(

@@ -1,5 +1,6 @@
 //! `train`: trains a model and counts what it reads right.
 
+mod curves;
 mod options;
 mod run;
 mod watch;
@@ -10,7 +11,6 @@ use anyhow::Context;
 use mnist2x2::Workers;
 use mnist2x2::train::Outcome;
 
-use crate::commands::eval;
 use crate::console::{self, duration};
 use crate::device;
 
@@ -39,10 +39,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     interrupt.release();
     console::log(&format!("trained in {}, saved in {path}", duration(seconds)));
     if !plan.no_test {
-        let evaluation = eval::test(&run.trainer.result()?, &run.dataset, &workers);
         let again =
             || format!("the model is saved, but was not tested; try: {PROGRAM} eval --model {path}{flags}");
-        eval::print_table(&run.dataset, &evaluation.with_context(again)?)?;
+        run.test(&workers).with_context(again)?.print_table(&run.dataset)?;
     }
     console::log(&format!("read a picture with: {PROGRAM} predict --model {path} IMAGE"));
     Ok(ExitCode::SUCCESS)

@@ -67,6 +67,9 @@ pub(crate) struct Plan {
     /// Threads on the CPU [default: one per core]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+    /// Tell TensorBoard too: event files in the run's folder, under tensorboard/
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
     /// Do not open the test files
     #[arg(long)]
     pub(crate) no_test: bool,

@@ -5,12 +5,14 @@ use std::path::Path;
 use anyhow::ensure;
 use mnist2x2::data::Loader;
 use mnist2x2::data::mnist::Split;
+use mnist2x2::infer::{Calibration, Temperature};
 use mnist2x2::train::{DataRecord, Outcome, RunRecord};
 use mnist2x2::{Config, Device, Recipe, RunFolder, Trainer, Workers};
 
+use super::curves::Curves;
 use super::options::{self, MOST_GRIDS, Plan, Resolved};
 use super::watch::{Interrupt, Watch};
-use crate::commands::eval::grid_shape;
+use crate::commands::eval::{Test, grid_shape};
 use crate::console;
 use crate::data::Dataset;
 
@@ -19,6 +21,8 @@ pub(crate) struct Run {
     pub(crate) folder: RunFolder,
     pub(crate) trainer: Trainer,
     pub(crate) dataset: Dataset,
+    /// Whether TensorBoard is told.
+    tensorboard: bool,
 }
 
 impl Run {
@@ -41,7 +45,8 @@ impl Run {
         let trainer = trainer(&model, &recipe, loaders, device)?;
         let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
-        Ok(Self { folder: RunFolder::create(&out, &record)?, trainer, dataset })
+        let folder = RunFolder::create(&out, &record)?;
+        Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
     /// The interrupted run in `folder`, or the newest there is.
@@ -73,7 +78,7 @@ impl Run {
             }
             None => console::log("the run has no checkpoint yet: starting from its beginning"),
         }
-        Ok(Self { folder, trainer, dataset })
+        Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
     /// Trains to the end or the interrupt; also says how many seconds that took.
@@ -91,9 +96,21 @@ impl Run {
             self.dataset.name(),
             workers.count(),
         ));
-        let mut watch = Watch::new(&self.trainer, interrupt);
+        let curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
+        let mut watch = Watch::new(&self.trainer, interrupt, curves);
         let outcome = self.folder.train(&mut self.trainer, workers, &mut watch)?;
         Ok((outcome, watch.seconds()))
+    }
+
+    /// Reads the test grids with what the run ended with.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) fn test(&self, workers: &Workers) -> anyhow::Result<Test> {
+        let calibration = Calibration::load(self.folder.path())?;
+        let temperature =
+            calibration.map_or_else(Temperature::default, |calibration| calibration.temperature);
+        Test::run(&self.trainer.result()?, temperature, &self.dataset, workers)
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::Context;
 use mnist2x2::train::{EpochMetrics, Error, StepReport};
 use mnist2x2::{Observer, Trainer};
 
+use super::curves::Curves;
 use crate::console::{self, Bar, duration, percent};
 
 /// Whether the user asked to stop.
@@ -51,14 +52,23 @@ pub(crate) struct Watch {
     grids: usize,
     epoch_start: Instant,
     interrupt: Interrupt,
+    curves: Curves,
 }
 
 impl Watch {
     /// Watches `trainer` from here on.
-    pub(crate) fn new(trainer: &Trainer, interrupt: &Interrupt) -> Self {
+    pub(super) fn new(trainer: &Trainer, interrupt: &Interrupt, curves: Curves) -> Self {
         let now = Instant::now();
         let epochs = trainer.recipe().epochs;
-        Self { start: now, bar: None, epochs, grids: 0, epoch_start: now, interrupt: interrupt.clone() }
+        Self {
+            start: now,
+            bar: None,
+            epochs,
+            grids: 0,
+            epoch_start: now,
+            interrupt: interrupt.clone(),
+            curves,
+        }
     }
 
     /// How long the run has been watched.
@@ -90,11 +100,11 @@ impl Observer for Watch {
         let EpochMetrics { epoch, loss, seconds, grids_per_second, validation, .. } = metrics;
         let (epochs, time) = (self.epochs, duration(*seconds));
         let validation = validation.map_or_else(String::new, |validation| {
-            format!("  validation {}", percent(validation.sequence_accuracy))
+            format!("  validation {:.4} {}", validation.loss, percent(validation.sequence_accuracy))
         });
         console::log(&format!(
             "epoch {epoch:2}/{epochs}  loss {loss:.4}{validation}  {time}  {grids_per_second:.0} grids/s"
         ));
-        Ok(())
+        self.curves.add(metrics).map_err(|error| Error::Observer(error.into()))
     }
 }

@@ -1,0 +1,96 @@
+//! `eval --report`: the page.
+
+use std::path::Path;
+
+use anyhow::Context;
+use image::GrayImage;
+use mnist2x2::data::{Batch, denormalise};
+use mnist2x2::model::files::write_atomically;
+use mnist2x2::report::{Attention, Report};
+use mnist2x2::train::EVALUATION_BATCH;
+use mnist2x2::{Recognizer, Seq2Seq};
+
+use super::{Test, grid_shape};
+use crate::console;
+use crate::data::Dataset;
+
+/// Grids whose attention is shown.
+const ATTENTION: usize = 6;
+
+/// What the page says of the model.
+pub(super) fn facts(recognizer: &Recognizer, origin: &str) -> Vec<(String, String)> {
+    let config = recognizer.model().config();
+    let parameters = recognizer.model().parameters().count();
+    let calibrated = match recognizer.calibration() {
+        Some(calibration) => format!(
+            "temperature {:.3}, fitted on {} validation grids",
+            calibration.temperature.get(),
+            calibration.grids
+        ),
+        None => "no: probabilities are the model's own".into(),
+    };
+    [
+        ("model", origin.to_string()),
+        ("weights (SHA-256)", recognizer.digest().into()),
+        ("parameters", parameters.to_string()),
+        (
+            "patches",
+            format!("{} of {} x {} pixels", config.patches(), config.patch_height, config.patch_width),
+        ),
+        ("calibrated", calibrated),
+        ("decoding", "greedy".into()),
+    ]
+    .map(|(name, value)| (name.into(), value))
+    .into()
+}
+
+/// Writes `index.html` to `folder`.
+pub(super) fn write(
+    folder: &Path,
+    test: &Test,
+    model: &Seq2Seq,
+    dataset: &Dataset,
+    facts: &[(String, String)],
+) -> anyhow::Result<()> {
+    let report = Report {
+        title: "How well mnist2x2 reads",
+        data: &format!("{}, reference test grids", dataset.name()),
+        facts,
+        shape: grid_shape(model.config()),
+        graded: &test.graded,
+        picture: &|index| picture(test, index),
+        attention: &attention(test, model)?,
+    };
+    let path = folder.join("index.html");
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    write_atomically(&path, report.html()?.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    console::log(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// One of the test grids.
+fn grid(test: &Test, index: usize) -> Batch {
+    test.loader
+        .in_order()
+        .part(index / EVALUATION_BATCH, index % EVALUATION_BATCH..index % EVALUATION_BATCH + 1)
+}
+
+/// Its picture.
+fn picture(test: &Test, index: usize) -> GrayImage {
+    let Batch { images, shape, .. } = grid(test, index);
+    let grey = images.into_iter().map(denormalise).collect();
+    GrayImage::from_raw(shape.width() as u32, shape.height() as u32, grey).unwrap_or_default()
+}
+
+/// Where the decoder's last block looked, as the mean of its heads, for each digit of the first grids.
+fn attention(test: &Test, model: &Seq2Seq) -> anyhow::Result<Vec<Attention>> {
+    let config = model.config();
+    let (rows, cols) =
+        (config.image_height() / config.patch_height, config.image_width() / config.patch_width);
+    let look = |index: usize| {
+        let weights = mnist2x2::infer::cross_attention(model, &grid(test, index).images)?;
+        Ok(Attention { grid: index, rows, cols, weights })
+    };
+    (0..test.graded.len().min(ATTENTION)).map(look).collect()
+}
