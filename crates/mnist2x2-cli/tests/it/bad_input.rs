@@ -118,6 +118,30 @@ fn images_that_are_none_do_not_stop_the_others() {
 }
 
 #[test]
+fn settings_that_are_unknown_or_impossible() {
+    let bench = Bench::new();
+    for (text, expected) in [
+        ("[recipe]\nepoch = 3", "my.toml: `recipe.epoch` is no setting; did you mean `epochs`?"),
+        ("[recipes]", "unknown field `recipes`"),
+        ("[model]\nwidth = \"broad\"", "my.toml: `model.width` is \"broad\", but must be of type integer"),
+        ("[model]\nheads = 5", "`heads` (5) does not divide the width (64)"),
+        ("[recipe]\naugmentation.stroke = 2", "`stroke` is 2, but must be 0 to 1"),
+        ("[recipe", "my.toml: line 1: "),
+    ] {
+        fs::write(bench.path("my.toml"), text).unwrap();
+        let error = bench.fails(1, "train --data-dir mnist --no-test --config my.toml --out run");
+        assert!(error.contains(expected), "{error}");
+    }
+    let error = bench.fails(1, "train --data-dir mnist --no-test --set optimizer.beta1=0.5 --out run");
+    assert!(error.contains("`recipe.optimizer` is no setting; did you mean `optimiser`?"), "{error}");
+    let error = bench.fails(1, "train --data-dir mnist --no-test --config nowhere.toml --out run");
+    assert!(error.contains("nowhere.toml"), "{error}");
+    let error = bench.fails(1, "experiment --seeds 1,2,1 --data-dir mnist --no-test");
+    assert!(error.contains("names a seed twice"), "{error}");
+    assert!(!bench.path("run").exists());
+}
+
+#[test]
 fn values_out_of_range_are_usage_errors() {
     let bench = Bench::new();
     for arguments in [
@@ -126,6 +150,8 @@ fn values_out_of_range_are_usage_errors() {
         "train --threads 0",
         "train --recipe best",
         "train --resume run --epochs 3",
+        "train --resume run --set batch=3",
+        "train --set batch",
         "predict",
         "sample --out sheet.png --grids 0",
         "nonsense",

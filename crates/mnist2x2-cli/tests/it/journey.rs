@@ -11,10 +11,22 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
     assert!(run.stderr.contains("epoch  2/2  loss "), "{}", run.stderr);
     assert!(run.stdout.contains("40 reference grids of mnist digits"), "{}", run.stdout);
     assert!(run.stderr.contains("predict --model run IMAGE"), "the next command to try: {}", run.stderr);
-    let files = ["checkpoints", "config.json", "metrics.jsonl", "model.safetensors", "run.toml"];
+    let files = [
+        "accuracy.svg",
+        "calibration.json",
+        "checkpoints",
+        "config.json",
+        "loss.svg",
+        "metrics.jsonl",
+        "model.safetensors",
+        "run.toml",
+    ];
     assert_eq!(bench.names("run"), files);
 
-    let eval = bench.done("eval --model run --data-dir mnist --json").json().remove(0);
+    let eval = bench.done("eval --model run --data-dir mnist --json --report report").json().remove(0);
+    assert!(String::from_utf8(bench.read("report/index.html")).unwrap().starts_with("<!DOCTYPE html>"));
+    assert!(eval["calibration_error"].is_number() && eval["temperature"].is_number(), "{eval}");
+    assert_eq!(eval["accuracy_at_coverage"].as_array().unwrap().len(), 3, "{eval}");
     for (field, expected) in [("dataset", "mnist"), ("grids", "reference")] {
         assert_eq!(eval[field], expected, "{eval}");
     }
@@ -49,6 +61,43 @@ fn the_same_command_makes_the_same_model_and_no_file_twice() {
     let runs = bench.names("runs");
     assert_eq!(runs.len(), 2, "{runs:?}");
     assert!(runs.iter().all(|run| run.contains("Z-default-s7")), "{runs:?}");
+}
+
+#[test]
+fn settings_come_from_the_recipe_then_the_file_then_the_flags() {
+    let bench = Bench::new();
+    let config = "[recipe]\nbatch = 4\noptimiser.learning_rate = 0.5\n[model]\nencoder_layers = 1\n";
+    std::fs::write(bench.path("my.toml"), config).unwrap();
+    let train = "train --data-dir mnist --limit 8 --epochs 1 --no-test";
+    bench.done(&format!(
+        "{train} --config my.toml --set optimiser.learning_rate=0.25 --set keep=last --seed 3 --tensorboard --out a"
+    ));
+    let record = String::from_utf8(bench.read("a/run.toml")).unwrap();
+    for line in [
+        "batch = 4",
+        "learning_rate = 0.25",
+        "keep = \"last\"",
+        "seed = 3",
+        "encoder_layers = 1",
+        "grids = 8",
+    ] {
+        assert!(record.lines().any(|found| found == line), "{line} is not in {record}");
+    }
+    assert_eq!(bench.names("a/tensorboard").len(), 1);
+    // A run's record is a configuration that makes the same run again.
+    bench.done("train --data-dir mnist --no-test --config a/run.toml --out b");
+    assert_eq!(bench.read("a/model.safetensors"), bench.read("b/model.safetensors"));
+}
+
+#[test]
+fn an_experiment_trains_each_seed_and_tells_mean_and_spread() {
+    let bench = Bench::new();
+    let run = bench.done("experiment --seeds 3,1 --data-dir mnist --limit 8 --epochs 1 --out runs");
+    assert_eq!(bench.names("runs"), ["seed-1", "seed-3"]);
+    let lines: Vec<Vec<&str>> = run.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["seed", "validation", "sequences", "digits", "time"]);
+    assert_eq!([lines[1][0], lines[2][0], lines[3][0]], ["3", "1", "mean"], "{}", run.stdout);
+    assert!(lines[3].contains(&"+-"), "{}", run.stdout);
 }
 
 #[test]
@@ -87,4 +136,6 @@ fn a_sheet_of_samples_is_a_picture() {
     bench.done("sample --data-dir mnist --grids 6 --out sheet.png");
     let sheet = image::open(bench.path("sheet.png")).unwrap();
     assert_eq!((sheet.width(), sheet.height()), (8 + 4 * 64, 8 + 2 * 78));
+    bench.done("sample --data-dir mnist --grids 6 --augment --out augmented.png");
+    assert_ne!(image::open(bench.path("augmented.png")).unwrap(), sheet);
 }

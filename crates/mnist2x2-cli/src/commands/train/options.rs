@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use mnist2x2::train::{DataRecord, with_overrides};
@@ -144,7 +144,11 @@ impl Plan {
         let Some(path) = &self.config else { return Ok(Resolved { recipe, model, limit: self.limit }) };
         let in_file = || path.display().to_string();
         let text = std::fs::read_to_string(path).with_context(in_file)?;
-        let file: ConfigFile = toml::from_str(&text).with_context(in_file)?;
+        let on_line = |error: toml::de::Error| {
+            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            anyhow!("line {line}: {}", error.message().replace('\n', " "))
+        };
+        let file: ConfigFile = toml::from_str(&text).map_err(on_line).with_context(in_file)?;
         Ok(Resolved {
             recipe: with_overrides(&recipe, &file.recipe, "recipe").with_context(in_file)?,
             model: with_overrides(&model, &file.model, "model").with_context(in_file)?,
