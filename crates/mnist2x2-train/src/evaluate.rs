@@ -8,6 +8,7 @@ use mnist2x2_infer::{Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 
 use crate::gradient::{batch_loss, image_tensor, split};
+use crate::targets::Targets;
 use crate::{Error, Evaluation, Graded, Workers};
 
 /// Grids of a batch for evaluation.
@@ -56,7 +57,7 @@ pub(crate) fn mean_loss(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> 
     });
     let sums = workers.map(parts.collect(), |(step, part)| {
         let grids = part.len();
-        let loss = batch_loss(&model, &epoch.part(step, part), 0.0)?;
+        let loss = batch_loss(&model, &epoch.part(step, part), &Targets::certain())?;
         Ok(grids as f64 * f64::from(loss.to_scalar::<f32>()?))
     })?;
     Ok(sums.iter().sum::<f64>() / epoch.grids() as f64)

@@ -8,25 +8,27 @@ use mnist2x2_data::{Batch, Epoch};
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_tokenizer::teacher_forcing;
 
+use crate::Error;
+use crate::targets::Targets;
 use crate::workers::Workers;
-use crate::{Error, Recipe};
 
 /// Computes the mean loss of the batch of `step` and writes its gradient to `flat`, in flat order.
 ///
-/// The batch is split into the recipe's shards, each differentiated by one thread. Their gradients are added in their order, each
+/// The batch is split into `shards`, each differentiated by one thread. Their gradients are added in their order, each
 /// pack of parameters by one thread, so the sum does not depend on which thread was first or how many there are.
 pub(crate) fn batch_gradient(
     model: &Seq2Seq,
     epoch: &Epoch,
     step: usize,
-    recipe: &Recipe,
+    shards: usize,
+    targets: &Targets,
     workers: &Workers,
     flat: &mut [f32],
 ) -> Result<f64, Error> {
     let grids = epoch.batch_len(step);
-    let shards = workers.map(split(grids, recipe.shards), |range| {
+    let shards = workers.map(split(grids, shards), |range| {
         let share = range.len() as f32 / grids as f32;
-        let loss = batch_loss(model, &epoch.part(step, range), recipe.label_smoothing)?;
+        let loss = batch_loss(model, &epoch.part(step, range), targets)?;
         let grads = loss.backward()?;
         Ok(Shard { share, loss: loss.to_scalar()?, grads })
     })?;
@@ -51,10 +53,11 @@ pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
 }
 
 /// Mean cross-entropy over all positions of all sequences, with teacher forcing.
-pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, label_smoothing: f64) -> Result<Tensor, Error> {
+pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
     let device = model.parameters().device();
-    let (tokens, targets) = token_tensors(batch, model.config().vocabulary, label_smoothing, device)?;
-    Ok(model.loss(&image_tensor(batch, 0..batch.len, device)?, &tokens, &targets)?)
+    let images = image_tensor(batch, 0..batch.len, device)?;
+    let (tokens, labels) = token_tensors(batch, device)?;
+    Ok(model.loss(&images, &tokens, &targets.of(&images, &tokens, &labels, model.config().vocabulary)?)?)
 }
 
 /// The images of a part of a batch: (B, height, width).
@@ -65,29 +68,17 @@ pub(crate) fn image_tensor(batch: &Batch, part: Range<usize>, device: &Device) -
     Ok(Tensor::from_slice(images, (grids, height, width), device)?)
 }
 
-/// Decoder input (B, T) and target distributions (B, T, V) of a batch: a share of `label_smoothing` evenly over all V =
-/// `vocabulary` tokens, the rest on the right one.
-fn token_tensors(
-    batch: &Batch,
-    vocabulary: usize,
-    label_smoothing: f64,
-    device: &Device,
-) -> Result<(Tensor, Tensor), Error> {
-    let length = batch.shape.cells() + 1;
-    let mut tokens = Vec::with_capacity(batch.len * length);
-    let mut targets = vec![(label_smoothing / vocabulary as f64) as f32; batch.len * length * vocabulary];
-    let certain = (1.0 - label_smoothing) as f32;
-    for (digits, targets) in
-        batch.labels.chunks_exact(length - 1).zip(targets.chunks_exact_mut(length * vocabulary))
-    {
+/// Decoder input and right tokens of a batch: (B, T) each.
+fn token_tensors(batch: &Batch, device: &Device) -> Result<(Tensor, Tensor), Error> {
+    let cells = batch.shape.cells();
+    let (mut tokens, mut labels) = (Vec::new(), Vec::new());
+    for digits in batch.labels.chunks_exact(cells) {
         let (input, target) = teacher_forcing(digits)?;
         tokens.extend(input);
-        for (right, distribution) in target.into_iter().zip(targets.chunks_exact_mut(vocabulary)) {
-            distribution[right as usize] += certain;
-        }
+        labels.extend(target);
     }
-    let targets = Tensor::from_vec(targets, (batch.len, length, vocabulary), device)?;
-    Ok((Tensor::from_vec(tokens, (batch.len, length), device)?, targets))
+    let tensor = |ids| Tensor::from_vec(ids, (batch.len, cells + 1), device);
+    Ok((tensor(tokens)?, tensor(labels)?))
 }
 
 #[cfg(test)]
@@ -109,8 +100,8 @@ mod tests {
         let workers = Workers::new(Some(2)).unwrap();
         let compute = |shards| {
             let mut flat = vec![0.0; model.parameters().count()];
-            let recipe = Recipe { shards, label_smoothing: 0.1, ..Recipe::reference(0) };
-            let loss = batch_gradient(&model, &loader.epoch(0), 0, &recipe, &workers, &mut flat).unwrap();
+            let (epoch, targets) = (loader.epoch(0), Targets::certain());
+            let loss = batch_gradient(&model, &epoch, 0, shards, &targets, &workers, &mut flat).unwrap();
             (loss, flat)
         };
         let (loss, whole) = compute(1);
@@ -119,25 +110,6 @@ mod tests {
             assert!((loss - sharded_loss).abs() < 1e-5, "{shards} shards: loss {sharded_loss}, not {loss}");
             let worst = whole.iter().zip(&sharded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-5, "{shards} shards: a gradient is off by {worst}");
-        }
-    }
-
-    #[test]
-    fn smoothed_targets_are_distributions_with_the_right_token_on_top() {
-        let digits = Arc::new(synthetic::digits(Split::Train, 30, 0));
-        let shape = GridShape { rows: 1, cols: 3 };
-        let loader = Loader::new(digits, GridSource::Fresh { grids: 2 }, shape, 2, 0).unwrap();
-        let batch = loader.epoch(0).batch(0);
-        let (tokens, targets) = token_tensors(&batch, 13, 0.13, &Device::Cpu).unwrap();
-        assert_eq!((tokens.dims(), targets.dims()), (&[2, 4][..], &[2, 4, 13][..]));
-        for (sequence, labels) in targets.to_vec3::<f32>().unwrap().iter().zip(batch.labels.chunks(3)) {
-            for (distribution, right) in sequence.iter().zip(labels.iter().copied().chain([11])) {
-                assert!((distribution.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-                for (token, share) in (0..).zip(distribution) {
-                    let expected = if token == right { 0.88 } else { 0.01 };
-                    assert!((share - expected).abs() < 1e-6, "{token} of {right}: {share}");
-                }
-            }
         }
     }
 

@@ -15,6 +15,7 @@ mod overrides;
 mod loaders;
 mod average;
 mod workers;
+mod targets;
 mod gradient;
 mod trainer;
 
@@ -35,7 +36,7 @@ pub use metrics::{EpochMetrics, Evaluation, Validation};
 pub use optimiser::{Optimiser, OptimiserSettings, Rule};
 pub use overrides::with_overrides;
 pub use recipe::{Grids, Keep, Recipe};
-pub use run::{DataRecord, RunFolder, RunRecord};
+pub use run::{DataRecord, RunFolder, RunRecord, TeacherRecord};
 pub use schedule::{Schedule, Shape};
 pub use trainer::{Observer, Outcome, Position, StepReport, Trainer};
 pub use workers::Workers;

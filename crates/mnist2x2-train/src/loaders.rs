@@ -11,17 +11,13 @@ use crate::{Error, Grids, Recipe};
 const GRIDS_PER_DIGIT: usize = 2;
 
 impl Recipe {
-    /// The grids of this recipe over the training split `digits`: `grids` of them in an epoch, made of all digits but those
+    /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those
     /// that [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated with.
     ///
     /// # Errors
     /// [`Error::Recipe`] if no digits are left to train on, [`Error::Data`] if these grids cannot be made.
-    pub fn loaders(
-        &self,
-        digits: Digits,
-        shape: GridShape,
-        grids: usize,
-    ) -> Result<(Loader, Option<Loader>), Error> {
+    pub fn loaders(&self, digits: Digits, shape: GridShape) -> Result<(Loader, Option<Loader>), Error> {
+        let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
         let held_out = digits.len().checked_div(self.validate_one_in).unwrap_or(0);
         if held_out == digits.len() {
             let problem = format!("holds all {held_out} digits back; none are left to train on");
@@ -56,8 +52,9 @@ mod tests {
     fn no_validation_digit_is_trained_on() {
         let digits = synthetic::digits(Split::Train, 50, 0);
         for grids in [Grids::Fixed, Grids::Fresh] {
-            let recipe = Recipe { validate_one_in: 2, batch: 9, grids, ..Recipe::reference(3) };
-            let (training, validation) = recipe.loaders(digits.clone(), SHAPE, 70).unwrap();
+            let recipe =
+                Recipe { validate_one_in: 2, batch: 9, epoch_grids: 70, grids, ..Recipe::reference(3) };
+            let (training, validation) = recipe.loaders(digits.clone(), SHAPE).unwrap();
             assert_eq!(training.in_order().grids(), 70);
             let validation = validation.unwrap();
             assert_eq!(validation.in_order().grids(), 50);
@@ -81,7 +78,7 @@ mod tests {
     #[test]
     fn something_must_be_left_to_train_on() {
         let recipe = Recipe { validate_one_in: 1, ..Recipe::reference(0) };
-        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), SHAPE, 70).unwrap_err();
+        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), SHAPE).unwrap_err();
         assert!(error.to_string().contains("`validate_one_in` holds all 50 digits back"), "{error}");
     }
 }

@@ -17,6 +17,8 @@ pub struct Recipe {
     pub seed: u64,
     /// How often as many grids are seen as an epoch has.
     pub epochs: u64,
+    /// Grids in an epoch; 0 for as many as there are training digits.
+    pub epoch_grids: usize,
     /// Grids per step of the optimiser.
     pub batch: usize,
     /// Into how many parts a batch is split, each differentiated by one thread; a fixed number, so that results do not
@@ -30,6 +32,9 @@ pub struct Recipe {
     pub keep: Keep,
     /// How the weights begin.
     pub initialisation: Initialisation,
+    /// The share of each target that is what a teacher, a model trained before, makes of the same grid (G. Hinton, O. Vinyals
+    /// and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
+    pub distillation: f64,
     /// The share of each target's probability that is spread evenly over all tokens (C. Szegedy and others, *Rethinking
     /// the Inception Architecture for Computer Vision*, 2016, section 7).
     pub label_smoothing: f64,
@@ -72,12 +77,14 @@ impl Recipe {
             name: "reference".into(),
             seed,
             epochs: 10,
+            epoch_grids: 0,
             batch: 64,
             shards: 8,
             grids: Grids::Fixed,
             validate_one_in: 0,
             keep: Keep::Last,
             initialisation: Initialisation::PyTorch,
+            distillation: 0.0,
             label_smoothing: 0.0,
             plain_epochs: 0,
             average: 0.0,
@@ -141,6 +148,9 @@ impl Recipe {
             if !(0.0..1.0).contains(&value) {
                 return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
             }
+        }
+        if !(0.0..=1.0).contains(&self.distillation) {
+            return wrong("distillation", format!("is {}, but must be 0 to 1", self.distillation));
         }
         if self.keep == Keep::Best && self.validate_one_in == 0 {
             return wrong(

@@ -36,6 +36,19 @@ pub struct RunRecord {
     pub recipe: Recipe,
     /// On what.
     pub data: DataRecord,
+    /// Who taught it, where the recipe distils.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherRecord>,
+}
+
+/// The model that a run learns from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeacherRecord {
+    /// Where it was.
+    pub path: PathBuf,
+    /// SHA-256 of its weights.
+    pub sha256: String,
 }
 
 /// The data of a run.
@@ -44,8 +57,6 @@ pub struct RunRecord {
 pub struct DataRecord {
     /// `mnist` or `synthetic`.
     pub dataset: String,
-    /// Training grids in an epoch.
-    pub grids: usize,
     /// SHA-256 of the training images, unpacked.
     pub images_sha256: String,
     /// SHA-256 of the training labels, unpacked.

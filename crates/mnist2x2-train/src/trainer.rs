@@ -14,6 +14,7 @@ use crate::calibrate::calibrate;
 use crate::evaluate::{evaluate, mean_loss};
 use crate::gradient::batch_gradient;
 use crate::metrics::{EpochMetrics, Validation};
+use crate::targets::Targets;
 use crate::workers::Workers;
 use crate::{Checkpoint, Error, Keep, Optimiser, Recipe};
 
@@ -86,6 +87,7 @@ pub struct Trainer {
     loader: Loader,
     /// The grids that each epoch is validated with.
     validation: Option<Loader>,
+    targets: Targets,
     model: Seq2Seq,
     /// The model's values in flat order, as the optimiser sees them.
     values: Vec<f32>,
@@ -103,11 +105,27 @@ impl Trainer {
     /// A run before its first step, on the grids of `loader`, augmented as the recipe says.
     ///
     /// # Errors
-    /// [`Error::Recipe`] or [`Error::Model`] if a setting or size is impossible, or the loader's grids do not fit.
+    /// As [`Trainer::taught`].
     pub fn new(config: &Config, recipe: Recipe, loader: Loader, device: &Device) -> Result<Self, Error> {
+        Self::taught(config, recipe, loader, None, device)
+    }
+
+    /// The same, where `teacher` says what it makes of each grid: needed if the recipe distils.
+    ///
+    /// # Errors
+    /// [`Error::Recipe`] or [`Error::Model`] if a setting or size is impossible, the loader's grids do not fit, or the recipe
+    /// asks for a teacher that is not there or the reverse.
+    pub fn taught(
+        config: &Config,
+        recipe: Recipe,
+        loader: Loader,
+        teacher: Option<&Seq2Seq>,
+        device: &Device,
+    ) -> Result<Self, Error> {
         recipe.validate()?;
         check_shape(config, &loader)?;
         let loader = loader.augmented(recipe.augmentation.clone())?;
+        let targets = Targets::new(&recipe, teacher)?;
         let parameters = Parameters::init_by(recipe.initialisation, config, recipe.seed, device)?;
         let optimiser = Optimiser::new(recipe.optimiser.clone(), &parameters);
         let model = Seq2Seq::new(parameters)?;
@@ -121,6 +139,7 @@ impl Trainer {
             validation: None,
             recipe,
             loader,
+            targets,
             model,
             values,
         })
@@ -252,7 +271,9 @@ impl Trainer {
     fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
         let start = Instant::now();
         let Position { epoch: number, step, .. } = self.position;
-        let loss = batch_gradient(&self.model, epoch, step, &self.recipe, workers, &mut self.gradient)?;
+        let shards = self.recipe.shards;
+        let loss =
+            batch_gradient(&self.model, epoch, step, shards, &self.targets, workers, &mut self.gradient)?;
         let diverged = |what| Err(Error::Diverged { epoch: number + 1, step: step + 1, what });
         if !loss.is_finite() {
             return diverged("loss");

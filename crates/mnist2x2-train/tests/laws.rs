@@ -18,14 +18,15 @@ const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 
 fn recipe(seed: u64) -> Recipe {
     // 41 grids in batches of 16: the last step has 9, which 8 shards cannot share evenly.
-    let mut recipe = Recipe { epochs: 3, batch: 16, ..Recipe::reference(seed) };
+    let mut recipe = Recipe { epochs: 3, epoch_grids: 41, batch: 16, ..Recipe::reference(seed) };
     recipe.optimiser.learning_rate = 3e-3;
     recipe
 }
 
 /// A recipe that uses all there is.
 fn full(seed: u64) -> Recipe {
-    let mut recipe = Recipe { epochs: 3, batch: 16, plain_epochs: 1, ..Recipe::recommended(seed) };
+    let mut recipe =
+        Recipe { epochs: 3, epoch_grids: 41, batch: 16, plain_epochs: 1, ..Recipe::recommended(seed) };
     recipe.optimiser.matrices = Rule::Muon;
     recipe.label_smoothing = 0.05;
     recipe
@@ -39,7 +40,7 @@ fn loader(recipe: &Recipe, grids: usize) -> Loader {
 }
 
 fn trainer(recipe: Recipe) -> Trainer {
-    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), SHAPE, 41).unwrap();
+    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), SHAPE).unwrap();
     let trainer = Trainer::new(&Config::tiny(), recipe, training, &Device::Cpu).unwrap();
     match validation {
         Some(validation) => trainer.with_validation(validation).unwrap(),
@@ -50,11 +51,10 @@ fn trainer(recipe: Recipe) -> Trainer {
 fn record(recipe: &Recipe) -> RunRecord {
     let data = DataRecord {
         dataset: "synthetic".into(),
-        grids: 41,
         images_sha256: String::new(),
         labels_sha256: String::new(),
     };
-    RunRecord { version: "0".into(), model: Config::tiny(), recipe: recipe.clone(), data }
+    RunRecord { version: "0".into(), model: Config::tiny(), recipe: recipe.clone(), data, teacher: None }
 }
 
 /// Stops the run after so many steps.
@@ -138,7 +138,7 @@ fn the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated() {
     let best = accuracies.fold(0.0, f64::max);
     assert_eq!(trainer.position().best_accuracy, Some(best));
     let digits = synthetic::digits(Split::Train, 60, 0);
-    let validation = recipe.loaders(digits, SHAPE, 41).unwrap().1.unwrap();
+    let validation = recipe.loaders(digits, SHAPE).unwrap().1.unwrap();
     let saved = Seq2Seq::new(Weights::load(folder.path(), &Device::Cpu).unwrap().parameters).unwrap();
     let found = evaluate(&saved, &validation, &workers, |_| ()).unwrap().sequence_accuracy;
     assert!((found - best).abs() < 1e-12, "{found} is not {best}");

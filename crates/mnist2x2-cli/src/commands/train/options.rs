@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::{Context, anyhow};
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::train::{DataRecord, with_overrides};
+use mnist2x2::train::{DataRecord, TeacherRecord, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use toml::Table;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Go on with an interrupted run [default: the newest in runs/]
     #[expect(clippy::option_option, reason = "clap's type for an option whose value may be left out")]
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = [
-        "recipe", "config", "set", "architecture", "epochs", "seed", "limit", "out", "dataset",
+        "recipe", "config", "set", "architecture", "teacher", "epochs", "seed", "limit", "out", "dataset",
     ])]
     pub(crate) resume: Option<Option<PathBuf>>,
 }
@@ -58,7 +58,10 @@ pub(crate) struct Plan {
     epochs: Option<u64>,
     /// Grids in an epoch [default: as many as there are training digits]
     #[arg(long, value_name = "GRIDS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_GRIDS as u64))]
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
+    /// The model to learn from where the recipe distils: a model folder, a .safetensors or a .pt
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) teacher: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Where to compute
@@ -102,24 +105,20 @@ struct ConfigFile {
     recipe: Table,
     #[serde(default)]
     model: Table,
-    /// Of a run's record: how many grids an epoch had; which digits is found out anew.
-    data: Option<DataRecord>,
-}
-
-/// What a run is to do.
-pub(crate) struct Resolved {
-    pub(crate) recipe: Recipe,
-    pub(crate) model: Config,
-    /// Grids in an epoch, if not as many as there are training digits.
-    pub(crate) limit: Option<usize>,
+    /// Of a run's record: which digits, found out anew, and whose teaching, named by `--teacher`.
+    #[serde(rename = "data")]
+    _data: Option<DataRecord>,
+    #[serde(rename = "teacher")]
+    _teacher: Option<TeacherRecord>,
 }
 
 impl Plan {
-    /// Everything that was asked for: flags go before the file, the file before the named recipe.
+    /// The recipe and the model's sizes with everything that was asked for: flags go before the file, the file before the
+    /// named recipe.
     ///
     /// # Errors
     /// If the file or a setting cannot be understood, or no run can have it.
-    pub(crate) fn resolve(&self, seed: Option<u64>, device: &Device) -> anyhow::Result<Resolved> {
+    pub(crate) fn resolve(&self, seed: Option<u64>, device: &Device) -> anyhow::Result<(Recipe, Config)> {
         let recipe = match self.recipe {
             RecipeName::Default => Recipe::recommended(0),
             RecipeName::Reference => Recipe::reference(0),
@@ -127,21 +126,21 @@ impl Plan {
         let model = match self.architecture {
             Architecture::Published => Config::reference(),
         };
-        let mut resolved = self.read_config(recipe.on(device), model)?;
-        let recipe = &mut resolved.recipe;
+        let (mut recipe, model) = self.read_config(recipe.on(device), model)?;
         for setting in &self.set {
-            *recipe = with_overrides(recipe, setting, "recipe")?;
+            recipe = with_overrides(&recipe, setting, "recipe")?;
         }
         recipe.seed = seed.unwrap_or(recipe.seed);
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.epoch_grids = self.limit.unwrap_or(recipe.epoch_grids);
         recipe.validate()?;
-        resolved.model.validate()?;
-        Ok(resolved)
+        model.validate()?;
+        Ok((recipe, model))
     }
 
     /// The presets with what the configuration file says in their place.
-    fn read_config(&self, recipe: Recipe, model: Config) -> anyhow::Result<Resolved> {
-        let Some(path) = &self.config else { return Ok(Resolved { recipe, model, limit: self.limit }) };
+    fn read_config(&self, recipe: Recipe, model: Config) -> anyhow::Result<(Recipe, Config)> {
+        let Some(path) = &self.config else { return Ok((recipe, model)) };
         let in_file = || path.display().to_string();
         let text = std::fs::read_to_string(path).with_context(in_file)?;
         let on_line = |error: toml::de::Error| {
@@ -149,11 +148,8 @@ impl Plan {
             anyhow!("line {line}: {}", error.message().replace('\n', " "))
         };
         let file: ConfigFile = toml::from_str(&text).map_err(on_line).with_context(in_file)?;
-        Ok(Resolved {
-            recipe: with_overrides(&recipe, &file.recipe, "recipe").with_context(in_file)?,
-            model: with_overrides(&model, &file.model, "model").with_context(in_file)?,
-            limit: self.limit.or(file.data.map(|data| data.grids)),
-        })
+        let recipe = with_overrides(&recipe, &file.recipe, "recipe").with_context(in_file)?;
+        Ok((recipe, with_overrides(&model, &file.model, "model").with_context(in_file)?))
     }
 }
 

@@ -6,11 +6,11 @@ use anyhow::ensure;
 use mnist2x2::data::Loader;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::infer::{Calibration, Temperature};
-use mnist2x2::train::{DataRecord, Outcome, RunRecord};
-use mnist2x2::{Config, Device, Recipe, RunFolder, Trainer, Workers};
+use mnist2x2::train::{DataRecord, Outcome, RunRecord, TeacherRecord};
+use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Trainer, Workers};
 
 use super::curves::Curves;
-use super::options::{self, MOST_GRIDS, Plan, Resolved};
+use super::options::{self, MOST_GRIDS, Plan};
 use super::watch::{Interrupt, Watch};
 use crate::commands::eval::{Test, grid_shape};
 use crate::console;
@@ -36,14 +36,17 @@ impl Run {
         out: Option<&Path>,
         device: &Device,
     ) -> anyhow::Result<Self> {
-        let Resolved { recipe, model, limit } = plan.resolve(seed, device)?;
+        let (recipe, model) = plan.resolve(seed, device)?;
         let dataset = plan.data.resolve()?;
-        let (loaders, data) = training_data(&dataset, &recipe, &model, limit)?;
+        let (loaders, data) = training_data(&dataset, &recipe, &model)?;
         if !plan.no_test {
             dataset.check_test_files()?;
         }
-        let trainer = trainer(&model, &recipe, loaders, device)?;
-        let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data };
+        let teacher = plan.teacher.as_deref().map(|path| Recognizer::load(path, device)).transpose()?;
+        let trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
+        let teacher = teacher.zip(plan.teacher.clone());
+        let teacher = teacher.map(|(teacher, path)| TeacherRecord { path, sha256: teacher.digest().into() });
+        let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data, teacher };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?;
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -58,7 +61,7 @@ impl Run {
             Some(folder) => folder.to_path_buf(),
             None => options::newest_unfinished_run()?,
         };
-        let (folder, RunRecord { model, recipe, data, .. }) = RunFolder::open(&path)?;
+        let (folder, RunRecord { model, recipe, data, teacher, .. }) = RunFolder::open(&path)?;
         ensure!(
             !RunFolder::is_finished(&path),
             "{}: this run is finished; start another without --resume",
@@ -66,9 +69,10 @@ impl Run {
         );
         folder.read_metrics()?;
         let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
-        let (loaders, found) = training_data(&dataset, &recipe, &model, Some(data.grids))?;
+        let (loaders, found) = training_data(&dataset, &recipe, &model)?;
         ensure!(found == data, "{}: this run used other digits than those found now", path.display());
-        let mut trainer = trainer(&model, &recipe, loaders, device)?;
+        let teacher = teacher.map(|record| find_teacher(&record, device)).transpose()?;
+        let mut trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
@@ -117,9 +121,23 @@ impl Run {
 /// Grids to train on, and to validate with.
 type Loaders = (Loader, Option<Loader>);
 
-fn trainer(model: &Config, recipe: &Recipe, loaders: Loaders, device: &Device) -> anyhow::Result<Trainer> {
-    let (training, validation) = loaders;
-    let trainer = Trainer::new(model, recipe.clone(), training, device)?;
+/// The teacher of an earlier run.
+fn find_teacher(record: &TeacherRecord, device: &Device) -> anyhow::Result<Recognizer> {
+    let teacher = Recognizer::load(&record.path, device)?;
+    let is_same = teacher.digest() == record.sha256;
+    ensure!(is_same, "{}: is another model than the one that this run learnt from", record.path.display());
+    Ok(teacher)
+}
+
+fn trainer(
+    model: &Config,
+    recipe: &Recipe,
+    (training, validation): Loaders,
+    teacher: Option<&Recognizer>,
+    device: &Device,
+) -> anyhow::Result<Trainer> {
+    let teacher = teacher.map(Recognizer::model);
+    let trainer = Trainer::taught(model, recipe.clone(), training, teacher, device)?;
     Ok(match validation {
         Some(validation) => trainer.with_validation(validation)?,
         None => trainer,
@@ -131,15 +149,13 @@ fn training_data(
     dataset: &Dataset,
     recipe: &Recipe,
     model: &Config,
-    limit: Option<usize>,
 ) -> anyhow::Result<(Loaders, DataRecord)> {
     let (digits, digests) = dataset.load(Split::Train)?;
-    let grids = limit.unwrap_or(digits.len());
+    let grids = recipe.epoch_grids;
     ensure!(grids <= MOST_GRIDS, "{grids} grids are more than the {MOST_GRIDS} that are drawn");
-    let loaders = recipe.loaders(digits, grid_shape(model), grids)?;
+    let loaders = recipe.loaders(digits, grid_shape(model))?;
     let data = DataRecord {
         dataset: dataset.name().into(),
-        grids,
         images_sha256: digests.images,
         labels_sha256: digests.labels,
     };
