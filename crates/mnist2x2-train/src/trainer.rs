@@ -1,6 +1,5 @@
 //! The training loop.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use candle_core::Device;
@@ -16,52 +15,7 @@ use crate::gradient::batch_gradient;
 use crate::metrics::{EpochMetrics, Validation};
 use crate::targets::Targets;
 use crate::workers::Workers;
-use crate::{Checkpoint, Error, Keep, Optimiser, Recipe};
-
-/// Watches a run, and may stop it.
-pub trait Observer {
-    /// After each step; [`ControlFlow::Break`] stops the run after this step.
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
-        let _ = report;
-        ControlFlow::Continue(())
-    }
-
-    /// After each epoch; an error stops the run.
-    ///
-    /// # Errors
-    /// Whatever made it impossible to go on, such as a full disk.
-    fn epoch(&mut self, trainer: &Trainer, metrics: &EpochMetrics) -> Result<(), Error> {
-        let _ = (trainer, metrics);
-        Ok(())
-    }
-}
-
-/// No one is watching.
-impl Observer for () {}
-
-/// One step of the optimiser.
-#[derive(Clone, Debug)]
-pub struct StepReport {
-    /// The epoch that the step is part of, from 1.
-    pub epoch: u64,
-    /// The step within its epoch, from 1.
-    pub step: usize,
-    /// Steps in an epoch.
-    pub steps: usize,
-    /// Grids in the step's batch.
-    pub grids: usize,
-    /// The batch's mean loss, in nats per token.
-    pub loss: f64,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All epochs are done.
-    Finished,
-    /// The observer stopped it.
-    Stopped,
-}
+use crate::{Checkpoint, Error, Keep, Observer, Optimiser, Outcome, Recipe, StepReport};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ macro_rules! mutations {
 /// All mutations, in reading order of the code.
 pub(super) const MUTATIONS: &[Mutation] = mutations! {
     "columns for rows in a grid" in "mnist2x2-data/src/grid.rs":
-        "grid.chunks_exact(shape.cols)" => "grid.chunks_exact(shape.rows)",
+        "(cell / shape.cols * SIDE, cell % shape.cols * SIDE)" => "(cell / shape.rows * SIDE, cell % shape.rows * SIDE)",
         "mnist2x2-data --lib -- every_pixel_lies_where_its_cell_lies";
     "the same order in every epoch" in "mnist2x2-data/src/loader.rs":
         r#"keyed(self.seed, "order", epoch, 0)"# => r#"keyed(self.seed, "order", 0, 0)"#,
@@ -21,11 +21,17 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         r#"keyed(*seed, "grid", self.number, place as u64)"# => r#"keyed(*seed, "grid", 0, place as u64)"#,
         "mnist2x2-data --lib -- fresh_grids_depend_on_epoch_and_seed";
     "grids of a batch off by one" in "mnist2x2-data/src/loader.rs":
-        "self.grid(step * batch + place)" => "self.grid(step * batch + place.max(1) - 1)",
+        "let place = step * batch + offset;" => "let place = step * batch + offset.max(1) - 1;",
         "mnist2x2-data --lib -- fixed_grids_come_once_each_in_another_order_every_epoch";
     "parts of a batch off by one" in "mnist2x2-data/src/loader.rs":
         "in range.zip(" => "in (range.start.max(1) - 1..range.end).zip(",
         "mnist2x2-data --lib -- parts_in_any_split_and_on_any_thread_make_the_batch";
+    "the same changes in every epoch" in "mnist2x2-data/src/loader.rs":
+        r#"keyed(*seed, "augmentation", self.number, at as u64)"# => r#"keyed(*seed, "augmentation", 0, at as u64)"#,
+        "mnist2x2-data --lib -- augmented_grids_are_new_in_each_epoch_and_the_same_for_whoever_asks";
+    "rows for columns in the affine map" in "mnist2x2-data/src/augment.rs":
+        "MIDDLE + a * x + b * y" => "MIDDLE + b * x + a * y",
+        "mnist2x2-data --lib -- size_turn_and_slant_do_what_they_say";
 
     "rows for columns in a patch" in "mnist2x2-model/src/patches.rs":
         ".transpose(2, 3)? // (B, rows, cols, patch height, patch width)" => ".transpose(1, 3)?.transpose(2, 3)?",
@@ -80,12 +86,30 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "a.sequence.probability().total_cmp(&b.sequence.probability())",
         "mnist2x2-infer --lib -- a_wide_beam_finds_the_likeliest_of_all_sequences";
 
-    "Adam without bias correction" in "mnist2x2-train/src/adam.rs":
-        "(self.learning_rate / (1.0 - self.beta1.powf(t))) as f32" => "self.learning_rate as f32",
+    "Adam without bias correction" in "mnist2x2-train/src/optimiser.rs":
+        "corrected_rate: (learning_rate / (1.0 - beta1.powf(t))) as f32," => "corrected_rate: learning_rate as f32,",
         "mnist2x2-train --lib -- three_steps_are_pytorchs";
-    "Adam uphill" in "mnist2x2-train/src/adam.rs":
-        "*value -= step_size" => "*value += step_size",
+    "Adam uphill" in "mnist2x2-train/src/optimiser.rs":
+        "kept * *value - corrected_rate" => "kept * *value + corrected_rate",
         "mnist2x2-train --test laws -- eight_grids_are_learnt_by_heart";
+    "biases decay too" in "mnist2x2-train/src/optimiser.rs":
+        "self.adam_w(part, 1.0)" => "self.adam_w(part, self.kept)",
+        "mnist2x2-train --lib -- only_matrices_decay";
+    "Muon follows the gradient as it is" in "mnist2x2-train/src/optimiser.rs":
+        "Orthogonaliser::new(rows, columns).run(&mut direction, scratch)" => "drop((Orthogonaliser::new(rows, columns), scratch))",
+        "mnist2x2-train --lib -- muon_steps_along_the_orthogonal_direction";
+    "no warm-up" in "mnist2x2-train/src/schedule.rs":
+        "rise.min(1.0).min(fall)" => "fall",
+        "mnist2x2-train --lib -- rates_rise_stay_and_fall";
+    "validation digits are trained on" in "mnist2x2-train/src/loaders.rs":
+        "digits.split_last(held_out)" => "(digits.clone(), digits.split_last(held_out).1)",
+        "mnist2x2-train --lib -- no_validation_digit_is_trained_on";
+    "the last epoch for the best" in "mnist2x2-train/src/trainer.rs":
+        "if self.best.is_empty() { self.newest() } else { &self.best }" => "self.newest()",
+        "mnist2x2-train --test laws -- the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated";
+    "resumed without the average" in "mnist2x2-train/src/trainer.rs":
+        "self.average = checkpoint.average;" => "",
+        "mnist2x2-train --test laws -- stopped_anywhere_and_resumed_is_never_stopped";
     "every shard weighs the same" in "mnist2x2-train/src/gradient.rs":
         "let share = range.len() as f32 / grids as f32;" => "let share = 0.0 * range.len() as f32 + 1.0 / shards as f32;",
         "mnist2x2-train --lib -- shards_change_nothing_but_rounding";
@@ -93,7 +117,7 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "workers.map(split(grids, shards), |range| {" => "workers.map(split(grids, shards.min(workers.count())), |range| {",
         "mnist2x2-train --test laws -- the_same_seed_gives_the_same_bytes_on_any_number_of_threads";
     "resumed without the second moment" in "mnist2x2-train/src/trainer.rs":
-        "self.adam.second_moment = checkpoint.second_moment;" => "",
+        "self.optimiser.second_moment = checkpoint.second_moment;" => "",
         "mnist2x2-train --test laws -- stopped_anywhere_and_resumed_is_never_stopped";
     "resumed at the start of the epoch" in "mnist2x2-train/src/trainer.rs":
         "self.position = checkpoint.position;" => "self.position = Position { step: 0, ..checkpoint.position };",

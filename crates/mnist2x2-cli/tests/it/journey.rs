@@ -79,7 +79,7 @@ fn settings_come_from_the_recipe_then_the_file_then_the_flags() {
         "keep = \"last\"",
         "seed = 3",
         "encoder_layers = 1",
-        "grids = 8",
+        "epoch_grids = 8",
     ] {
         assert!(record.lines().any(|found| found == line), "{line} is not in {record}");
     }

@@ -1,0 +1,137 @@
+//! Laws of the batches.
+
+use super::*;
+use crate::digits::PIXELS;
+use crate::{normalise, reference};
+
+const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
+
+/// Digit i is all grey i, so that an image tells which digits it is made of.
+fn plain(n: usize) -> Arc<Digits> {
+    let pixels = (0..n).flat_map(|i| [i as u8; PIXELS]).collect();
+    Arc::new(Digits::new(pixels, (0..n).map(|i| (i % 10) as u8).collect()).unwrap())
+}
+
+fn loader(source: GridSource) -> Loader {
+    Loader::new(plain(50), source, SHAPE, 4, 7).unwrap()
+}
+
+/// 11 grids in batches of 4.
+fn fixed() -> Loader {
+    loader(GridSource::Fixed(reference::grids(50, 11, 3)))
+}
+
+fn both() -> [Loader; 2] {
+    [fixed(), loader(GridSource::Fresh { grids: 11 })]
+}
+
+/// The first pixel of each cell, for every grid of an epoch.
+fn cells(epoch: &Epoch) -> Vec<Vec<u32>> {
+    let grey = |x: f32| (0..=255).find(|&grey| normalise(grey).to_bits() == x.to_bits()).unwrap();
+    (0..epoch.steps())
+        .flat_map(|step| {
+            let images = epoch.batch(step).images;
+            let grids = images.chunks(SHAPE.pixels());
+            grids
+                .map(|image| image[..84].chunks(28).map(|cell| u32::from(grey(cell[0]))).collect())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn parts_in_any_split_and_on_any_thread_make_the_batch() {
+    for loader in both() {
+        let epoch = loader.epoch(3);
+        for step in 0..epoch.steps() {
+            let whole = epoch.batch(step);
+            for middle in 0..=whole.len {
+                let parts = std::thread::scope(|scope| {
+                    let second = scope.spawn(|| epoch.part(step, middle..whole.len));
+                    [epoch.part(step, 0..middle), second.join().unwrap()]
+                });
+                assert_eq!(parts.each_ref().map(|part| part.len), [middle, whole.len - middle]);
+                assert_eq!(parts.each_ref().map(|part| part.images.as_slice()).concat(), whole.images);
+                assert_eq!(parts.each_ref().map(|part| part.labels.as_slice()).concat(), whole.labels);
+            }
+        }
+    }
+}
+
+#[test]
+fn labels_are_those_of_the_digits_in_the_image() {
+    for loader in both() {
+        let epoch = loader.epoch(2);
+        let labels: Vec<u8> = (0..epoch.steps()).flat_map(|step| epoch.batch(step).labels).collect();
+        assert!(cells(&epoch).concat().iter().map(|i| (i % 10) as u8).eq(labels));
+    }
+}
+
+#[test]
+fn fixed_grids_come_once_each_in_another_order_every_epoch() {
+    let (loader, map) = (fixed(), reference::grids(50, 11, 3));
+    let mut grids: Vec<Vec<u32>> = (0..11).map(|i| map.grid(i).to_vec()).collect();
+    assert_eq!(cells(&loader.in_order()), grids);
+    let mut orders = [0, 1].map(|epoch| cells(&loader.epoch(epoch)));
+    assert!(orders[0] != orders[1] && orders[0] != grids);
+    grids.sort();
+    for order in &mut orders {
+        order.sort();
+        assert_eq!(*order, grids);
+    }
+}
+
+#[test]
+fn fresh_grids_depend_on_epoch_and_seed_and_not_on_how_many_there_are() {
+    let first = cells(&loader(GridSource::Fresh { grids: 11 }).epoch(0));
+    assert_ne!(first, cells(&loader(GridSource::Fresh { grids: 11 }).epoch(1)));
+    assert_eq!(first, cells(&loader(GridSource::Fresh { grids: 40 }).epoch(0))[..11]);
+    let other = Loader::new(plain(50), GridSource::Fresh { grids: 11 }, SHAPE, 4, 8).unwrap();
+    assert_ne!(first, cells(&other.epoch(0)));
+    let batches_of_5 = Loader::new(plain(50), GridSource::Fresh { grids: 11 }, SHAPE, 5, 7).unwrap();
+    assert_eq!(first, cells(&batches_of_5.epoch(0)));
+}
+
+#[test]
+fn augmented_grids_are_new_in_each_epoch_and_the_same_for_whoever_asks() {
+    let bend = Augmentation { elastic: 2.0, shift: 2.0, ..Augmentation::default() };
+    for loader in both() {
+        let augmented = loader.clone().augmented(bend.clone()).unwrap();
+        let (plain, epoch) = (loader.epoch(1), augmented.epoch(1));
+        assert_ne!(epoch.batch(2).images, plain.batch(2).images);
+        assert_eq!(epoch.batch(2).labels, plain.batch(2).labels);
+        assert_eq!(epoch.part(2, 1..3).images, epoch.batch(2).images[SHAPE.pixels()..]);
+        let none = loader.clone().augmented(Augmentation::default()).unwrap();
+        assert_eq!(none.epoch(1).batch(2), plain.batch(2));
+        assert_eq!(augmented.plain().epoch(1).batch(2), plain.batch(2));
+    }
+    let augmented =
+        loader(GridSource::Fixed(IndexMap::new(vec![1, 2, 3], 3).unwrap())).augmented(bend).unwrap();
+    assert_ne!(augmented.epoch(0).batch(0).images, augmented.epoch(1).batch(0).images);
+}
+
+#[test]
+fn the_last_batch_holds_the_rest() {
+    let loader = fixed();
+    let epoch = loader.epoch(0);
+    assert_eq!((epoch.steps(), [0, 1, 2].map(|step| epoch.batch_len(step))), (3, [4, 4, 3]));
+    assert_eq!((epoch.batch(2).len, epoch.batch(2).labels.len()), (3, 9));
+}
+
+#[test]
+fn what_gives_no_batch_is_refused() {
+    let fresh = |grids| GridSource::Fresh { grids };
+    let fixed = |digits, cells| GridSource::Fixed(reference::grids(digits, 9, cells));
+    let flat = GridShape { rows: 0, cols: 2 };
+    for (digits, source, shape, batch) in [
+        (0, fresh(9), SHAPE, 4),
+        (50, fresh(0), SHAPE, 4),
+        (50, fresh(9), flat, 4),
+        (50, fresh(9), SHAPE, 0),
+        (50, fixed(50, 4), SHAPE, 4),
+        (20, fixed(50, 3), SHAPE, 4),
+    ] {
+        let error = Loader::new(plain(digits), source, shape, batch, 7).unwrap_err();
+        assert!(matches!(error, Error::BadGrid { .. }), "{error}");
+    }
+}
