@@ -82,8 +82,8 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "mnist2x2-model --test laws -- later_tokens_never_change_earlier_logits";
 
     "the beam keeps the least likely" in "mnist2x2-infer/src/beam.rs":
-        "b.sequence.probability().total_cmp(&a.sequence.probability())" =>
-        "a.sequence.probability().total_cmp(&b.sequence.probability())",
+        "b.sequence.log_probability().total_cmp(&a.sequence.log_probability())" =>
+        "a.sequence.log_probability().total_cmp(&b.sequence.log_probability())",
         "mnist2x2-infer --lib -- a_wide_beam_finds_the_likeliest_of_all_sequences";
 
     "Adam without bias correction" in "mnist2x2-train/src/optimiser.rs":
