@@ -177,6 +177,20 @@ impl Store {
         Err(Error::Corrupt { path: self.path.clone(), problem: findings.join("; ") })
     }
 
+    /// Tries whether a correction could be kept now, by a commit that changes nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the store.
+    pub fn probe(&self) -> Result<(), Error> {
+        self.write(|transaction, path| {
+            let same = || -> rusqlite::Result<()> {
+                let schema: i64 = transaction.query_row("PRAGMA user_version", (), |row| row.get(0))?;
+                transaction.pragma_update(None, "user_version", schema)
+            };
+            same().map_err(|error| Error::sqlite(path, error))
+        })
+    }
+
     /// Does `work` in one transaction, which writes all or nothing.
     pub(crate) fn write<T>(
         &self,
