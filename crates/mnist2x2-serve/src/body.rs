@@ -27,7 +27,7 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    /// The body as JSON.
+    /// The body as JSON, which must be an object: serde would take an array for one as well.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.content_type != "application/json" {
             let detail = format!("the type must be application/json, not \"{}\"", self.content_type);
@@ -35,6 +35,9 @@ impl Whole {
         }
         let wrong =
             |error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not as it must be: {error}"));
+        if !self.bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be an object of JSON"));
+        }
         serde_json::from_slice(&self.bytes).map_err(wrong)
     }
 }

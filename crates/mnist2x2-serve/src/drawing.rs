@@ -36,7 +36,7 @@ impl Drawing {
     /// [`Error::Input`] with what is wrong.
     pub fn check(&self, cells: usize) -> Result<(), Error> {
         let found = self.cells.len();
-        rule(found == cells, || format!("cells: there are {found}, and the model reads {cells}"))?;
+        rule(found == cells, || format!("cells: there are {found}, and {cells} are needed"))?;
         for (name, side) in [("width", self.width), ("height", self.height)] {
             let holds = side > 0.0 && side <= MOST_SIDE;
             rule(holds, || format!("{name}: must be above 0 and at most {MOST_SIDE}"))?;

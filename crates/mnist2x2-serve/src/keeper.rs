@@ -78,7 +78,12 @@ impl Keeper {
         flatten(timeout(limit, done).await.map_err(late)?)
     }
 
-    /// Uses the store, which is opened if it is not, and notes whether it works. It blocks.
+    /// Reads from the store. It blocks. That this works is no sign that writing does.
+    pub(crate) fn look<T>(&self, work: impl FnOnce(&Store) -> Result<T, Error>) -> Result<T, Error> {
+        self.store().and_then(|store| work(&store)).inspect_err(|error| self.note(Some(error)))
+    }
+
+    /// Writes to the store, which is opened if it is not, and notes whether it works. It blocks.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&Store) -> Result<T, Error>) -> Result<T, Error> {
         let outcome = self.store().and_then(|store| work(&store));
         match &outcome {

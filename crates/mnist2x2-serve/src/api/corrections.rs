@@ -1,5 +1,6 @@
 //! `POST /api/corrections` keeps what is right; `GET` gives all of it back.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -55,11 +56,13 @@ fn correction(headers: &HeaderMap, body: &Whole) -> Result<Correction, Problem> 
     }
     let correction: Correction =
         serde_json::from_value(Value::Object(fields)).map_err(|error| wrong(error.to_string()))?;
-    if let Some(strokes) = &correction.strokes {
-        let drawing = Drawing::deserialize(strokes).map_err(|error| wrong(format!("strokes: {error}")))?;
-        drawing.check(correction.right.len()).map_err(|error| wrong(format!("strokes: {error}")))?;
-    }
     correction.check().map_err(|error| Problem::from(&error))?;
+    if let Some(strokes) = &correction.strokes {
+        let wrong = |problem: &dyn Display| wrong(format!("strokes: {problem}"));
+        let fields = strokes.as_object().ok_or_else(|| wrong(&"must be an object"))?;
+        let drawing = Drawing::deserialize(fields).map_err(|error| wrong(&error))?;
+        drawing.check(correction.right.len()).map_err(|error| wrong(&error))?;
+    }
     Ok(correction)
 }
 

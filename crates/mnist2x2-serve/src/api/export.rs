@@ -33,7 +33,7 @@ impl Lines {
         let export = spawn_blocking(move || {
             let _permit = permit;
             let out = BufWriter::with_capacity(CHUNK, Chunks(sender.clone()));
-            let outcome = keeper.with(|store| match store.export(out) {
+            let outcome = keeper.look(|store| match store.export(out) {
                 // Whoever took the lines went away: no fault of the store's.
                 Err(mnist2x2_corrections::Error::Stream(_)) => Ok(()),
                 outcome => outcome.map(|_| ()),
