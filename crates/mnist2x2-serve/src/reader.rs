@@ -48,7 +48,8 @@ impl ModelInfo {
 pub enum Input {
     /// A PNG or JPEG, as it came: it may be anything.
     Picture(Bytes, Wanted),
-    /// Strokes, checked against [`ModelInfo::cells`].
+    /// Strokes, checked against the [`ModelInfo::cells`] of the model that read when they came: after a reload it may
+    /// be another.
     Drawing(Drawing, Wanted),
 }
 

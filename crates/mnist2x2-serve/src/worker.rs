@@ -74,7 +74,10 @@ impl Worker {
         self.queue.try_send(Job { input, answer }).map_err(|error| {
             self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             match error {
-                TrySendError::Full(_) => Failure::Full,
+                TrySendError::Full(_) => {
+                    self.shared.metrics.shed_queue.add(1);
+                    Failure::Full
+                }
                 TrySendError::Disconnected(_) => Failure::Panicked,
             }
         })?;
@@ -122,15 +125,14 @@ impl Shared {
         let begin = Instant::now();
         let outcomes = self.read(&*reader, &inputs);
         self.metrics.batch(inputs.len(), begin.elapsed());
-        let model = || reader.model().digest.clone();
         for (to, outcome) in answers.into_iter().zip(outcomes) {
             // Who has gone away meanwhile needs no answer.
-            let _ = to.send(outcome.map(|answer| Answered { answer, model: model() }));
+            let _ = to.send(outcome);
         }
     }
 
     /// An outcome for each input; if the batch panics, each alone, so that the panic costs only those who cause it.
-    fn read(&self, reader: &dyn Reader, inputs: &[Input]) -> Vec<Result<Answer, Failure>> {
+    fn read(&self, reader: &dyn Reader, inputs: &[Input]) -> Vec<Result<Answered, Failure>> {
         if let Some(outcomes) = attempt(reader, inputs) {
             return outcomes.into_iter().map(|outcome| outcome.map_err(Failure::Reader)).collect();
         }
@@ -143,7 +145,13 @@ impl Shared {
 }
 
 /// What the reader answers; nothing if it panics, or does not answer each.
-pub(crate) fn attempt(reader: &dyn Reader, inputs: &[Input]) -> Option<Vec<Result<Answer, Error>>> {
-    let outcomes = catch_unwind(AssertUnwindSafe(|| reader.read(inputs))).ok()?;
+pub(crate) fn attempt(reader: &dyn Reader, inputs: &[Input]) -> Option<Vec<Result<Answered, Error>>> {
+    let answered = || {
+        let model = &reader.model().digest;
+        let outcomes = reader.read(inputs).into_iter();
+        let signed = outcomes.map(|outcome| outcome.map(|answer| Answered { answer, model: model.clone() }));
+        signed.collect::<Vec<_>>()
+    };
+    let outcomes = catch_unwind(AssertUnwindSafe(answered)).ok()?;
     (outcomes.len() == inputs.len()).then_some(outcomes)
 }

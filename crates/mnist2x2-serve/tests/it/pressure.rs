@@ -3,8 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use mnist2x2_serve::{Answer, Error, Input, ModelInfo, Reader};
 
 use crate::support::{Fake, Running, receive, request, start};
 
@@ -124,6 +127,23 @@ fn a_full_queue_sheds_at_once_and_the_server_stays_in_health() {
         }
     });
     answers_at_once(&server);
+    assert!(server.metric("shed_total{full=\"queue\"}") >= 10.0);
+}
+
+#[test]
+fn bodies_together_take_no_more_than_their_share_of_memory() {
+    let server = start(Fake::new('a'), |settings| settings.limits.all_bytes = 1 << 20);
+    let whole = request("POST", "/api/predict", PNG, &vec![b'x'; 700_000]);
+    let (most, rest) = whole.split_at(600_000);
+    let mut held = server.connect();
+    held.write_all(most).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    server.raw(&whole).problem(503);
+    answers_at_once(&server);
+    held.write_all(rest).unwrap();
+    assert_eq!(receive(held).status, 200);
+    assert_eq!(server.raw(&whole).status, 200, "and what was taken is given back");
+    assert!(server.metric("shed_total{full=\"bytes\"}") >= 1.0);
 }
 
 #[test]
@@ -158,6 +178,35 @@ fn a_panic_costs_its_own_request_alone() {
     });
     answers_at_once(&server);
     assert!(server.metric("panics_total{in=\"reader\"}") >= 1.0);
+}
+
+/// A reader that panics when it is asked what it is, every other time.
+struct Moody(Fake, AtomicUsize);
+
+impl Reader for Moody {
+    fn model(&self) -> &ModelInfo {
+        assert!(self.1.fetch_add(1, Ordering::Relaxed).is_multiple_of(2), "as the test wants");
+        self.0.model()
+    }
+
+    fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
+        self.0.read(batch)
+    }
+}
+
+#[test]
+fn a_panic_in_a_handler_or_after_reading_costs_its_own_request_alone() {
+    let server = start(Moody(Fake::new('a'), AtomicUsize::new(0)), |_| ());
+    for _ in 0..3 {
+        assert_eq!(server.get("/api/model").status, 200);
+        server.get("/api/model").problem(500);
+        assert_eq!(server.picture(b"any").status, 200);
+        server.picture(b"any").problem(500);
+    }
+    let metrics = server.get("/metrics").text();
+    for line in ["panics_total{in=\"handler\"} 3", "panics_total{in=\"reader\"} 3"] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
 }
 
 #[test]
