@@ -35,6 +35,14 @@ fn drip(mut stream: TcpStream, bytes: &[u8]) -> Duration {
     unreachable!("the bytes never end")
 }
 
+fn wait_until(mut holds: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < Duration::from_secs(10), "never");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn answers_at_once(server: &Running) {
     let begin = Instant::now();
     assert_eq!(server.picture(b"any").status, 200);
@@ -69,6 +77,17 @@ fn slow_headers_and_slow_bodies_are_cut_and_others_do_not_notice() {
 }
 
 #[test]
+fn a_connection_on_which_nothing_more_comes_is_closed() {
+    let server = start(Fake::new('a'), |settings| settings.limits.header = Duration::from_millis(300));
+    let mut stream = server.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let begin = Instant::now();
+    assert_eq!(receive(stream).status, 200);
+    assert!(begin.elapsed() >= Duration::from_millis(250), "not before its time");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
 fn who_takes_no_answer_is_cut() {
     let server = start(Fake::new('a'), |settings| settings.limits.stall = Duration::from_millis(300));
     let mut stream = server.connect();
@@ -95,8 +114,7 @@ fn connections_beyond_the_limit_are_refused_and_not_hung() {
     assert!(begin.elapsed() < AT_ONCE);
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     drop(held);
-    thread::sleep(Duration::from_millis(100));
-    answers_at_once(&server);
+    wait_until(|| server.get("/healthz").status == 200);
     assert!(server.metric("shed_total{full=\"connections\"}") >= 1.0);
 }
 
@@ -219,6 +237,7 @@ fn a_reader_that_takes_too_long_is_not_waited_for() {
 #[test]
 fn a_stop_answers_what_was_accepted_and_does_not_wait_for_who_is_stuck() {
     let reader = Fake { time: Duration::from_millis(150), ..Fake::new('a') };
+    let batches = Arc::clone(&reader.batches);
     let mut server = start(reader, |settings| {
         settings.limits.drain = Duration::from_millis(1500);
         settings.limits.batch = 2;
@@ -230,7 +249,8 @@ fn a_stop_answers_what_was_accepted_and_does_not_wait_for_who_is_stuck() {
     for stream in &mut accepted {
         stream.write_all(&request("POST", "/api/predict", PNG, b"any")).unwrap();
     }
-    thread::sleep(Duration::from_millis(100));
+    let taken = || batches.lock().unwrap().iter().sum::<usize>() as f64;
+    wait_until(|| server.metric("queue_depth") + taken() >= 8.0);
     let begin = Instant::now();
     server.stopper.stop();
     for stream in accepted {
