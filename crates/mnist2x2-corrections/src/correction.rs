@@ -1,0 +1,207 @@
+//! One correction, the rules it obeys, and its form as JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Error;
+
+/// The most bytes of a picture.
+pub const MOST_PICTURE_BYTES: usize = 2 << 20;
+/// The most bytes of strokes, written as JSON without spaces.
+pub const MOST_STROKES_BYTES: usize = 1 << 20;
+/// The most characters of a key.
+const MOST_KEY: usize = 128;
+/// The most bytes of a source.
+const MOST_SOURCE: usize = 1024;
+/// The most cells of a grid.
+const MOST_CELLS: usize = 64;
+/// The end of the year 9999, in milliseconds since the beginning of 1970: later times are mistakes of unit.
+const MOST_TIME: u64 = 253_402_300_799_999;
+/// How every PNG begins.
+const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
+
+/// What a model read in a drawing, and what is right.
+///
+/// As JSON it is an object with these names, the picture in base64 (RFC 4648, section 4), and no others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Correction {
+    /// What the correction is known by: 1 to 128 characters of ASCII letters, digits, `-`, `_`, `.` and `:`.
+    pub key: String,
+    /// When it was made, in milliseconds since the beginning of 1970, UTC.
+    pub time: u64,
+    /// SHA-256 of the model's weights, in hexadecimal.
+    pub model: String,
+    /// What the model read, cell by cell, row by row; `_` for an empty cell.
+    pub read: String,
+    /// What is right, in the same form.
+    pub right: String,
+    /// The drawing as strokes: an object or an array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strokes: Option<Value>,
+    /// The drawing as a PNG.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "picture")]
+    pub picture: Option<Vec<u8>>,
+    /// Where it came from, in free words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+impl Correction {
+    /// Checks every rule: the fields' forms, a drawing in one form at least, and the limits on sizes.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the first field that breaks one.
+    pub fn check(&self) -> Result<(), Error> {
+        check_key(&self.key)?;
+        rule("time", self.time <= MOST_TIME, "must be milliseconds since 1970, before the year 10000")?;
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_digest = self.model.len() == 64 && self.model.bytes().all(is_hex);
+        rule("model", is_digest, "must be a SHA-256 in 64 lower-case hexadecimal digits")?;
+        check_digits("read", &self.read)?;
+        check_digits("right", &self.right)?;
+        let cells = self.read.len();
+        rule("right", self.right.len() == cells, format!("must be of {cells} cells, as `read` is"))?;
+        self.check_drawing()?;
+        let source = self.source.as_deref().unwrap_or_default();
+        rule("source", source.len() <= MOST_SOURCE, format!("must have at most {MOST_SOURCE} bytes"))
+    }
+
+    fn check_drawing(&self) -> Result<(), Error> {
+        let is_there = self.strokes.is_some() || self.picture.is_some();
+        rule("strokes", is_there, "must be given if `picture` is not")?;
+        if let Some(strokes) = &self.strokes {
+            rule("strokes", strokes.is_object() || strokes.is_array(), "must be an object or an array")?;
+            let size = strokes.to_string().len();
+            let problem = || format!("have {size} bytes, and at most {MOST_STROKES_BYTES} are kept");
+            rule("strokes", size <= MOST_STROKES_BYTES, problem())?;
+        }
+        if let Some(picture) = &self.picture {
+            let size = picture.len();
+            let problem = || format!("has {size} bytes, and at most {MOST_PICTURE_BYTES} are kept");
+            rule("picture", size <= MOST_PICTURE_BYTES, problem())?;
+            rule("picture", picture.starts_with(&PNG), "must be a PNG")?;
+        }
+        Ok(())
+    }
+
+    /// Whether `other` says the same, whenever it was said.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let Self { key, time: _, model, read, right, strokes, picture, source } = self;
+        (key, model, read, right) == (&other.key, &other.model, &other.read, &other.right)
+            && (strokes, picture, source) == (&other.strokes, &other.picture, &other.source)
+    }
+}
+
+fn rule(field: &'static str, holds: bool, problem: impl Into<String>) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(Error::Invalid { field, problem: problem.into() }) }
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let holds = (1..=MOST_KEY).contains(&key.len()) && key.bytes().all(is_allowed);
+    rule("key", holds, format!("must be 1 to {MOST_KEY} characters of a-z, A-Z, 0-9, `-`, `_`, `.` and `:`"))
+}
+
+fn check_digits(field: &'static str, text: &str) -> Result<(), Error> {
+    let is_cell = |byte: u8| byte.is_ascii_digit() || byte == b'_';
+    let holds = (1..=MOST_CELLS).contains(&text.len()) && text.bytes().all(is_cell);
+    rule(field, holds, format!("must be 1 to {MOST_CELLS} characters of 0-9, and `_` for an empty cell"))
+}
+
+/// Bytes as base64 in JSON.
+mod picture {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[expect(clippy::ref_option, reason = "serde calls it with the field as it is")]
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => to.serialize_str(&STANDARD.encode(bytes)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| STANDARD.decode(text)).transpose().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A correction that obeys all rules.
+    pub(crate) fn correction(key: &str) -> Correction {
+        Correction {
+            key: key.into(),
+            time: 1_767_225_600_123,
+            model: "0a".repeat(32),
+            read: "40_1".into(),
+            right: "4071".into(),
+            strokes: Some(json!({ "cells": [[[[0.1, 0.25], [3, 4]]], [], [], []] })),
+            picture: Some([&PNG[..], &[0, 255, 7]].concat()),
+            source: Some("a \"test\"\nof lines".into()),
+        }
+    }
+
+    #[test]
+    fn json_and_back_is_the_same_and_takes_one_line() {
+        let whole = correction("a");
+        let bare = Correction { picture: None, source: None, ..whole.clone() };
+        for correction in [whole, bare] {
+            let text = serde_json::to_string(&correction).unwrap();
+            assert!(!text.contains('\n'));
+            assert_eq!(serde_json::from_str::<Correction>(&text).unwrap(), correction, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_rule_is_checked_and_named() {
+        let whole = || correction("a");
+        let png = |size: usize| Some([&PNG[..], &vec![0; size - PNG.len()]].concat());
+        let cases = [
+            ("key", Correction { key: String::new(), ..whole() }),
+            ("key", Correction { key: "a b".into(), ..whole() }),
+            ("key", Correction { key: "k".repeat(129), ..whole() }),
+            ("time", Correction { time: 253_402_300_800_000, ..whole() }),
+            ("model", Correction { model: "0a".into(), ..whole() }),
+            ("model", Correction { model: "0A".repeat(32), ..whole() }),
+            ("read", Correction { read: "40 1".into(), ..whole() }),
+            ("right", Correction { right: String::new(), ..whole() }),
+            ("right", Correction { right: "407".into(), ..whole() }),
+            ("right", Correction { right: "40७1".into(), ..whole() }),
+            ("strokes", Correction { strokes: None, picture: None, ..whole() }),
+            ("strokes", Correction { strokes: Some(json!("text")), ..whole() }),
+            ("strokes", Correction { strokes: Some(json!(["x".repeat(1 << 20)])), ..whole() }),
+            ("picture", Correction { picture: Some(b"GIF89a".to_vec()), ..whole() }),
+            ("picture", Correction { picture: png((2 << 20) + 1), ..whole() }),
+            ("source", Correction { source: Some("s".repeat(1025)), ..whole() }),
+        ];
+        for (named, correction) in cases {
+            let error = correction.check().unwrap_err();
+            assert!(matches!(error, Error::Invalid { field, .. } if field == named), "{named}: {error}");
+        }
+        let at_the_limits = Correction {
+            key: "k".repeat(128),
+            strokes: Some(json!(["x".repeat((1 << 20) - 4)])),
+            picture: png(2 << 20),
+            ..whole()
+        };
+        at_the_limits.check().unwrap();
+    }
+
+    #[test]
+    fn json_of_another_form_is_refused() {
+        let good = serde_json::to_value(correction("a")).unwrap();
+        for (field, value) in [("colour", json!(1)), ("picture", json!("not base64")), ("time", json!(-1))] {
+            let mut bad = good.clone();
+            bad[field] = value;
+            assert!(serde_json::from_value::<Correction>(bad).is_err(), "{field}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The file: how it is opened, what stands in it, and how an older one is brought up to date.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::Error;
+
+/// Marks the file as a store of corrections: "m2x2" in ASCII.
+const APPLICATION: i64 = 0x6d32_7832;
+
+/// What makes schema n out of schema n - 1. A migration that was once released is never changed; new ones follow it.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE correction (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice, so that whoever pages misses nothing
+        key     TEXT NOT NULL UNIQUE,
+        time    INTEGER NOT NULL,                  -- milliseconds since 1970, UTC
+        model   TEXT NOT NULL,                     -- SHA-256 of the weights
+        read    TEXT NOT NULL,
+        \"right\" TEXT NOT NULL,
+        strokes TEXT,                              -- JSON
+        picture BLOB,                              -- PNG
+        source  TEXT,
+        CHECK (strokes IS NOT NULL OR picture IS NOT NULL)
+    ) STRICT;
+"];
+
+/// How long to rest before a locked file is tried again.
+const REST: Duration = Duration::from_millis(10);
+
+/// Opens the store at `path`, made if there is none and migrated if it is old, and waits for locks as long as `wait`.
+pub(crate) fn open(path: &Path, wait: Duration) -> Result<Connection, Error> {
+    let deadline = Instant::now() + wait;
+    loop {
+        // SQLite itself does not wait for one lock: the one that a file needs to be given its write-ahead log.
+        match open_once(path, wait) {
+            Err(Error::Locked { .. }) if Instant::now() < deadline => std::thread::sleep(REST),
+            opened => return opened,
+        }
+    }
+}
+
+fn open_once(path: &Path, wait: Duration) -> Result<Connection, Error> {
+    let failed = |error| Error::sqlite(path, error);
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(wait).map_err(failed)?;
+    // Nothing is written before it is certain whose file this is.
+    recognise(&mut connection, path, MIGRATIONS.len() as i64)?;
+    if connection.is_readonly("main").map_err(failed)? {
+        return Err(Error::ReadOnly { path: path.into() });
+    }
+    make_durable(&connection).map_err(failed)?;
+    migrate(&mut connection, path, MIGRATIONS)?;
+    Ok(connection)
+}
+
+/// Refuses what is neither empty nor a store of a schema up to `known`; gives the schema, 0 for an empty file.
+fn recognise(connection: &mut Connection, path: &Path, known: i64) -> Result<i64, Error> {
+    let failed = |error| Error::sqlite(path, error);
+    // One transaction, so that another process that is creating the store is seen before or after, and not amid it.
+    let transaction = connection.transaction().map_err(failed)?;
+    let number = |query| transaction.query_row(query, (), |row| row.get::<_, i64>(0)).map_err(failed);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    let application = number("PRAGMA application_id")?;
+    let schema = number("PRAGMA user_version")?;
+    match (tables, application, schema) {
+        (0, 0, 0) => Ok(0),
+        (_, APPLICATION, 1..) if schema <= known => Ok(schema),
+        (_, APPLICATION, 1..) => Err(Error::Newer { path: path.into(), found: schema, known }),
+        _ => Err(Error::Foreign { path: path.into() }),
+    }
+}
+
+/// Makes every commit last.
+///
+/// In a write-ahead log a commit is whole or absent after any crash. With `synchronous = FULL` the log is flushed to
+/// the disk at each commit, before it is acknowledged (`NORMAL` flushes later, and a power failure would take the last
+/// ones; `EXTRA` adds nothing to `FULL` where there is a log). `fullfsync` asks macOS to empty the disk's own cache as
+/// well. See <https://sqlite.org/pragma.html#pragma_synchronous>.
+fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    // Files may come from strangers: their schemas run no functions, and damaged cells are noticed when they are read.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)
+}
+
+/// Takes the steps that the file has not taken yet, all or none.
+fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), Error> {
+    let failed = |error| Error::sqlite(path, error);
+    let known = migrations.len() as i64;
+    if recognise(connection, path, known)? == known {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    // Another process may have migrated the file while this one waited for the lock; then no step is left.
+    let done: u32 = transaction.query_row("PRAGMA user_version", (), |row| row.get(0)).map_err(failed)?;
+    for step in migrations.iter().skip(done as usize) {
+        transaction.execute_batch(step).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", known).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn every_commit_is_flushed_in_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open(&folder.path().join("store"), WAIT).unwrap();
+        let text = |name| connection.pragma_query_value(None, name, |row| row.get::<_, String>(0)).unwrap();
+        let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(text("journal_mode"), "wal");
+        assert_eq!((number("synchronous"), number("fullfsync")), (2, 1), "2 is FULL");
+        assert_eq!((number("application_id"), number("user_version")), (APPLICATION, 1));
+    }
+
+    #[test]
+    fn an_older_store_is_migrated_with_what_is_in_it_and_a_failed_step_leaves_it_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let mut connection = open(&path, WAIT).unwrap();
+        connection
+            .execute_batch("INSERT INTO correction (key, time, model, read, \"right\", strokes) VALUES ('k', 1, 'm', '1', '2', '[]')")
+            .unwrap();
+        let step = "ALTER TABLE correction ADD COLUMN writer TEXT";
+        let fails = [MIGRATIONS[0], step, "ALTER TABLE missing ADD COLUMN x"];
+        migrate(&mut connection, &path, &fails).unwrap_err();
+        assert_eq!(recognise(&mut connection, &path, 3).unwrap(), 1);
+        assert!(connection.prepare("SELECT writer FROM correction").is_err());
+
+        migrate(&mut connection, &path, &fails[..2]).unwrap();
+        assert_eq!(recognise(&mut connection, &path, 3).unwrap(), 2);
+        let kept: (String, Option<String>) = connection
+            .query_row("SELECT key, writer FROM correction", (), |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        assert_eq!(kept, ("k".into(), None));
+        drop(connection);
+        let error = open(&path, WAIT).unwrap_err();
+        assert!(matches!(error, Error::Newer { found: 2, known: 1, .. }), "{error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What reads: the seam between the server and a model.
+
+use axum::body::Bytes;
+use mnist2x2_infer::Reading;
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{Drawing, Error};
+
+/// A model that reads drawings and pictures.
+///
+/// One thread calls it, with whatever waits. A panic in it costs only the requests that cause one when read alone.
+pub trait Reader: Send + Sync {
+    /// What the model is.
+    fn model(&self) -> &ModelInfo;
+
+    /// Reads a batch: an answer or an error for each input, in their order.
+    ///
+    /// An error is [`Error::Input`] where the input is at fault, and any other where the model is.
+    fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>>;
+}
+
+/// What a model is, as `GET /api/model` answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelInfo {
+    /// SHA-256 of the weights, in hexadecimal.
+    pub digest: String,
+    /// Where it came from, for people.
+    pub source: String,
+    /// How many numbers were learnt.
+    pub parameters: usize,
+    /// The rows of the grid that it reads.
+    pub rows: usize,
+    /// The columns of the grid that it reads.
+    pub cols: usize,
+    /// Whether its confidences were calibrated to match frequencies.
+    pub calibrated: bool,
+}
+
+impl ModelInfo {
+    /// How many digits there can be.
+    pub fn cells(&self) -> usize {
+        self.rows * self.cols
+    }
+}
+
+/// What is to be read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A PNG or JPEG, as it came: it may be anything.
+    Picture(Bytes, Wanted),
+    /// Strokes, checked against the [`ModelInfo::cells`] of the model that read when they came: after a reload it may
+    /// be another.
+    Drawing(Drawing, Wanted),
+}
+
+/// What is wanted beside the reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wanted {
+    /// What the model saw.
+    pub seen: bool,
+    /// Where it looked.
+    pub attention: bool,
+}
+
+/// What a model answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// The digits and how sure the model is of them.
+    #[serde(flatten)]
+    pub reading: Reading,
+    /// What it saw, where [`Wanted::seen`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+    /// The weight of each patch for each digit written, where [`Wanted::attention`]: (T, N), each row summing to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<Vec<Vec<f32>>>,
+}
+
+/// The picture that a model was given: light ink on a dark ground.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seen {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// The grey levels row by row, from 0 for ground to 255 for ink; in JSON as base64 (RFC 4648, section 4).
+    #[serde(serialize_with = "base64")]
+    pub pixels: Vec<u8>,
+}
+
+fn base64<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    use base64::Engine;
+    to.serialize_str(&base64::engine::general_purpose::STANDARD.encode(bytes))
+}

@@ -1,0 +1,157 @@
+//! The one thread that reads: it takes what waits, as one batch, and answers each.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::metrics::Metrics;
+use crate::{Answer, Error, Input, Limits, Reader};
+
+/// An answer and the digest of the model that gave it.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) model: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Too many wait already.
+    Full,
+    /// It took too long.
+    Late,
+    /// The reader panicked on this input.
+    Panicked,
+    /// The reader's own error.
+    Reader(Error),
+}
+
+/// An input that waits, and where its answer goes. If nobody waits for that any more, it is not read.
+struct Job {
+    input: Input,
+    answer: oneshot::Sender<Result<Answered, Failure>>,
+}
+
+/// What the thread and those who wait for it share.
+struct Shared {
+    reader: RwLock<Arc<dyn Reader>>,
+    waiting: AtomicUsize,
+    metrics: Arc<Metrics>,
+}
+
+/// The thread that reads, from outside.
+pub(crate) struct Worker {
+    queue: SyncSender<Job>,
+    shared: Arc<Shared>,
+    limit: Duration,
+}
+
+impl Worker {
+    /// Starts the thread. It ends when the worker is dropped and every input that waits has been read.
+    pub(crate) fn start(
+        reader: Arc<dyn Reader>,
+        limits: &Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Error> {
+        let (queue, jobs) = sync_channel(limits.queue);
+        let shared = Arc::new(Shared { reader: RwLock::new(reader), waiting: AtomicUsize::new(0), metrics });
+        let (its, batch) = (Arc::clone(&shared), limits.batch);
+        let thread = std::thread::Builder::new().name("reader".into());
+        thread.spawn(move || its.work(&jobs, batch)).map_err(Error::Threads)?;
+        Ok(Self { queue, shared, limit: limits.answer })
+    }
+
+    /// Has an input read, with what else waits.
+    pub(crate) async fn read(&self, input: Input) -> Result<Answered, Failure> {
+        let (answer, answered) = oneshot::channel();
+        // Counted before it is sent: the thread may take it before this one goes on.
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        self.queue.try_send(Job { input, answer }).map_err(|error| {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => {
+                    self.shared.metrics.shed_queue.add(1);
+                    Failure::Full
+                }
+                TrySendError::Disconnected(_) => Failure::Panicked,
+            }
+        })?;
+        let outcome = tokio::time::timeout(self.limit, answered).await.map_err(|_| Failure::Late)?;
+        outcome.unwrap_or(Err(Failure::Panicked))
+    }
+
+    /// The reader that reads now.
+    pub(crate) fn reader(&self) -> Arc<dyn Reader> {
+        self.shared.reader()
+    }
+
+    /// Puts another reader in its place, from the next batch on.
+    pub(crate) fn replace(&self, reader: Arc<dyn Reader>) {
+        *self.shared.reader.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+
+    /// How many inputs wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    fn reader(&self) -> Arc<dyn Reader> {
+        Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn work(&self, jobs: &Receiver<Job>, batch: usize) {
+        // It waits for the first and never for a second: while a batch is read, the next one gathers by itself.
+        while let Ok(first) = jobs.recv() {
+            let taken: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).take(batch).collect();
+            self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
+            self.answer(taken);
+        }
+    }
+
+    fn answer(&self, jobs: Vec<Job>) {
+        let wanted = jobs.into_iter().filter(|job| !job.answer.is_closed());
+        let (inputs, answers): (Vec<_>, Vec<_>) = wanted.map(|job| (job.input, job.answer)).unzip();
+        if inputs.is_empty() {
+            return;
+        }
+        let reader = self.reader();
+        let begin = Instant::now();
+        let outcomes = self.read(&*reader, &inputs);
+        self.metrics.batch(inputs.len(), begin.elapsed());
+        for (to, outcome) in answers.into_iter().zip(outcomes) {
+            // Who has gone away meanwhile needs no answer.
+            let _ = to.send(outcome);
+        }
+    }
+
+    /// An outcome for each input; if the batch panics, each alone, so that the panic costs only those who cause it.
+    fn read(&self, reader: &dyn Reader, inputs: &[Input]) -> Vec<Result<Answered, Failure>> {
+        if let Some(outcomes) = attempt(reader, inputs) {
+            return outcomes.into_iter().map(|outcome| outcome.map_err(Failure::Reader)).collect();
+        }
+        self.metrics.reader_panics.add(1);
+        if inputs.len() == 1 {
+            return vec![Err(Failure::Panicked)];
+        }
+        inputs.chunks(1).flat_map(|input| self.read(reader, input)).collect()
+    }
+}
+
+/// What the reader answers; nothing if it panics, or does not answer each.
+pub(crate) fn attempt(reader: &dyn Reader, inputs: &[Input]) -> Option<Vec<Result<Answered, Error>>> {
+    let answered = || {
+        let model = &reader.model().digest;
+        let outcomes = reader.read(inputs).into_iter();
+        let signed = outcomes.map(|outcome| outcome.map(|answer| Answered { answer, model: model.clone() }));
+        signed.collect::<Vec<_>>()
+    };
+    let outcomes = catch_unwind(AssertUnwindSafe(answered)).ok()?;
+    (outcomes.len() == inputs.len()).then_some(outcomes)
+}

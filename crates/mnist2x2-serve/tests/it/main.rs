@@ -1,0 +1,19 @@
+//! The server over real sockets, with readers that behave and that do not.
+#![forbid(unsafe_code)]
+
+mod support;
+
+/// What goes right: readings, the model, figures, the description.
+mod answers;
+
+/// Requests that are wrong: each gets a 4xx that says why, and nothing else suffers.
+mod bad_requests;
+
+/// Clients that are slow, many or stuck; readers that panic or hang; the end.
+mod pressure;
+
+/// Corrections: kept once, given back, and refused while the store fails.
+mod corrections;
+
+/// Another model in the place of the first.
+mod reload;
