@@ -58,6 +58,13 @@ impl Config {
         }
     }
 
+    /// A finer model of the same kind: 64 patches of 7 x 7, 243,661 parameters.
+    ///
+    /// Four times as many patches take about three times as long; a digit is seen in 16 parts instead of 4.
+    pub fn fine() -> Self {
+        Self { patch_height: 7, patch_width: 7, ..Self::reference() }
+    }
+
     /// A small model of 1 x 3 digits whose sizes all differ, so that tests notice two axes taken for one another.
     pub fn tiny() -> Self {
         Self {
@@ -175,6 +182,7 @@ mod tests {
     #[test]
     fn presets_are_valid() {
         Config::reference().validate().unwrap();
+        Config::fine().validate().unwrap();
         let tiny = Config::tiny();
         tiny.validate().unwrap();
         assert_eq!((tiny.patches(), tiny.patch_pixels(), tiny.max_tokens()), (14, 168, 4));

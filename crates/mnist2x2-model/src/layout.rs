@@ -127,6 +127,8 @@ mod tests {
         let names: BTreeSet<&str> = packs.iter().flat_map(|p| &p.tensors).map(|t| t.name.as_str()).collect();
         assert_eq!(names.len(), 95);
         assert_eq!(packs.iter().map(Pack::count).sum::<usize>(), 249_997);
+        let fine: usize = layout(&Config::fine()).iter().map(Pack::count).sum();
+        assert_eq!(fine, 243_661, "fewer than 300,000");
         for name in [
             "feature_extractor.proj.weight",
             "encoder.layers.3.mlp.2.bias",

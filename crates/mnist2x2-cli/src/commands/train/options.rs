@@ -85,6 +85,8 @@ enum RecipeName {
     Default,
     /// The published one: Adam at a constant 1e-3, fixed grids, no augmentation
     Reference,
+    /// The fewest seconds to the published accuracy on validation grids
+    Sprint,
 }
 
 /// `--architecture`.
@@ -92,6 +94,8 @@ enum RecipeName {
 enum Architecture {
     /// The published model: 16 patches of 14 x 14, 249,997 parameters
     Published,
+    /// A finer one: 64 patches of 7 x 7, 243,661 parameters, a third as fast
+    Fine,
 }
 
 /// A configuration file.
@@ -122,9 +126,11 @@ impl Plan {
         let recipe = match self.recipe {
             RecipeName::Default => Recipe::recommended(0),
             RecipeName::Reference => Recipe::reference(0),
+            RecipeName::Sprint => Recipe::sprint(0),
         };
         let model = match self.architecture {
             Architecture::Published => Config::reference(),
+            Architecture::Fine => Config::fine(),
         };
         let (mut recipe, model) = self.read_config(recipe.on(device), model)?;
         for setting in &self.set {
