@@ -5,6 +5,9 @@ mod support;
 /// What goes right: train, evaluate, predict, sample, info.
 mod journey;
 
+/// What the shipped model's card says.
+mod card;
+
 /// What goes wrong: one clear line, the right exit code, nothing half-written.
 mod bad_input;
 
