@@ -122,22 +122,28 @@ impl Bend {
 
     /// The lattice cut along row `y`.
     fn row(&self, y: usize) -> [[f32; 2]; KNOTS] {
-        let (above, share) = place(y);
+        let (above, share) = PLACES[y];
         std::array::from_fn(|knot| blend(self.0[above][knot], self.0[above + 1][knot], share))
     }
 
     /// The displacement at column `x` of a row.
     fn at(row: &[[f32; 2]; KNOTS], x: usize) -> [f32; 2] {
-        let (left, share) = place(x);
+        let (left, share) = PLACES[x];
         blend(row[left], row[left + 1], share)
     }
 }
 
-/// The knot before a pixel, and how far behind it the pixel lies.
-fn place(pixel: usize) -> (usize, f32) {
-    let along = pixel as f32 / SPACING;
-    (along as usize, along.fract())
-}
+/// For each pixel of a row or column the knot before it, and how far behind that it lies.
+const PLACES: [(usize, f32); SIDE] = {
+    let mut places = [(0, 0.0); SIDE];
+    let mut pixel = 0;
+    while pixel < SIDE {
+        let along = pixel as f32 / SPACING;
+        places[pixel] = (along as usize, along - (along as usize) as f32);
+        pixel += 1;
+    }
+    places
+};
 
 fn blend(a: [f32; 2], b: [f32; 2], share: f32) -> [f32; 2] {
     std::array::from_fn(|k| a[k] + share * (b[k] - a[k]))
@@ -161,9 +167,9 @@ impl Source {
         // Two pixels away from the image there is only paper, wherever it is read.
         let inside = |k: f32| k.clamp(-2.0, (SIDE + 1) as f32) + MARGIN as f32;
         let (x, y) = (inside(x), inside(y));
-        let (left, top) = (x as usize, y as usize);
+        let (left, top) = (x as i32, y as i32); // several times as fast to and from floats as usize is
         let (right_share, bottom_share) = (x - left as f32, y - top as f32);
-        let pixels = &self.0[top * PADDED + left..][..PADDED + 2];
+        let pixels = &self.0[top as usize * PADDED + left as usize..][..PADDED + 2];
         let upper = pixels[0] + right_share * (pixels[1] - pixels[0]);
         let lower = pixels[PADDED] + right_share * (pixels[PADDED + 1] - pixels[PADDED]);
         upper + bottom_share * (lower - upper)
