@@ -7,13 +7,14 @@ use crate::scratch::Scratch;
 use crate::simd::Level;
 use crate::transpose::transpose;
 
-/// Rounds of the iteration: enough to bring singular values of very different size to the neighbourhood of 1.
-const ROUNDS: usize = 5;
+/// Rounds of the iteration: singular values above a fortieth of the largest come near 1, smaller ones grow forty times.
+/// The five rounds that are usual take a fifth of a training step instead of an eighth and train no better.
+const ROUNDS: usize = 3;
 /// The polynomial `a x + b x^3 + c x^5` that each round applies to every singular value; it has the steepest slope at 0 of
 /// those that bring them to about 0.7 to 1.2 and keep them there.
 const POLYNOMIAL: [f32; 3] = [3.4445, -4.7750, 2.0315];
 
-/// Replaces a matrix U S V^T by about U V^T: by U S' V^T with singular values S' of about 0.7 to 1.2.
+/// Replaces a matrix U S V^T by about U V^T: by U S' V^T with singular values S' of about 0.7 to 1.2, but for the smallest.
 ///
 /// The Newton-Schulz iteration of K. Jordan and others, *Muon: An optimizer for hidden layers in neural networks*, 2024. A
 /// matrix of zeros stays one.

@@ -5,7 +5,7 @@ use mnist2x2_data::Augmentation;
 use mnist2x2_model::Initialisation;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, OptimiserSettings, Schedule};
+use crate::{Error, OptimiserSettings, Rule, Schedule};
 
 /// Everything that decides the outcome of a run besides the data and the model's sizes: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -104,7 +104,8 @@ impl Recipe {
             initialisation: Initialisation::Truncated,
             average: 0.999,
             optimiser: OptimiserSettings {
-                learning_rate: 4e-3,
+                matrices: Rule::Muon,
+                learning_rate: 5e-3,
                 beta2: 0.99,
                 weight_decay: 0.05,
                 ..OptimiserSettings::adam()
@@ -112,27 +113,27 @@ impl Recipe {
             schedule: Schedule { warm_up: 0.05, ..Schedule::linear() },
             augmentation: Augmentation {
                 rotation: 14.0,
-                scale: 0.14,
+                scale: 0.07,
                 shear: 0.24,
-                shift: 2.4,
-                elastic: 1.4,
+                shift: 0.8,
+                elastic: 2.2,
                 stroke: 0.0,
             },
             ..Self::reference(seed)
         }
     }
 
-    /// The fewest seconds to the published accuracy on validation grids: short epochs, so that it is seen when that is
-    /// reached, and hardly any augmentation.
+    /// The fewest seconds to the published accuracy on validation grids: little augmentation, a higher learning rate, and
+    /// short epochs, so that it is seen when the accuracy is reached.
     pub fn sprint(seed: u64) -> Self {
-        Self {
-            name: "sprint".into(),
-            epochs: 5,
-            epoch_grids: 20_000,
-            average: 0.995,
-            augmentation: Augmentation { shift: 0.8, ..Augmentation::default() },
-            ..Self::recommended(seed)
-        }
+        let mut sprint = Self::recommended(seed);
+        sprint.name = "sprint".into();
+        (sprint.epochs, sprint.epoch_grids) = (3, 18_000);
+        sprint.average = 0.995;
+        sprint.optimiser.learning_rate = 1e-2;
+        sprint.augmentation =
+            Augmentation { rotation: 8.0, shear: 0.15, shift: 0.8, elastic: 0.8, ..Augmentation::default() };
+        sprint
     }
 
     /// The recipe for `device`: an accelerator is itself parallel, and takes each batch whole.
