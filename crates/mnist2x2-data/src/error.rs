@@ -69,6 +69,24 @@ pub enum Error {
         /// How many it holds.
         label_count: usize,
     },
+    /// A file of pen strokes has something in it that cannot be understood.
+    #[error("{}, line {line}: {problem}; fetch it again with `cargo xtask download-pendigits`", path.display())]
+    Unipen {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A point of a stroke that lies nowhere.
+    #[error("point {point} of stroke {stroke} is not a finite number; both count from 0")]
+    NotAPoint {
+        /// The stroke.
+        stroke: usize,
+        /// The point in it.
+        point: usize,
+    },
     /// Pixels that are no whole digits, or not as many as labels.
     #[error("{pixels} pixels cannot be {labels} digits of 28 x 28; pass 784 pixels for each label")]
     PixelCount {
