@@ -10,14 +10,26 @@ mod error;
 mod calibration;
 mod decoding;
 mod beam;
+// From pictures and strokes to what a model sees.
 mod picture;
+mod drawing;
+mod familiar;
+mod threshold;
+mod ink;
+mod lines;
+mod pieces;
+mod redraw;
+mod seen;
+
 mod reading;
 mod recognizer;
 
 pub use beam::beam_search;
 pub use calibration::{Calibration, Temperature};
 pub use decoding::{Sequence, Transcript, greedy, transcribe};
+pub use drawing::Drawing;
 pub use error::Error;
 pub use picture::Picture;
 pub use reading::{Alternative, CellReading, Reading};
 pub use recognizer::Recognizer;
+pub use seen::Seen;

@@ -7,6 +7,7 @@ use image::{DynamicImage, GrayImage, ImageError, ImageReader, Limits, Luma};
 use mnist2x2_data::normalise;
 
 use crate::Error;
+use crate::ink::{histogram, level};
 
 /// The most pixels along one side of an image that is read.
 const MOST_PIXELS: u32 = 10_000;
@@ -41,10 +42,15 @@ impl Picture {
     /// A picture of an unpacked image, dark on light or light on dark, with or without transparency.
     pub fn new(image: &DynamicImage) -> Self {
         let mut grey = flatten(image);
-        if has_light_ground(&grey) {
+        if has_dark_ink(&grey) {
             imageops::invert(&mut grey);
         }
         Self(grey)
+    }
+
+    /// The picture in grey.
+    pub(crate) fn grey(&self) -> &GrayImage {
+        &self.0
     }
 
     /// The picture at the model's size.
@@ -79,6 +85,9 @@ impl Picture {
 /// The image in grey over a ground of the other end: transparent drawings are black ink or white ink, and only a ground
 /// unlike the ink shows them.
 fn flatten(image: &DynamicImage) -> GrayImage {
+    if !image.color().has_alpha() {
+        return image.to_luma8();
+    }
     let pixels = image.to_luma_alpha8();
     let (ink, opacity) = pixels.pixels().fold((0_u64, 0_u64), |(ink, opacity), pixel| {
         let [grey, alpha] = pixel.0.map(u64::from);
@@ -92,14 +101,12 @@ fn flatten(image: &DynamicImage) -> GrayImage {
     GrayImage::from_fn(pixels.width(), pixels.height(), blend)
 }
 
-/// Whether the rim of the picture, where there is seldom ink, is light.
-fn has_light_ground(image: &GrayImage) -> bool {
-    let (width, height) = image.dimensions();
-    let is_rim = |x, y| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
-    let rim = image.enumerate_pixels().filter(|(x, y, _)| is_rim(*x, *y));
-    let (sum, count) =
-        rim.fold((0_u64, 0_u64), |(sum, count), (_, _, grey)| (sum + u64::from(grey[0]), count + 1));
-    2 * sum > 255 * count
+/// Whether ink is darker than the paper: most of a picture is paper, and ink strays far from it.
+fn has_dark_ink(image: &GrayImage) -> bool {
+    let counts = histogram(image.as_raw());
+    let paper = level(&counts, image.as_raw().len() as u32 / 2);
+    let strays = |grey: usize| u64::from(counts[grey]) * (grey.abs_diff(paper) as u64).pow(2);
+    (0..paper).map(strays).sum::<u64>() > (paper..256).map(strays).sum::<u64>()
 }
 
 #[cfg(test)]
