@@ -117,12 +117,21 @@ fn measure<T>(
 
 /// Reads grids of strokes, from the strokes and from every kind of picture of them.
 fn drawings(recognizer: &Recognizer, grids: &[[&PenDigit; 4]]) -> Result<(), Failure> {
-    let label = |grid: &[&PenDigit; 4]| grid.map(|digit| char::from(b'0' + digit.label)).iter().collect();
+    let label = |grid: &[&PenDigit; 4]| -> String {
+        grid.iter().map(|digit| char::from(b'0' + digit.label)).collect()
+    };
     measure("strokes", recognizer, grids, label, |_, grid| {
         let drawing = Drawing::new(side_by_side(grid), 2.0, 2.0)?;
         let start = Instant::now();
         Ok((Seen::of_drawing(&drawing, SHAPE), 1e3 * start.elapsed().as_secs_f64()))
     })?;
+    for filled in 1..4 {
+        let label = |grid: &[&PenDigit; 4]| label(grid)[..filled].to_owned() + &"___"[..4 - filled];
+        measure(&format!("strokes, {filled} filled"), recognizer, grids, label, |_, grid| {
+            let drawing = Drawing::new(side_by_side(&grid[..filled]), 2.0, 2.0)?;
+            Ok((Seen::of_drawing(&drawing, SHAPE), 0.0))
+        })?;
+    }
     let judged = Canvas::default();
     let brush = |brush| Canvas { brush, ..judged };
     let variants = [
@@ -146,14 +155,14 @@ fn drawings(recognizer: &Recognizer, grids: &[[&PenDigit; 4]]) -> Result<(), Fai
             let strokes = grid.map(|digit| Some(&digit.strokes));
             let greys = Canvas { shift, ..canvas }.draw(&strokes, SHAPE);
             let image = GrayImage::from_raw(800, 800, greys).ok_or("800 x 800 pixels")?;
-            Ok(see(image.into()))
+            Ok(see(&image.into()))
         })?;
     }
     Ok(())
 }
 
 /// The strokes of a grid, each digit in its unit square.
-fn side_by_side(grid: &[&PenDigit; 4]) -> Strokes {
+fn side_by_side(grid: &[&PenDigit]) -> Strokes {
     let place = |cell: usize, digit: &PenDigit| {
         let corner = [(cell % 2) as f32, (cell / 2) as f32];
         digit.strokes.map(|[x, y]| [x + corner[0], y + corner[1]])
@@ -163,9 +172,9 @@ fn side_by_side(grid: &[&PenDigit; 4]) -> Strokes {
         .expect("finite points moved by 1")
 }
 
-fn see(image: DynamicImage) -> (Seen, f64) {
+fn see(image: &DynamicImage) -> (Seen, f64) {
     let start = Instant::now();
-    let seen = Seen::of_picture(&Picture::new(&image), SHAPE);
+    let seen = Seen::of_picture(&Picture::new(image), SHAPE);
     (seen, 1e3 * start.elapsed().as_secs_f64())
 }
 
@@ -190,7 +199,7 @@ fn printed(recognizer: &Recognizer, dir: &Path, most: usize) -> Result<(), Failu
         ("MNIST 560, smooth", 10, imageops::CatmullRom),
     ] {
         measure(name, recognizer, &grids, label, |i, _| {
-            Ok(see(imageops::resize(&grid(i), 56 * factor, 56 * factor, filter).into()))
+            Ok(see(&imageops::resize(&grid(i), 56 * factor, 56 * factor, filter).into()))
         })?;
     }
     Ok(())

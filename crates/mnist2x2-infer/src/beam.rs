@@ -75,9 +75,10 @@ pub(crate) fn beam_search_over(
         cache = cache.select(&rows)?;
         let logits = next_logits(&mut cache, &newest)?;
         let given = |row, logits: &[f32]| blanks.token(row, position, logits);
-        let advanced = beams.into_iter().enumerate().map(|(row, beam)| {
-            advance(beam, &logits, width, temperature, |logits| given(row, logits))
-        });
+        let advanced = beams
+            .into_iter()
+            .enumerate()
+            .map(|(row, beam)| advance(beam, &logits, width, temperature, |logits| given(row, logits)));
         beams = advanced.collect();
     }
     Ok(beams

@@ -4,8 +4,9 @@ use mnist2x2_data::{GridShape, INK_SIDE, SIDE};
 
 /// Ink below this does not count: noise, and the faint rim that shrinking leaves.
 const FAINT: u8 = 25;
-/// How much shorter than [`INK_SIDE`] the longer side of a digit may look, in pixels: faint rims do not count.
-const SHORTER: usize = 2;
+/// How much shorter or longer than [`INK_SIDE`] a digit may look, in pixels: a faint rim does not count, a blurred one
+/// counts twice.
+const TOLERANCE: usize = 2;
 /// How far from pixel (14, 14) the centre of mass may lie, in pixels.
 const OFF_CENTRE: f32 = 1.0;
 
@@ -37,7 +38,7 @@ fn is_empty(rows: &[&[u8]]) -> Option<bool> {
         return Some(true);
     }
     let longer = (high[0] - low[0]).max(high[1] - low[1]);
-    let fits = (INK_SIDE as usize - SHORTER..=INK_SIDE as usize).contains(&longer);
+    let fits = longer.abs_diff(INK_SIDE as usize) <= TOLERANCE;
     let centred = moment.iter().all(|moment| (moment / mass - (SIDE / 2) as f32).abs() <= OFF_CENTRE);
     (fits && centred).then_some(false)
 }

@@ -2,13 +2,13 @@
 
 use image::GrayImage;
 
+use crate::resample::resample;
 use crate::threshold::otsu;
 
-/// The least and the most pixels along a cell's side at which ink is looked at: enough for strokes to have a shape, few
-/// enough to be quick.
-const SIDES: [u32; 2] = [112, 224];
-/// The most pixels along a side to which a small picture is enlarged; more than a few cells never need.
-const LONGEST: u32 = 4096;
+/// Pixels along a cell's side at which ink is looked at: enough for strokes to have a shape, few enough to be quick.
+const SIDE: f64 = 200.0;
+/// The most pixels along a picture's side; no picture of cells that are about square needs more.
+const LONGEST: f64 = 4096.0;
 /// Grey levels between paper and ink below which a picture counts as blank.
 const CONTRAST: f32 = 24.0;
 /// Pixels that must be at least as light as what counts as full ink: fewer are dust.
@@ -26,13 +26,11 @@ impl Ink {
     /// The ink of a picture with light ink on dark paper, at a size at which its `rows` and `cols` of cells are neither
     /// tiny nor huge; `None` if there is none.
     pub(crate) fn of(picture: &GrayImage, rows: u32, cols: u32) -> Option<Self> {
-        let side = (picture.width() / cols).min(picture.height() / rows).max(1);
-        let longest = picture.width().max(picture.height());
-        let grey = match side {
-            side if side >= SIDES[1] => reduced(picture, side.div_ceil(SIDES[1])),
-            side if side < SIDES[0] => enlarged(picture, SIDES[0].div_ceil(side).min(LONGEST / longest).max(1)),
-            _ => reduced(picture, 1),
-        };
+        let sides = [picture.width(), picture.height()].map(f64::from);
+        let cell = (sides[0] / f64::from(cols)).min(sides[1] / f64::from(rows));
+        let scale = (SIDE / cell).min(LONGEST / sides[0].max(sides[1]));
+        let [width, height] = sides.map(|side| (scale * side).round().max(1.0) as usize);
+        let grey = Self { width, height, values: resample(picture, width, height) };
         grey.stretched()
     }
 
@@ -85,45 +83,4 @@ pub(crate) fn level(counts: &[u32; 256], rank: u32) -> usize {
             seen > rank
         })
         .unwrap_or(255)
-}
-
-/// Every block of `factor` x `factor` pixels as their mean; what is left over at the right and below is dropped.
-fn reduced(picture: &GrayImage, factor: u32) -> Ink {
-    let (width, height) = ((picture.width() / factor) as usize, (picture.height() / factor) as usize);
-    let factor = factor as usize;
-    if factor == 1 {
-        return Ink { width, height, values: picture.as_raw().clone() };
-    }
-    let (area, mut values) = ((factor * factor) as u32, Vec::with_capacity(width * height));
-    let mut sums = vec![0_u32; width];
-    for rows in picture.as_raw().chunks(picture.width() as usize * factor).take(height) {
-        sums.fill(0);
-        for row in rows.chunks_exact(picture.width() as usize) {
-            for (sum, block) in sums.iter_mut().zip(row.chunks_exact(factor)) {
-                *sum += block.iter().map(|&grey| u32::from(grey)).sum::<u32>();
-            }
-        }
-        values.extend(sums.iter().map(|sum| ((sum + area / 2) / area) as u8));
-    }
-    Ink { width, height, values }
-}
-
-/// `factor` times as wide and high, interpolated between the middles of pixels.
-fn enlarged(picture: &GrayImage, factor: u32) -> Ink {
-    let [width, height] = [picture.width(), picture.height()].map(|side| (side * factor) as usize);
-    let place = |at: usize, side: u32| {
-        let source = ((at as f32 + 0.5) / factor as f32 - 0.5).clamp(0.0, (side - 1) as f32);
-        (source as u32, (source as u32 + 1).min(side - 1), source.fract())
-    };
-    let columns: Vec<_> = (0..width).map(|x| place(x, picture.width())).collect();
-    let grey = |x, y| f32::from(picture.get_pixel(x, y)[0]);
-    let mut values = Vec::with_capacity(width * height);
-    for y in 0..height {
-        let (top, bottom, down) = place(y, picture.height());
-        values.extend(columns.iter().map(|&(left, right, along)| {
-            let mix = |y| grey(left, y) + along * (grey(right, y) - grey(left, y));
-            (mix(top) + down * (mix(bottom) - mix(top))).round() as u8
-        }));
-    }
-    Ink { width, height, values }
 }

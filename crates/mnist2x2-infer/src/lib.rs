@@ -1,8 +1,8 @@
 //! Reading pictures of handwritten digits with a trained model.
 //!
-//! [`Recognizer`] is the way in: picture in, digits and confidences out. Beneath it, [`greedy`] and [`beam_search`]
-//! write sequences for whole batches, and [`Picture`] turns any image into what the model was trained on. A
-//! [`Calibration`] makes confidences match frequencies.
+//! [`Recognizer`] is the way in: picture or strokes in, digits and confidences out. Beneath it, [`greedy`] and
+//! [`beam_search`] write sequences for whole batches, and [`Seen`] turns any [`Picture`] or [`Drawing`] into what the
+//! model was trained on: digits that look like MNIST's. A [`Calibration`] makes confidences match frequencies.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -11,6 +11,7 @@ mod calibration;
 mod decoding;
 mod beam;
 // From pictures and strokes to what a model sees.
+mod resample;
 mod picture;
 mod drawing;
 mod familiar;

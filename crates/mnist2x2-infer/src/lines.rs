@@ -90,3 +90,50 @@ fn borders(bands: &[Range<usize>], cells: usize, length: usize) -> Vec<usize> {
     }
     (0..=cells).map(|cell| cell * length / cells).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A blank page of 80 x 60.
+    fn page() -> Ink {
+        Ink { width: 80, height: 60, values: vec![0; 80 * 60] }
+    }
+
+    fn fill(ink: &mut Ink, x: Range<usize>, y: Range<usize>, value: u8) {
+        for y in y {
+            ink.values[y * ink.width..][x.clone()].fill(value);
+        }
+    }
+
+    #[test]
+    fn lines_vanish_and_strokes_that_cross_them_stay_whole() {
+        let mut ink = page();
+        fill(&mut ink, 20..24, 10..50, 255);
+        let expected = ink.values.clone();
+        fill(&mut ink, 0..80, 29..31, 128);
+        fill(&mut ink, 39..40, 0..60, 90);
+        let borders = remove(&mut ink, 2, 2);
+        assert_eq!(borders, [vec![0, 30, 60], vec![0, 39, 80]]);
+        assert!(ink.values == expected);
+    }
+
+    #[test]
+    fn a_thick_bar_and_a_short_one_are_ink() {
+        let mut ink = page();
+        fill(&mut ink, 0..80, 10..16, 255);
+        fill(&mut ink, 10..60, 40..41, 255);
+        let before = ink.values.clone();
+        assert_eq!(remove(&mut ink, 2, 1), [vec![0, 30, 60], vec![0, 80]]);
+        assert!(ink.values == before);
+    }
+
+    #[test]
+    fn cells_end_at_the_lines_of_a_frame_where_those_are_fair() {
+        let at = |lines: &[usize]| lines.iter().map(|&at| at..at + 1).collect::<Vec<_>>();
+        assert_eq!(borders(&at(&[10, 50, 92]), 2, 100), [10, 50, 92]);
+        assert_eq!(borders(&at(&[46]), 2, 100), [0, 46, 100]);
+        assert_eq!(borders(&at(&[12]), 2, 100), [0, 50, 100], "one cell too small");
+        assert_eq!(borders(&at(&[3, 96]), 3, 99), [0, 33, 66, 99], "two lines at the rim");
+    }
+}

@@ -1,17 +1,20 @@
 //! From any image to what the model was trained on: light ink on a dark ground, at the model's size.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
 
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::{DynamicImage, GrayImage, ImageError, ImageReader, Limits, Luma};
 use mnist2x2_data::normalise;
 
 use crate::Error;
 use crate::ink::{histogram, level};
+use crate::resample::resample;
 
 /// The most pixels along one side of an image that is read.
 const MOST_PIXELS: u32 = 10_000;
-/// The most memory that unpacking an image may take, in bytes.
+/// The most bytes of a file, and the most memory that unpacking it may take.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// A grey picture with light ink on a dark ground, of the size it came in.
@@ -19,6 +22,29 @@ const MOST_BYTES: u64 = 256 << 20;
 pub struct Picture(GrayImage);
 
 impl Picture {
+    /// Reads the image file at `path`.
+    ///
+    /// # Errors
+    /// As [`Picture::from_stream`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Io { path: path.into(), source };
+        Self::from_stream(File::open(path).map_err(failed)?, path)
+    }
+
+    /// Reads an image from `stream`, which messages call `name`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::TooLong`] if it does not end, and as [`Picture::from_bytes`].
+    pub fn from_stream(stream: impl Read, name: &Path) -> Result<Self, Error> {
+        let mut bytes = Vec::new();
+        let read = stream.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|source| Error::Io { path: name.into(), source })?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(Error::TooLong { path: name.into(), limit: MOST_BYTES });
+        }
+        Self::from_bytes(&bytes)
+    }
+
     /// Unpacks a PNG or JPEG.
     ///
     /// # Errors
@@ -58,19 +84,7 @@ impl Picture {
     /// # Shapes
     /// (height, width), row by row
     pub fn pixels(&self, height: usize, width: usize) -> Vec<u8> {
-        let (height, width) = (height as u32, width as u32);
-        if self.0.dimensions() == (width, height) {
-            return self.0.as_raw().clone();
-        }
-        let shrinks = self.0.width() >= width && self.0.height() >= height;
-        // A thumbnail's pixel is the mean of those that fall into it: thin strokes fade but stay, and a grid that was
-        // enlarged by a whole factor comes back exactly.
-        let resized = if shrinks {
-            imageops::thumbnail(&self.0, width, height)
-        } else {
-            imageops::resize(&self.0, width, height, FilterType::Triangle)
-        };
-        resized.into_raw()
+        resample(&self.0, width, height)
     }
 
     /// The picture as the model sees it: [`Picture::pixels`], normalised.
@@ -145,7 +159,7 @@ mod tests {
                 LumaA([value, grid.get_pixel(x, y)[0]])
             }))
         };
-        let large = imageops::resize(&grid, 560, 840, FilterType::Nearest);
+        let large = imageops::resize(&grid, 560, 840, imageops::Nearest);
         let cases = [
             ("as it is", DynamicImage::from(grid.clone()), 0.0),
             ("dark on light", dark_on_light.clone().into(), 0.0),

@@ -26,15 +26,14 @@ pub(crate) struct Frame {
 impl Frame {
     /// Around pixels of a picture of this width; they are never none.
     fn around(pixels: &[u32], width: usize) -> Self {
-        let (mut x, mut y) = (usize::MAX..0, usize::MAX..0);
-        for &pixel in pixels {
-            for (range, at) in [(&mut x, pixel as usize % width), (&mut y, pixel as usize / width)] {
-                *range = range.start.min(at)..range.end.max(at + 1);
-            }
-        }
-        Self { x, y }
+        let range = |place: fn(usize, usize) -> usize| {
+            let places = || pixels.iter().map(|&pixel| place(pixel as usize, width));
+            places().min().unwrap_or(0)..places().max().map_or(0, |last| last + 1)
+        };
+        Self { x: range(|pixel, width| pixel % width), y: range(|pixel, width| pixel / width) }
     }
 
+    /// Around this and another.
     fn and(self, other: &Self) -> Self {
         let join = |a: Range<usize>, b: &Range<usize>| a.start.min(b.start)..a.end.max(b.end);
         Self { x: join(self.x, &other.x), y: join(self.y, &other.y) }
@@ -63,16 +62,16 @@ impl Pieces {
         let mut owner = vec![NOBODY; ink.values.len()];
         let frames = (0..cells.count()).map(|cell| {
             let mine = || parts.iter().filter(|part| part.cell == cell);
+            if mine().all(|part| cells.is_speck(&part.frame)) {
+                return None;
+            }
             let total: usize = mine().map(|part| part.pixels.len()).sum();
-            let is_speck = |part: &&Part| {
-                cells.is_speck(&part.frame) && part.pixels.len() as f32 <= SPECK_SHARE * total as f32
-            };
-            let kept = || mine().filter(|part| !is_speck(part));
+            let is_little = |part: &Part| part.pixels.len() as f32 <= SPECK_SHARE * total as f32;
+            let kept = || mine().filter(|part| !(cells.is_speck(&part.frame) && is_little(part)));
             for &pixel in kept().flat_map(|part| &part.pixels) {
                 owner[pixel as usize] = cell as u16;
             }
-            let frame = kept().map(|part| part.frame.clone()).reduce(|a, b| a.and(&b));
-            frame.filter(|frame| !cells.is_speck(frame))
+            kept().map(|part| part.frame.clone()).reduce(|a, b| a.and(&b))
         });
         let frames = frames.collect();
         Self { width: ink.width, owner, frames }
@@ -105,7 +104,8 @@ impl Cells<'_> {
 
     /// The cell that a pixel lies in, or the nearest one.
     fn of(&self, pixel: u32) -> usize {
-        let find = |borders: &[usize], at| borders[1..borders.len() - 1].partition_point(|&border| border <= at);
+        let find =
+            |borders: &[usize], at| borders[1..borders.len() - 1].partition_point(|&border| border <= at);
         let (x, y) = (pixel as usize % self.width, pixel as usize / self.width);
         find(self.rows, y) * (self.cols.len() - 1) + find(self.cols, x)
     }
@@ -139,7 +139,9 @@ impl Cells<'_> {
     /// A piece with the cell that holds most of it, and how much each cell holds.
     fn counted(&self, pixels: Vec<u32>) -> Counted {
         let mut counts = vec![0_u32; self.count()];
-        pixels.iter().for_each(|&pixel| counts[self.of(pixel)] += 1);
+        for &pixel in &pixels {
+            counts[self.of(pixel)] += 1;
+        }
         // The first of equals.
         let cell = (0..self.count()).rev().max_by_key(|&cell| counts[cell]).unwrap_or(0);
         let frame = Frame::around(&pixels, self.width);
@@ -183,8 +185,9 @@ fn flood(open: &mut [bool], start: usize, width: usize) -> Vec<u32> {
         next += 1;
         let (x, y) = (pixel as usize % width, pixel as usize / width);
         for row in y.saturating_sub(1)..=(y + 1).min(open.len() / width - 1) {
-            for at in row * width + x.saturating_sub(1)..=row * width + (x + 1).min(width - 1) {
-                if std::mem::take(&mut open[at]) {
+            let (left, right) = (x.saturating_sub(1), (x + 1).min(width - 1));
+            for (at, open) in (row * width + left..).zip(&mut open[row * width..][left..=right]) {
+                if std::mem::take(open) {
                     pixels.push(at as u32);
                 }
             }

@@ -63,7 +63,9 @@ impl Reading {
 /// The digits of a sequence; `_` for none.
 fn text(sequence: &Sequence, empty: &[bool]) -> String {
     let digits = sequence.digits(empty.len()).into_iter().zip(empty);
-    digits.map(|(digit, empty)| digit.filter(|_| !empty).map_or('_', |digit| char::from(b'0' + digit))).collect()
+    digits
+        .map(|(digit, empty)| digit.filter(|_| !empty).map_or('_', |digit| char::from(b'0' + digit)))
+        .collect()
 }
 
 /// The probability of what a sequence says of the cells that are not empty.

@@ -1,7 +1,5 @@
 //! Picture in, digits and confidences out.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -15,8 +13,6 @@ use crate::{Calibration, Drawing, Error, Picture, Reading, Seen, Temperature};
 
 /// How many sequences a reading names beside its answer.
 const ALTERNATIVES: usize = 4;
-/// The most bytes of a file that are read.
-const MOST_BYTES: u64 = 256 << 20;
 
 /// A trained model that reads pictures.
 ///
@@ -103,30 +99,15 @@ impl Recognizer {
     /// Reads the image file at `path`.
     ///
     /// # Errors
-    /// As [`Recognizer::read_stream`].
+    /// As [`Picture::open`] and [`Recognizer::read`].
     pub fn read_file(&self, path: &Path) -> Result<Reading, Error> {
-        let failed = |source| Error::Io { path: path.into(), source };
-        self.read_stream(File::open(path).map_err(failed)?, path)
+        self.read(&Picture::open(path)?)
     }
 
-    /// Reads what comes from `stream`, which messages call `name`.
+    /// Reads a PNG or JPEG of handwriting.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::TooLong`] if it does not end, and as [`Recognizer::read_bytes`].
-    pub fn read_stream(&self, stream: impl Read, name: &Path) -> Result<Reading, Error> {
-        let mut bytes = Vec::new();
-        let read = stream.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-        read.map_err(|source| Error::Io { path: name.into(), source })?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(Error::TooLong { path: name.into(), limit: MOST_BYTES });
-        }
-        self.read_bytes(&bytes)
-    }
-
-    /// Reads a PNG or JPEG.
-    ///
-    /// # Errors
-    /// [`Error::Image`] or [`Error::TooLarge`] as [`Picture::from_bytes`].
+    /// As [`Picture::from_bytes`] and [`Recognizer::read`].
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Reading, Error> {
         self.read(&Picture::from_bytes(bytes)?)
     }
@@ -136,7 +117,7 @@ impl Recognizer {
     /// # Errors
     /// [`Error::Seq2Seq`] if the device fails, [`Error::NotFinite`] if the model's numbers overflow.
     pub fn read(&self, picture: &Picture) -> Result<Reading, Error> {
-        self.read_one(&Seen::of_picture(picture, self.shape()))
+        self.read_seen(&Seen::of_picture(picture, self.shape()))
     }
 
     /// Reads a drawing from its strokes.
@@ -144,14 +125,14 @@ impl Recognizer {
     /// # Errors
     /// As [`Recognizer::read`].
     pub fn read_drawing(&self, drawing: &Drawing) -> Result<Reading, Error> {
-        self.read_one(&Seen::of_drawing(drawing, self.shape()))
+        self.read_seen(&Seen::of_drawing(drawing, self.shape()))
     }
 
     /// Reads a grid as it is.
     ///
     /// # Errors
     /// As [`Recognizer::read`].
-    pub fn read_one(&self, seen: &Seen) -> Result<Reading, Error> {
+    pub fn read_seen(&self, seen: &Seen) -> Result<Reading, Error> {
         Ok(self.read_many(std::slice::from_ref(seen))?.swap_remove(0))
     }
 

@@ -31,7 +31,7 @@ impl Seen {
             return Self { empty, ..plain };
         }
         let Some(mut ink) = Ink::of(picture.grey(), shape.rows as u32, shape.cols as u32) else {
-            return Self::of_cells(shape, vec![None; shape.cells()]);
+            return Self::of_cells(shape, &vec![None; shape.cells()]);
         };
         let borders = lines::remove(&mut ink, shape.rows, shape.cols);
         let pieces = Pieces::of(&ink, &borders);
@@ -39,20 +39,17 @@ impl Seen {
             let frame = pieces.frames[cell].as_ref()?;
             Some(redraw(&pieces, cell, frame, Strokes::MNIST_WIDTH))
         };
-        Self::of_cells(shape, (0..shape.cells()).map(digit).collect())
+        Self::of_cells(shape, &(0..shape.cells()).map(digit).collect::<Vec<_>>())
     }
 
     /// A drawing whose strokes are known.
     pub fn of_drawing(drawing: &Drawing, shape: GridShape) -> Self {
-        let cells = drawing.cells(shape).into_iter();
-        Self::of_cells(
-            shape,
-            cells.map(|strokes| strokes.map(|s| s.digit(Strokes::MNIST_WIDTH))).collect(),
-        )
+        let digit = |strokes: &Option<Strokes>| Some(strokes.as_ref()?.digit(Strokes::MNIST_WIDTH));
+        Self::of_cells(shape, &drawing.cells(shape).iter().map(digit).collect::<Vec<_>>())
     }
 
     /// These digits side by side.
-    fn of_cells(shape: GridShape, cells: Vec<Option<[u8; PIXELS]>>) -> Self {
+    fn of_cells(shape: GridShape, cells: &[Option<[u8; PIXELS]>]) -> Self {
         let mut pixels = vec![0; shape.pixels()];
         for (cell, digit) in cells.iter().enumerate() {
             let start = cell / shape.cols * SIDE * shape.width() + cell % shape.cols * SIDE;

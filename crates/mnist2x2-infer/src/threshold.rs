@@ -7,9 +7,9 @@ pub(crate) fn otsu(counts: &[u32; 256]) -> u8 {
     let total: f64 = counts.iter().map(|&count| f64::from(count)).sum();
     let mass: f64 = counts.iter().enumerate().map(weighted).sum();
     let (mut best, mut dark, mut dark_mass) = ((0.0, 128), 0.0, 0.0);
-    for value in 0..255 {
-        dark += f64::from(counts[value]);
-        dark_mass += weighted((value, &counts[value]));
+    for pair @ (value, &count) in counts.iter().enumerate() {
+        dark += f64::from(count);
+        dark_mass += weighted(pair);
         let light = total - dark;
         if dark == 0.0 || light == 0.0 {
             continue;
