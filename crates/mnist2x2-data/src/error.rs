@@ -113,8 +113,8 @@ pub enum Error {
     },
     /// No source of the files could be connected to: there is no network, or it lets nobody through.
     #[error(
-        "no mirror of MNIST could be connected to ({}); check the network, or copy the files from a folder with \
-        `cargo xtask download-mnist --from DIR`",
+        "no mirror could be connected to ({}); check the network, or copy the files from a folder with \
+        `cargo xtask download-mnist --from DIR` (`download-pendigits` for strokes)",
         tried.join("; ")
     )]
     Unreachable {
@@ -138,7 +138,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// What came is not the official file; it has been deleted.
-    #[error("what came from {from} is not MNIST's {name}: {what}; try another source with `--from`")]
+    #[error("what came from {from} is not the official {name}: {what}; try another source with `--from`")]
     WrongContent {
         /// The address or path it came from.
         from: String,

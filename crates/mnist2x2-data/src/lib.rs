@@ -45,6 +45,8 @@ mod loader;
 
 // Other ways to the files.
 #[cfg(feature = "download")]
+mod compress;
+#[cfg(feature = "download")]
 pub mod download;
 #[cfg(feature = "hub")]
 pub mod hub;

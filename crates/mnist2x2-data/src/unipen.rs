@@ -64,10 +64,10 @@ pub fn read(path: &Path) -> Result<PenDigits, Error> {
 }
 
 /// A line, from 1, and what is wrong in it.
-type Fault = (usize, String);
+pub(crate) type Fault = (usize, String);
 
 /// The digits in the content of a file.
-fn parse(bytes: &[u8]) -> Result<Vec<PenDigit>, Fault> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<PenDigit>, Fault> {
     let mut reader = Reader::default();
     let mut last = 0;
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
