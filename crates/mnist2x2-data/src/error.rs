@@ -113,8 +113,8 @@ pub enum Error {
     },
     /// No source of the files could be connected to: there is no network, or it lets nobody through.
     #[error(
-        "no mirror could be connected to ({}); check the network, or copy the files from a folder with \
-        `cargo xtask download-mnist --from DIR` (`download-pendigits` for strokes)",
+        "no mirror could be connected to ({}); check the network, or copy the files from a folder that you give the \
+        download with `--from DIR`",
         tried.join("; ")
     )]
     Unreachable {
