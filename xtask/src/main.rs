@@ -10,6 +10,7 @@ mod workspace;
 mod ci;
 mod compare;
 mod download_mnist;
+mod download_pendigits;
 mod mutants;
 mod tidy;
 
@@ -23,6 +24,8 @@ use clap::Parser;
 enum Task {
     /// Fetch MNIST's four files into a folder; does nothing if they are there.
     DownloadMnist(download_mnist::Arguments),
+    /// Fetch pen strokes of handwritten digits (UCI data set 81, both halves); does nothing if they are there.
+    DownloadPendigits(download_pendigits::Arguments),
     /// Check the house rules: layers, manifests, sources, documents.
     Tidy,
     /// Run everything that a pull request is checked with, cheapest first.
@@ -36,6 +39,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::DownloadMnist(arguments) => download_mnist::run(&arguments),
+        Task::DownloadPendigits(arguments) => download_pendigits::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Ci(arguments) => ci::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),

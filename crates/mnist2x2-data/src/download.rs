@@ -1,4 +1,4 @@
-//! MNIST's four files, fetched into a folder.
+//! MNIST's four files, fetched into a folder; pen strokes as well ([`download_pendigits`]).
 //!
 //! A file that is there and right is left alone, so a second run does nothing. Each other one grows as `NAME.gz.part`,
 //! which an interrupted run leaves behind and the next one continues; it gets its name when the SHA-256 of its
@@ -6,6 +6,7 @@
 
 mod http;
 mod part;
+mod pendigits;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
 use ureq::Agent;
+
+pub use self::pendigits::{MIRRORS as PENDIGITS_MIRRORS, download_pendigits};
 
 use self::http::Network;
 use self::part::Part;
@@ -31,11 +34,11 @@ pub const MIRRORS: [&str; 3] = [
 /// Where the files come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The [`MIRRORS`], one after the other.
+    /// The data set's known mirrors ([`MIRRORS`], [`PENDIGITS_MIRRORS`]), one after the other.
     Mirrors,
-    /// The address of one folder that holds the four files gzipped.
+    /// The address of one folder that holds the files packed as the mirrors have them.
     Url(String),
-    /// A folder on this machine, the files gzipped or unpacked.
+    /// A folder on this machine, the files packed or unpacked.
     Dir(PathBuf),
 }
 

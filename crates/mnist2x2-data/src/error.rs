@@ -69,6 +69,24 @@ pub enum Error {
         /// How many it holds.
         label_count: usize,
     },
+    /// A file of pen strokes has something in it that cannot be understood.
+    #[error("{}, line {line}: {problem}; fetch it again with `cargo xtask download-pendigits`", path.display())]
+    Unipen {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// A point of a stroke that lies nowhere.
+    #[error("point {point} of stroke {stroke} is not a finite number; both count from 0")]
+    NotAPoint {
+        /// The stroke.
+        stroke: usize,
+        /// The point in it.
+        point: usize,
+    },
     /// Pixels that are no whole digits, or not as many as labels.
     #[error("{pixels} pixels cannot be {labels} digits of 28 x 28; pass 784 pixels for each label")]
     PixelCount {
@@ -95,8 +113,8 @@ pub enum Error {
     },
     /// No source of the files could be connected to: there is no network, or it lets nobody through.
     #[error(
-        "no mirror of MNIST could be connected to ({}); check the network, or copy the files from a folder with \
-        `cargo xtask download-mnist --from DIR`",
+        "no mirror could be connected to ({}); check the network, or copy the files from a folder that you give the \
+        download with `--from DIR`",
         tried.join("; ")
     )]
     Unreachable {
@@ -120,7 +138,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// What came is not the official file; it has been deleted.
-    #[error("what came from {from} is not MNIST's {name}: {what}; try another source with `--from`")]
+    #[error("what came from {from} is not the official {name}: {what}; try another source with `--from`")]
     WrongContent {
         /// The address or path it came from.
         from: String,

@@ -2,7 +2,8 @@
 //!
 //! Reading order: how a file of bytes is checked ([`idx`]), what comes out of it ([`Digits`]), the four official files
 //! ([`mnist`]), the published grids ([`mod@reference`]), how digits become one image ([`stitch`]), digits that need no file
-//! ([`synthetic`]), and seeded batches ([`Loader`]). Feature `download` adds the module `download`, which fetches the
+//! ([`synthetic`]), and seeded batches ([`Loader`]). Pen trajectories ([`Strokes`]) are read by [`unipen`] and drawn as
+//! MNIST's digits look, or as people draw on a [`Canvas`]. Feature `download` adds the module `download`, which fetches the
 //! four files; feature `hub` adds `hub`, which reads them with candle-datasets.
 //!
 //! ```
@@ -29,8 +30,14 @@ mod packed;
 pub mod mnist;
 pub mod reference;
 
+// From pen strokes to digits.
+mod pen;
+mod strokes;
+pub mod unipen;
+
 // From digits to batches.
 mod grid;
+mod canvas;
 pub mod synthetic;
 
 mod augment;
@@ -38,12 +45,17 @@ mod loader;
 
 // Other ways to the files.
 #[cfg(feature = "download")]
+mod compress;
+#[cfg(feature = "download")]
 pub mod download;
 #[cfg(feature = "hub")]
 pub mod hub;
 
 pub use augment::Augmentation;
+pub use canvas::Canvas;
 pub use digits::{Digits, PIXELS, SIDE};
 pub use error::Error;
 pub use grid::{GridShape, IndexMap, MEAN, STD, denormalise, normalise, stitch, stitch_u8};
 pub use loader::{Batch, Epoch, GridSource, Loader};
+pub use pen::{INK_SIDE, Pen, Point, centre_ink};
+pub use strokes::Strokes;

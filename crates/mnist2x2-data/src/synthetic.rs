@@ -3,21 +3,18 @@
 //! They train and test the whole path where MNIST is out of reach. Digit i of a split depends on the seed and on i
 //! alone.
 
+mod curves;
 mod glyphs;
-mod pen;
 
 use std::collections::BTreeMap;
 
 use mnist2x2_random::Random;
 
-use self::glyphs::{HANDS, Hand, Point};
-use self::pen::{Page, Vector};
+use self::glyphs::{HANDS, Hand, Knot};
 use crate::Digits;
 use crate::digits::{PIXELS, SIDE};
 use crate::mnist::Split;
-
-/// The longer side of a digit's ink, in pixels, as in MNIST.
-const INK_SIDE: f32 = 20.0;
+use crate::pen::{INK_SIDE, Page, Pen, Point};
 
 /// `n` synthetic digits of `split`. The two splits are drawn apart, and a longer set begins with a shorter one.
 ///
@@ -43,32 +40,32 @@ pub fn digits(split: Split, n: usize, seed: u64) -> Digits {
 fn write(label: u8, random: &mut Random, image: &mut [u8]) {
     let hands = HANDS[usize::from(label)];
     let hand = hands[random.below(hands.len() as u32) as usize];
-    let radius = random.uniform(0.9, 1.9) as f32;
-    let chains = fit(trace(hand, random), radius);
-    let mut page = Page::blank();
+    let pen = Pen { radius: random.uniform(0.9, 1.9) as f32, edge: Pen::SOFT };
+    let chains = fit(trace(hand, random), pen);
+    let mut page = Page::digit();
     for chain in chains {
-        page.draw(&chain, radius);
+        page.draw(&chain, pen);
     }
     page.centred(image);
 }
 
 /// The strokes of a hand as one writer once wrote them, as chains of points in units of the digit's height.
-fn trace(hand: Hand, random: &mut Random) -> Vec<Vec<Vector>> {
+fn trace(hand: Hand, random: &mut Random) -> Vec<Vec<Point>> {
     let posture = Posture::draw(random);
     // A point that two strokes share trembles once, so that they stay joined.
     let mut trembled = BTreeMap::new();
     let mut place =
-        |point: Point| *trembled.entry(point).or_insert_with(|| posture.apply(tremble(point, random)));
-    hand.iter().map(|&stroke| pen::flatten(stroke, &mut place)).collect()
+        |point: Knot| *trembled.entry(point).or_insert_with(|| posture.apply(tremble(point, random)));
+    hand.iter().map(|&stroke| curves::flatten(stroke, &mut place)).collect()
 }
 
 /// A point of the pattern, missed by a little.
-fn tremble((x, y): Point, random: &mut Random) -> Vector {
+fn tremble((x, y): Knot, random: &mut Random) -> Point {
     [x, y].map(|k| (f64::from(k) / 100.0 + 0.025 * random.normal()) as f32)
 }
 
 /// A linear map: how wide, slanting and turned a digit is written.
-struct Posture([Vector; 2]);
+struct Posture([Point; 2]);
 
 impl Posture {
     /// Width varies by a half, the slant is to the right more often than to the left, the turn a few degrees.
@@ -81,20 +78,20 @@ impl Posture {
     }
 
     /// The image of a point.
-    fn apply(&self, [x, y]: Vector) -> Vector {
+    fn apply(&self, [x, y]: Point) -> Point {
         self.0.map(|[a, b]| a * x + b * y)
     }
 }
 
 /// Scales and moves strokes so that the box around their ink is centred, its longer side [`INK_SIDE`].
-fn fit(mut chains: Vec<Vec<Vector>>, radius: f32) -> Vec<Vec<Vector>> {
+fn fit(mut chains: Vec<Vec<Point>>, pen: Pen) -> Vec<Vec<Point>> {
     let bounds = |k: usize| {
         let all = chains.iter().flatten().map(|point| point[k]);
         all.fold((f32::MAX, f32::MIN), |(low, high), x| (low.min(x), high.max(x)))
     };
     let bounds = [bounds(0), bounds(1)];
     let longer = bounds.into_iter().map(|(low, high)| high - low).fold(f32::MIN_POSITIVE, f32::max);
-    let scale = (INK_SIDE - 2.0 * pen::reach(radius)) / longer;
+    let scale = (INK_SIDE - 2.0 * pen.reach()) / longer;
     for point in chains.iter_mut().flatten() {
         for (x, (low, high)) in point.iter_mut().zip(bounds) {
             *x = (SIDE - 1) as f32 / 2.0 + scale * (*x - 0.5 * (low + high));

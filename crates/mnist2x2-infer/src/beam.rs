@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use mnist2x2_model::{Cache, Seq2Seq};
 use mnist2x2_tokenizer::{FINISH, START};
 
-use crate::decoding::{Sequence, next_logits};
+use crate::decoding::{Blanks, Sequence, next_logits};
 use crate::{Error, Temperature};
 
 /// One way to go on: a sequence, and the row of the cache that has read it but for its newest token.
@@ -49,13 +49,14 @@ pub fn beam_search(
     width: usize,
     temperature: Temperature,
 ) -> Result<Vec<Vec<Sequence>>, Error> {
-    beam_search_over(model, &model.encode(images)?, width, temperature)
+    beam_search_over(model, &model.encode(images)?, &Blanks::default(), width, temperature)
 }
 
 /// [`beam_search`] over pictures that are encoded already: (B, N, D).
 pub(crate) fn beam_search_over(
     model: &Seq2Seq,
     memory: &Tensor,
+    blanks: &Blanks,
     width: usize,
     temperature: Temperature,
 ) -> Result<Vec<Vec<Sequence>>, Error> {
@@ -63,7 +64,7 @@ pub(crate) fn beam_search_over(
     let empty = Sequence { tokens: Vec::new(), log_probabilities: Vec::new() };
     let start = |row| vec![Hypothesis { sequence: empty.clone(), row }];
     let mut beams: Vec<Vec<Hypothesis>> = (0..memory.dim(0)? as u32).map(start).collect();
-    for _ in 0..model.config().cells() {
+    for position in 0..model.config().cells() {
         let live: Vec<&mut Hypothesis> = beams.iter_mut().flatten().filter(|h| !h.is_finished()).collect();
         if live.is_empty() {
             break;
@@ -73,7 +74,12 @@ pub(crate) fn beam_search_over(
         live.into_iter().zip(0..).for_each(|(hypothesis, row)| hypothesis.row = row);
         cache = cache.select(&rows)?;
         let logits = next_logits(&mut cache, &newest)?;
-        beams = beams.into_iter().map(|beam| advance(beam, &logits, width, temperature)).collect();
+        let given = |row, logits: &[f32]| blanks.token(row, position, logits);
+        let advanced = beams
+            .into_iter()
+            .enumerate()
+            .map(|(row, beam)| advance(beam, &logits, width, temperature, |logits| given(row, logits)));
+        beams = advanced.collect();
     }
     Ok(beams
         .into_iter()
@@ -81,12 +87,14 @@ pub(crate) fn beam_search_over(
         .collect())
 }
 
-/// The `width` likeliest of all ways to go on by one token; what has finished stays as it is.
+/// The `width` likeliest of all ways to go on by one token, or by the one that is `given`; what has finished stays as it
+/// is.
 fn advance(
     beam: Vec<Hypothesis>,
     logits: &[Vec<f32>],
     width: usize,
     temperature: Temperature,
+    given: impl Fn(&[f32]) -> Option<u32>,
 ) -> Vec<Hypothesis> {
     let mut candidates = Vec::new();
     for hypothesis in beam {
@@ -95,6 +103,10 @@ fn advance(
             continue;
         }
         let logits = &logits[hypothesis.row as usize];
+        if let Some(token) = given(logits) {
+            candidates.push(hypothesis.followed_by(token as usize, 0.0));
+            continue;
+        }
         let log_probability = temperature.log_softmax(logits);
         let next = 0..logits.len();
         candidates.extend(next.map(|token| hypothesis.followed_by(token, log_probability(token))));

@@ -27,6 +27,14 @@ pub enum Error {
         /// The most bytes that are read.
         limit: u64,
     },
+    /// A canvas on which nothing can be drawn.
+    #[error("a canvas of {width} x {height} has no area; both sides must be finite and above 0")]
+    Canvas {
+        /// Its width.
+        width: f32,
+        /// Its height.
+        height: f32,
+    },
     /// A model whose numbers overflow: it gives no probabilities.
     #[error("the model gives no probabilities: its numbers overflow on this picture")]
     NotFinite,

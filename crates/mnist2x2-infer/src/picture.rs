@@ -1,16 +1,20 @@
 //! From any image to what the model was trained on: light ink on a dark ground, at the model's size.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
 
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::{DynamicImage, GrayImage, ImageError, ImageReader, Limits, Luma};
 use mnist2x2_data::normalise;
 
 use crate::Error;
+use crate::ink::{histogram, level};
+use crate::resample::resample;
 
 /// The most pixels along one side of an image that is read.
 const MOST_PIXELS: u32 = 10_000;
-/// The most memory that unpacking an image may take, in bytes.
+/// The most bytes of a file, and the most memory that unpacking it may take.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// A grey picture with light ink on a dark ground, of the size it came in.
@@ -18,6 +22,29 @@ const MOST_BYTES: u64 = 256 << 20;
 pub struct Picture(GrayImage);
 
 impl Picture {
+    /// Reads the image file at `path`.
+    ///
+    /// # Errors
+    /// As [`Picture::from_stream`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::Io { path: path.into(), source };
+        Self::from_stream(File::open(path).map_err(failed)?, path)
+    }
+
+    /// Reads an image from `stream`, which messages call `name`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::TooLong`] if it does not end, and as [`Picture::from_bytes`].
+    pub fn from_stream(stream: impl Read, name: &Path) -> Result<Self, Error> {
+        let mut bytes = Vec::new();
+        let read = stream.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|source| Error::Io { path: name.into(), source })?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(Error::TooLong { path: name.into(), limit: MOST_BYTES });
+        }
+        Self::from_bytes(&bytes)
+    }
+
     /// Unpacks a PNG or JPEG.
     ///
     /// # Errors
@@ -41,10 +68,15 @@ impl Picture {
     /// A picture of an unpacked image, dark on light or light on dark, with or without transparency.
     pub fn new(image: &DynamicImage) -> Self {
         let mut grey = flatten(image);
-        if has_light_ground(&grey) {
+        if has_dark_ink(&grey) {
             imageops::invert(&mut grey);
         }
         Self(grey)
+    }
+
+    /// The picture in grey.
+    pub(crate) fn grey(&self) -> &GrayImage {
+        &self.0
     }
 
     /// The picture at the model's size.
@@ -52,19 +84,7 @@ impl Picture {
     /// # Shapes
     /// (height, width), row by row
     pub fn pixels(&self, height: usize, width: usize) -> Vec<u8> {
-        let (height, width) = (height as u32, width as u32);
-        if self.0.dimensions() == (width, height) {
-            return self.0.as_raw().clone();
-        }
-        let shrinks = self.0.width() >= width && self.0.height() >= height;
-        // A thumbnail's pixel is the mean of those that fall into it: thin strokes fade but stay, and a grid that was
-        // enlarged by a whole factor comes back exactly.
-        let resized = if shrinks {
-            imageops::thumbnail(&self.0, width, height)
-        } else {
-            imageops::resize(&self.0, width, height, FilterType::Triangle)
-        };
-        resized.into_raw()
+        resample(&self.0, width, height)
     }
 
     /// The picture as the model sees it: [`Picture::pixels`], normalised.
@@ -79,6 +99,9 @@ impl Picture {
 /// The image in grey over a ground of the other end: transparent drawings are black ink or white ink, and only a ground
 /// unlike the ink shows them.
 fn flatten(image: &DynamicImage) -> GrayImage {
+    if !image.color().has_alpha() {
+        return image.to_luma8();
+    }
     let pixels = image.to_luma_alpha8();
     let (ink, opacity) = pixels.pixels().fold((0_u64, 0_u64), |(ink, opacity), pixel| {
         let [grey, alpha] = pixel.0.map(u64::from);
@@ -92,14 +115,12 @@ fn flatten(image: &DynamicImage) -> GrayImage {
     GrayImage::from_fn(pixels.width(), pixels.height(), blend)
 }
 
-/// Whether the rim of the picture, where there is seldom ink, is light.
-fn has_light_ground(image: &GrayImage) -> bool {
-    let (width, height) = image.dimensions();
-    let is_rim = |x, y| x == 0 || y == 0 || x + 1 == width || y + 1 == height;
-    let rim = image.enumerate_pixels().filter(|(x, y, _)| is_rim(*x, *y));
-    let (sum, count) =
-        rim.fold((0_u64, 0_u64), |(sum, count), (_, _, grey)| (sum + u64::from(grey[0]), count + 1));
-    2 * sum > 255 * count
+/// Whether ink is darker than the paper: most of a picture is paper, and ink strays far from it.
+fn has_dark_ink(image: &GrayImage) -> bool {
+    let counts = histogram(image.as_raw());
+    let paper = level(&counts, image.as_raw().len() as u32 / 2);
+    let strays = |grey: usize| u64::from(counts[grey]) * (grey.abs_diff(paper) as u64).pow(2);
+    (0..paper).map(strays).sum::<u64>() > (paper..256).map(strays).sum::<u64>()
 }
 
 #[cfg(test)]
@@ -138,7 +159,7 @@ mod tests {
                 LumaA([value, grid.get_pixel(x, y)[0]])
             }))
         };
-        let large = imageops::resize(&grid, 560, 840, FilterType::Nearest);
+        let large = imageops::resize(&grid, 560, 840, imageops::Nearest);
         let cases = [
             ("as it is", DynamicImage::from(grid.clone()), 0.0),
             ("dark on light", dark_on_light.clone().into(), 0.0),

@@ -10,9 +10,9 @@ use crate::decoding::Sequence;
 /// Serialises to the object that `predict --json` prints and the HTTP API answers with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reading {
-    /// The digits cell by cell, row by row; `_` for a cell in which none was read.
+    /// The digits cell by cell, row by row; `_` for a cell that is empty or in which none was read.
     pub digits: String,
-    /// The probability that the model, at its temperature, gives to the whole sequence.
+    /// The probability that the model, at its temperature, gives to the whole sequence, empty cells left out.
     pub confidence: f32,
     /// Each cell.
     pub cells: Vec<CellReading>,
@@ -23,9 +23,10 @@ pub struct Reading {
 /// One cell of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CellReading {
-    /// The digit, or nothing if none was read here.
+    /// The digit, or nothing if the cell is empty or none was read here.
     pub digit: Option<u8>,
-    /// The probability of the token written here, given those before it; 0 if the sequence had ended.
+    /// The probability of the token written here, given those before it; 0 if the sequence had ended, 1 if the cell is
+    /// empty.
     pub confidence: f32,
 }
 
@@ -39,28 +40,39 @@ pub struct Alternative {
 }
 
 impl Reading {
-    /// What `answer` says of `cells` cells, with the sequences beside it.
-    pub(crate) fn new(answer: &Sequence, others: &[Sequence], cells: usize) -> Self {
-        let cell = |position| CellReading {
-            digit: answer.tokens.get(position).and_then(|&token| digit(token)),
-            confidence: answer.log_probabilities.get(position).map_or(0.0, |p: &f64| p.exp() as f32),
+    /// What `answer` says of the cells, with the sequences beside it; in cells that are `empty` no digit is read.
+    pub(crate) fn new(answer: &Sequence, others: &[Sequence], empty: &[bool]) -> Self {
+        let cell = |position: usize| match answer.log_probabilities.get(position) {
+            _ if empty[position] => CellReading { digit: None, confidence: 1.0 },
+            None => CellReading { digit: None, confidence: 0.0 },
+            Some(p) => CellReading { digit: digit(answer.tokens[position]), confidence: p.exp() as f32 },
         };
         let alternative = |other: &Sequence| Alternative {
-            digits: text(other, cells),
-            confidence: other.probability() as f32,
+            digits: text(other, empty),
+            confidence: probability(other, empty),
         };
         Self {
-            digits: text(answer, cells),
-            confidence: answer.probability() as f32,
-            cells: (0..cells).map(cell).collect(),
+            digits: text(answer, empty),
+            confidence: probability(answer, empty),
+            cells: (0..empty.len()).map(cell).collect(),
             alternatives: others.iter().map(alternative).collect(),
         }
     }
 }
 
-fn text(sequence: &Sequence, cells: usize) -> String {
-    let digits = sequence.digits(cells).into_iter();
-    digits.map(|digit| digit.map_or('_', |digit| char::from(b'0' + digit))).collect()
+/// The digits of a sequence; `_` for none.
+fn text(sequence: &Sequence, empty: &[bool]) -> String {
+    let digits = sequence.digits(empty.len()).into_iter().zip(empty);
+    digits
+        .map(|(digit, empty)| digit.filter(|_| !empty).map_or('_', |digit| char::from(b'0' + digit)))
+        .collect()
+}
+
+/// The probability of what a sequence says of the cells that are not empty.
+fn probability(sequence: &Sequence, empty: &[bool]) -> f32 {
+    let said = sequence.log_probabilities.iter().enumerate();
+    let counted = said.filter(|(position, _)| !empty.get(*position).copied().unwrap_or(false));
+    counted.map(|(_, log_probability)| log_probability).sum::<f64>().exp() as f32
 }
 
 #[cfg(test)]
@@ -74,7 +86,7 @@ mod tests {
         let answer =
             Sequence { tokens: vec![4, FINISH], log_probabilities: vec![0.5_f64.ln(), 0.25_f64.ln()] };
         let other = Sequence { tokens: vec![4, 1, 7], log_probabilities: vec![0.5_f64.ln(); 3] };
-        let reading = Reading::new(&answer, &[other], 3);
+        let reading = Reading::new(&answer, &[other], &[false; 3]);
         assert_eq!(reading.digits, "4__");
         assert_eq!(reading.cells.iter().map(|cell| cell.digit).collect::<Vec<_>>(), [Some(4), None, None]);
         assert!((reading.confidence - 0.125).abs() < 1e-9);

@@ -1,22 +1,18 @@
 //! Picture in, digits and confidences out.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use mnist2x2_data::SIDE;
+use mnist2x2_data::{GridShape, SIDE};
 use mnist2x2_model::{Config, Seq2Seq, Weights};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::beam_search_over;
-use crate::decoding::transcribe_over;
-use crate::{Calibration, Error, Picture, Reading, Temperature};
+use crate::decoding::{Blanks, transcribe_over};
+use crate::{Calibration, Drawing, Error, Picture, Reading, Seen, Temperature};
 
 /// How many sequences a reading names beside its answer.
 const ALTERNATIVES: usize = 4;
-/// The most bytes of a file that are read.
-const MOST_BYTES: u64 = 256 << 20;
 
 /// A trained model that reads pictures.
 ///
@@ -103,50 +99,74 @@ impl Recognizer {
     /// Reads the image file at `path`.
     ///
     /// # Errors
-    /// As [`Recognizer::read_stream`].
+    /// As [`Picture::open`] and [`Recognizer::read`].
     pub fn read_file(&self, path: &Path) -> Result<Reading, Error> {
-        let failed = |source| Error::Io { path: path.into(), source };
-        self.read_stream(File::open(path).map_err(failed)?, path)
+        self.read(&Picture::open(path)?)
     }
 
-    /// Reads what comes from `stream`, which messages call `name`.
+    /// Reads a PNG or JPEG of handwriting.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::TooLong`] if it does not end, and as [`Recognizer::read_bytes`].
-    pub fn read_stream(&self, stream: impl Read, name: &Path) -> Result<Reading, Error> {
-        let mut bytes = Vec::new();
-        let read = stream.take(MOST_BYTES + 1).read_to_end(&mut bytes);
-        read.map_err(|source| Error::Io { path: name.into(), source })?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(Error::TooLong { path: name.into(), limit: MOST_BYTES });
-        }
-        self.read_bytes(&bytes)
-    }
-
-    /// Reads a PNG or JPEG.
-    ///
-    /// # Errors
-    /// [`Error::Image`] or [`Error::TooLarge`] as [`Picture::from_bytes`].
+    /// As [`Picture::from_bytes`] and [`Recognizer::read`].
     pub fn read_bytes(&self, bytes: &[u8]) -> Result<Reading, Error> {
         self.read(&Picture::from_bytes(bytes)?)
     }
 
-    /// Reads a picture.
+    /// Reads a picture of handwriting, each digit as [`Seen::of_picture`] finds it.
     ///
     /// # Errors
-    /// [`Error::Seq2Seq`] if the device fails.
+    /// [`Error::Seq2Seq`] if the device fails, [`Error::NotFinite`] if the model's numbers overflow.
     pub fn read(&self, picture: &Picture) -> Result<Reading, Error> {
+        self.read_seen(&Seen::of_picture(picture, self.shape()))
+    }
+
+    /// Reads a drawing from its strokes.
+    ///
+    /// # Errors
+    /// As [`Recognizer::read`].
+    pub fn read_drawing(&self, drawing: &Drawing) -> Result<Reading, Error> {
+        self.read_seen(&Seen::of_drawing(drawing, self.shape()))
+    }
+
+    /// Reads a grid as it is.
+    ///
+    /// # Errors
+    /// As [`Recognizer::read`].
+    pub fn read_seen(&self, seen: &Seen) -> Result<Reading, Error> {
+        Ok(self.read_many(std::slice::from_ref(seen))?.swap_remove(0))
+    }
+
+    /// Reads grids as they are, all at once: quicker than one after the other. The readings are in their order.
+    ///
+    /// # Errors
+    /// As [`Recognizer::read`].
+    ///
+    /// # Panics
+    /// If a grid is not of [`Recognizer::shape`].
+    pub fn read_many(&self, seen: &[Seen]) -> Result<Vec<Reading>, Error> {
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
+        assert!(seen.iter().all(|seen| seen.shape() == self.shape()), "grids of the model's shape");
+        let (height, width) = (self.shape().height(), self.shape().width());
+        let pixels: Vec<f32> = seen.iter().flat_map(Seen::normalised).collect();
+        let device = self.model.parameters().device();
+        let images = Tensor::from_vec(pixels, (seen.len(), height, width), device)?; // (B, height, width)
+        let memory = self.model.encode(&images)?; // (B, N, D)
+        let (blanks, temperature) = (Blanks::new(seen.iter().map(Seen::empty)), self.temperature());
+        let answers = transcribe_over(&self.model, &memory, &blanks)?;
+        let beams = beam_search_over(&self.model, &memory, &blanks, ALTERNATIVES + 1, temperature)?;
+        let readings = answers.iter().zip(beams).zip(seen).map(|((answer, mut others), seen)| {
+            others.retain(|other| other.tokens != answer.tokens);
+            others.truncate(ALTERNATIVES);
+            Reading::new(&answer.at(temperature), &others, seen.empty())
+        });
+        Ok(readings.collect())
+    }
+
+    /// Rows and columns of the digits that it reads.
+    pub fn shape(&self) -> GridShape {
         let config = self.model.config();
-        let (height, width) = (config.image_height(), config.image_width());
-        let pixels = picture.normalised(height, width);
-        let image = Tensor::from_vec(pixels, (1, height, width), self.model.parameters().device())?;
-        let memory = self.model.encode(&image)?;
-        let temperature = self.temperature();
-        let answer = &transcribe_over(&self.model, &memory)?[0].at(temperature);
-        let mut others =
-            beam_search_over(&self.model, &memory, ALTERNATIVES + 1, temperature)?.swap_remove(0);
-        others.retain(|other| other.tokens != answer.tokens);
-        others.truncate(ALTERNATIVES);
-        Ok(Reading::new(answer, &others, config.cells()))
+        GridShape { rows: config.image_height() / SIDE, cols: config.image_width() / SIDE }
     }
 }

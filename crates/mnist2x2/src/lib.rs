@@ -20,7 +20,7 @@ pub use mnist2x2_tokenizer as tokenizer;
 #[cfg(feature = "train")]
 pub use mnist2x2_train as train;
 
-pub use mnist2x2_infer::{Picture, Reading, Recognizer, beam_search, greedy};
+pub use mnist2x2_infer::{Drawing, Picture, Reading, Recognizer, Seen, beam_search, greedy};
 pub use mnist2x2_model::{Config, Device, Parameters, Seq2Seq, Weights};
 #[cfg(feature = "train")]
 pub use mnist2x2_train::{Evaluation, Observer, Recipe, RunFolder, Trainer, Workers, evaluate};

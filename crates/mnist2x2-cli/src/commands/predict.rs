@@ -1,9 +1,13 @@
 //! `predict`: reads the digits of pictures.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use mnist2x2::{Reading, Recognizer};
+use anyhow::{Context, bail};
+use image::{GrayImage, ImageFormat};
+use mnist2x2::infer::Seen;
+use mnist2x2::{Picture, Reading, Recognizer};
 use serde::Serialize;
 
 use crate::console::{self, percent};
@@ -15,12 +19,15 @@ use crate::model::ModelArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// PNG or JPEG pictures of 2 x 2 digits, light on dark or dark on light; `-` reads standard input
+    /// PNG or JPEG pictures of 2 x 2 handwritten digits, in any size and colour; `-` reads standard input
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Print a line of JSON for each picture and nothing else
     #[arg(long)]
     json: bool,
+    /// Write what the model saw of the picture, as a PNG; of several pictures, one below the other
+    #[arg(long, value_name = "FILE")]
+    show: Option<PathBuf>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
     device: device::Choice,
@@ -44,21 +51,47 @@ enum Outcome<'a> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recognizer = args.model.load(&device::open(args.device)?)?;
     let mut code = ExitCode::SUCCESS;
+    let mut seen = Vec::new();
     for image in &args.images {
-        let reading = read(&recognizer, image);
+        let reading = see(&recognizer, image).and_then(|one| {
+            seen.push(one);
+            Ok(recognizer.read_seen(&seen[seen.len() - 1])?)
+        });
         if reading.is_err() {
             code = ExitCode::FAILURE;
         }
         report(args.json, image, &reading)?;
+        if args.show.is_none() {
+            seen.clear();
+        }
+    }
+    if let Some(path) = &args.show {
+        show(&seen, path)?;
     }
     Ok(code)
 }
 
-fn read(recognizer: &Recognizer, image: &Path) -> anyhow::Result<Reading> {
-    if image == Path::new("-") {
-        return Ok(recognizer.read_stream(std::io::stdin(), Path::new("standard input"))?);
-    }
-    Ok(recognizer.read_file(image)?)
+/// What the model sees of a picture.
+fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<Seen> {
+    let picture = if image == Path::new("-") {
+        Picture::from_stream(std::io::stdin(), Path::new("standard input"))?
+    } else {
+        Picture::open(image)?
+    };
+    Ok(Seen::of_picture(&picture, recognizer.shape()))
+}
+
+/// Writes what was seen, one picture below the other.
+fn show(seen: &[Seen], path: &Path) -> anyhow::Result<()> {
+    let Some(first) = seen.first() else { bail!("there is nothing to show: no picture could be read") };
+    let (width, height) = (first.shape().width(), first.shape().height() * seen.len());
+    let pixels = seen.iter().flat_map(Seen::pixels).copied().collect();
+    let sheet =
+        GrayImage::from_raw(width as u32, height as u32, pixels).context("too many pictures to show")?;
+    let failed = || format!("cannot write {}", path.display());
+    let mut bytes = Vec::new();
+    sheet.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).with_context(failed)?;
+    std::fs::write(path, bytes).with_context(failed)
 }
 
 fn report(json: bool, image: &Path, reading: &anyhow::Result<Reading>) -> anyhow::Result<()> {

@@ -76,6 +76,22 @@ pub(super) fn fetch(
     Ok(())
 }
 
+/// All of `url`, if it has no more than `limit` bytes.
+pub(super) fn get(agent: &Agent, url: &str, limit: u64) -> Result<Vec<u8>, Error> {
+    let response = ask(agent, url, 0)?;
+    if response.status() != StatusCode::OK {
+        return Err(Error::Status { url: url.into(), status: response.status().as_u16() });
+    }
+    let expected = response.body().content_length();
+    let mut bytes = Vec::new();
+    let mut body = response.into_body().into_reader().take(limit + 1);
+    body.read_to_end(&mut bytes).map_err(|source| broken(url, source))?;
+    if expected.is_some_and(|expected| (bytes.len() as u64) < expected.min(limit + 1)) {
+        return Err(broken(url, io::ErrorKind::UnexpectedEof.into()));
+    }
+    Ok(bytes)
+}
+
 /// The answer whose body continues `part`; the part is cleared where the server begins at the beginning.
 fn respond(agent: &Agent, url: &str, part: &mut Part) -> Result<Response<Body>, Error> {
     if part.len() > 0 {

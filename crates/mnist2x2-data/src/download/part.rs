@@ -132,7 +132,7 @@ impl Write for Part<'_> {
 }
 
 /// Makes the new name survive a power cut, where folders can be synchronised.
-fn sync_folder(file: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
     match file.parent() {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),

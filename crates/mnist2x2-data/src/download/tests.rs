@@ -1,6 +1,6 @@
 //! Downloads from a small server on this machine that fails in the ways servers fail.
 
-mod server;
+pub(in crate::download) mod server;
 
 use std::io::Write;
 use std::net::TcpListener;

@@ -4,16 +4,16 @@
 //! this crate's strength turns one digit into another: a 4 is open or pointed at the top where a 9 is round, a 1's flag
 //! falls where a 7's bar is level.
 
-/// A point in hundredths of the digit's height.
-pub(super) type Point = (i8, i8);
+/// A point of a pattern in hundredths of the digit's height.
+pub(super) type Knot = (i8, i8);
 
 /// One movement of the pen.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stroke {
     /// Straight from point to point, with sharp corners.
-    Line(&'static [Point]),
+    Line(&'static [Knot]),
     /// A smooth curve through all points.
-    Curve(&'static [Point]),
+    Curve(&'static [Knot]),
 }
 
 use Stroke::{Curve, Line};

@@ -10,10 +10,10 @@ use super::packed_file;
 
 /// What the server was asked.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Request {
-    pub(super) path: String,
+pub(in crate::download) struct Request {
+    pub(in crate::download) path: String,
     /// First byte of the range, if one was asked for.
-    pub(super) start: Option<usize>,
+    pub(in crate::download) start: Option<usize>,
 }
 
 impl Request {
@@ -32,7 +32,7 @@ impl Request {
 }
 
 /// What the server answers.
-pub(super) struct Reply {
+pub(in crate::download) struct Reply {
     status: u16,
     header: String,
     body: Vec<u8>,
@@ -43,23 +43,23 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn ok(body: Vec<u8>) -> Self {
+    pub(in crate::download) fn ok(body: Vec<u8>) -> Self {
         Self { status: 200, header: String::new(), cut: body.len(), body, pause: Duration::ZERO }
     }
 
-    pub(super) fn status(status: u16) -> Self {
+    pub(in crate::download) fn status(status: u16) -> Self {
         Self { status, ..Self::ok(b"<p>no".to_vec()) }
     }
 
-    pub(super) fn cut(self, cut: usize) -> Self {
+    pub(in crate::download) fn cut(self, cut: usize) -> Self {
         Self { cut, ..self }
     }
 
-    pub(super) fn pause(self, pause: Duration) -> Self {
+    pub(in crate::download) fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    pub(super) fn header(self, line: &str) -> Self {
+    pub(in crate::download) fn header(self, line: &str) -> Self {
         Self { header: format!("{line}\r\n"), ..self }
     }
 
@@ -77,12 +77,12 @@ impl Reply {
 }
 
 /// The whole file, whatever range was asked for.
-pub(super) fn whole(request: &Request) -> Reply {
+pub(in crate::download) fn whole(request: &Request) -> Reply {
     Reply::ok(packed_file(&request.path))
 }
 
 /// The range that was asked for, or the whole file.
-pub(super) fn part_of(request: &Request) -> Reply {
+pub(in crate::download) fn part_of(request: &Request) -> Reply {
     let Some(start) = request.start else { return whole(request) };
     let file = packed_file(&request.path);
     let range = format!("Content-Range: bytes {start}-{}/{}", file.len() - 1, file.len());
@@ -90,14 +90,14 @@ pub(super) fn part_of(request: &Request) -> Reply {
 }
 
 /// A server in a thread of its own, which ends with the test program.
-pub(super) struct Server {
-    pub(super) url: String,
+pub(in crate::download) struct Server {
+    pub(in crate::download) url: String,
     log: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Answers each request with what `reply` makes of it.
-    pub(super) fn start(reply: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
+    pub(in crate::download) fn start(reply: impl Fn(&Request) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -114,7 +114,7 @@ impl Server {
     }
 
     /// All requests so far.
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(in crate::download) fn requests(&self) -> Vec<Request> {
         self.log.lock().unwrap().clone()
     }
 }

@@ -1,0 +1,268 @@
+//! Handwriting on a tablet, in the UNIPEN format (I. Guyon et al., *UNIPEN project of on-line data exchange and
+//! recognizer benchmarks*, 1994), as the Pen-Based Recognition of Handwritten Digits come in (E. Alpaydin and F. Alimoglu,
+//! UCI Machine Learning Repository, data set 81, CC BY 4.0).
+//!
+//! Read are `.SEGMENT DIGIT` with the label, the `.COMMENT` of label, writer and serial number, `.PEN_DOWN`, the points
+//! and `.PEN_UP`; other keywords say nothing of what was written.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::pen::Point;
+use crate::{Error, Strokes, packed};
+
+/// SHA-256 of `pendigits-orig.tra`, the training half, in lower-case hexadecimal.
+pub const TRAINING_SHA256: &str = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4";
+
+/// Side of the box that the tablet's coordinates fill.
+const BOX: f32 = 500.0;
+/// The most bytes that are read: ten times the larger half.
+const LIMIT: u64 = 40 << 20;
+
+/// A digit that somebody wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PenDigit {
+    /// What it is, 0 to 9.
+    pub label: u8,
+    /// Who wrote it; 1 to 30 in the training half. `None` if the file does not say.
+    pub writer: Option<u32>,
+    /// How, in the unit square: what the tablet's box of 500 x 500 becomes, with y downwards.
+    pub strokes: Strokes,
+}
+
+/// The digits of a file.
+#[derive(Clone, Debug)]
+pub struct PenDigits {
+    /// In the file's order.
+    pub digits: Vec<PenDigit>,
+    /// SHA-256 of the file, in lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl PenDigits {
+    /// Whether this is the official training half.
+    pub fn is_official_training_half(&self) -> bool {
+        self.sha256 == TRAINING_SHA256
+    }
+}
+
+/// The digits in the file at `path`.
+///
+/// # Errors
+/// [`Error::Read`] if the file cannot be read, [`Error::Unipen`] with the line of what cannot be understood.
+pub fn read(path: &Path) -> Result<PenDigits, Error> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
+    file.map_err(|source| Error::Read { path: path.into(), source })?;
+    let fault = |(line, problem)| Error::Unipen { path: path.into(), line, problem };
+    if bytes.len() as u64 > LIMIT {
+        return Err(fault((1, format!("the file has more than the {LIMIT} bytes that are read"))));
+    }
+    let digits = parse(&bytes).map_err(fault)?;
+    Ok(PenDigits { digits, sha256: packed::sha256(&bytes) })
+}
+
+/// A line, from 1, and what is wrong in it.
+pub(crate) type Fault = (usize, String);
+
+/// The digits in the content of a file.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<PenDigit>, Fault> {
+    let mut reader = Reader::default();
+    let mut last = 0;
+    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
+        last = number;
+        let line = str::from_utf8(line).map_err(|_| (number, "is no text".to_owned()))?;
+        reader.line(line).map_err(|problem| (number, problem))?;
+    }
+    reader.finish().map_err(|problem| (last, problem))
+}
+
+/// What has been read of a file.
+#[derive(Default)]
+struct Reader {
+    whole: Vec<PenDigit>,
+    current: Option<Unfinished>,
+    pen_is_down: bool,
+}
+
+/// A digit of which more may follow.
+struct Unfinished {
+    label: u8,
+    writer: Option<u32>,
+    strokes: Vec<Vec<Point>>,
+}
+
+impl Reader {
+    /// Takes the next line.
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            None => Ok(()),
+            Some(".SEGMENT") => self.segment(line),
+            Some(".COMMENT") => self.comment(words),
+            Some(".PEN_DOWN") => self.pen_down(),
+            Some(".PEN_UP") => self.pen_up(),
+            Some(keyword) if keyword.starts_with('.') => Ok(()),
+            Some(x) => self.point(x, words),
+        }
+    }
+
+    /// `.SEGMENT DIGIT range ? "8"`: a digit begins, and the one before has ended.
+    fn segment(&mut self, line: &str) -> Result<(), String> {
+        self.end_digit()?;
+        let label = line.split('"').nth(1).and_then(|label| label.trim().parse().ok());
+        match label {
+            Some(label @ 0..=9) => {
+                self.current = Some(Unfinished { label, writer: None, strokes: Vec::new() });
+                Ok(())
+            }
+            _ => Err("the segment has no digit in quotation marks".into()),
+        }
+    }
+
+    /// `.COMMENT label writer serial`; a comment of another form is for people.
+    fn comment<'a>(&mut self, words: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let numbers: Result<Vec<u32>, _> = words.map(str::parse).collect();
+        let (Some(digit), Ok([label, writer, _])) = (&mut self.current, numbers.as_deref()) else {
+            return Ok(());
+        };
+        if *label != u32::from(digit.label) {
+            return Err(format!("the comment says {label} of a segment that says {}", digit.label));
+        }
+        digit.writer = Some(*writer);
+        Ok(())
+    }
+
+    fn pen_down(&mut self) -> Result<(), String> {
+        if self.pen_is_down {
+            return Err("the pen is set down twice".into());
+        }
+        self.pen_is_down = true;
+        let digit = self.current.as_mut().ok_or("the pen is set down before the first segment")?;
+        digit.strokes.push(Vec::new());
+        Ok(())
+    }
+
+    fn pen_up(&mut self) -> Result<(), String> {
+        if !self.pen_is_down {
+            return Err("the pen is lifted twice".into());
+        }
+        self.pen_is_down = false;
+        Ok(())
+    }
+
+    /// `x y`: the pen passes here.
+    fn point<'a>(&mut self, x: &str, mut words: impl Iterator<Item = &'a str>) -> Result<(), String> {
+        let number = |word: &str| word.parse().ok().filter(|number: &f32| number.is_finite());
+        let point = number(x).zip(words.next().and_then(number));
+        let (Some((x, y)), None) = (point, words.next()) else {
+            return Err("is neither a keyword nor a point `x y`".into());
+        };
+        let stroke = self.current.as_mut().filter(|_| self.pen_is_down);
+        let stroke = stroke.and_then(|digit| digit.strokes.last_mut());
+        stroke.ok_or("a point where the pen is up")?.push([x / BOX, (BOX - y) / BOX]);
+        Ok(())
+    }
+
+    /// Puts the current digit, if there is one, with the others.
+    fn end_digit(&mut self) -> Result<(), String> {
+        if self.pen_is_down {
+            return Err("a digit ends while the pen is down".into());
+        }
+        if let Some(Unfinished { label, writer, strokes }) = self.current.take() {
+            let strokes = Strokes::new(strokes).map_err(|error| error.to_string())?;
+            if strokes.is_empty() {
+                return Err("the digit before has no strokes".into());
+            }
+            self.whole.push(PenDigit { label, writer, strokes });
+        }
+        Ok(())
+    }
+
+    /// All digits, at the end of the file.
+    fn finish(mut self) -> Result<Vec<PenDigit>, String> {
+        self.end_digit()?;
+        if self.whole.is_empty() { Err("the file has no digit".into()) } else { Ok(self.whole) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist2x2_random::Random;
+
+    use super::*;
+
+    /// Two digits, the second in two strokes.
+    const FILE: &str = ".INCLUDE  dene.doc\n\n.LEXICON \"0\" \"1\"\n.HIERARCHY DIGIT\n
+.SEGMENT DIGIT 0 ? \"8\"\n.COMMENT 8 12  224\n.PEN_DOWN\n 100  400\n 150  375\n.PEN_UP\n.DT 100\r\n
+.SEGMENT DIGIT 1-2 ? \"5\"\n.COMMENT 5 30 7\n.COMMENT in haste\n.PEN_DOWN\n 0 500\n.PEN_UP\n.DT 9
+.PEN_DOWN\n500 0\n250 250\n.PEN_UP\n";
+
+    #[test]
+    fn labels_writers_and_strokes_are_read() {
+        let strokes =
+            |strokes: &[&[Point]]| Strokes::new(strokes.iter().map(|s| s.to_vec()).collect()).unwrap();
+        let eight = PenDigit { label: 8, writer: Some(12), strokes: strokes(&[&[[0.2, 0.2], [0.3, 0.25]]]) };
+        let five = strokes(&[&[[0.0, 0.0]], &[[1.0, 1.0], [0.5, 0.5]]]);
+        let five = PenDigit { label: 5, writer: Some(30), strokes: five };
+        assert_eq!(parse(FILE.as_bytes()).unwrap(), [eight, five]);
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_line() {
+        let fault = |from: &str, to: &str| parse(FILE.replacen(from, to, 1).as_bytes()).unwrap_err();
+        for (from, to, line, problem) in [
+            ("\"8\"", "\"ten\"", 6, "no digit in quotation marks"),
+            ("\"8\"", "\"12\"", 6, "no digit in quotation marks"),
+            ("8 12", "3 12", 7, "says 3 of a segment that says 8"),
+            (" 100  400", "100", 9, "neither a keyword nor a point"),
+            (" 100  400", "100 1e99", 9, "neither a keyword nor a point"),
+            (" 100  400", "100 4 7", 9, "neither a keyword nor a point"),
+            (".PEN_UP\n.DT 100", "", 13, "ends while the pen is down"),
+            (".PEN_DOWN\n 100", "100", 8, "where the pen is up"),
+            (".DT 9", ".PEN_UP", 20, "lifted twice"),
+            (".DT 9", ".PEN_DOWN", 21, "set down twice"),
+            (".HIERARCHY DIGIT", ".PEN_DOWN", 4, "before the first segment"),
+            (" 100  400\n 150  375\n", "", 12, "no strokes"),
+        ] {
+            let (found, what) = fault(from, to);
+            assert!(found == line && what.contains(problem), "{from:?} as {to:?}: line {found}, {what}");
+        }
+        assert_eq!(parse(b"").unwrap_err(), (1, "the file has no digit".into()));
+        assert_eq!(parse(&[b'\n', 0xff]).unwrap_err(), (2, "is no text".into()));
+    }
+
+    #[test]
+    fn damaged_files_are_read_or_refused_and_nothing_else() {
+        let mut random = Random::keyed(0, "damage", 0, 0);
+        for _ in 0..20_000 {
+            let mut bytes = FILE.as_bytes().to_vec();
+            for _ in 0..=random.below(4) {
+                let at = random.below(bytes.len() as u32) as usize;
+                match random.below(3) {
+                    0 => bytes[at] = random.bits() as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    _ => bytes.insert(at, b" \n.\"9"[random.below(5) as usize]),
+                }
+            }
+            let _ = parse(&bytes);
+        }
+    }
+
+    #[test]
+    fn the_training_half_is_whole() {
+        let Some(dir) = std::env::var_os("PENDIGITS_DIR") else {
+            return eprintln!("skipped: PENDIGITS_DIR does not name the folder with pendigits-orig.tra");
+        };
+        let file = read(&Path::new(&dir).join("pendigits-orig.tra")).unwrap();
+        assert!(file.is_official_training_half());
+        let strokes: usize = file.digits.iter().map(|digit| digit.strokes.iter().count()).sum();
+        assert_eq!((file.digits.len(), strokes), (7_494, 9_433));
+        assert!(
+            file.digits.iter().all(|digit| digit.writer.is_some_and(|writer| (1..=30).contains(&writer)))
+        );
+        let [x, y] = file.digits[0].strokes.iter().next().unwrap()[0].map(|x| (500.0 * x).round() as u32);
+        assert_eq!((x, y), (267, 500 - 333));
+    }
+}

@@ -1,0 +1,127 @@
+//! A drawing as the pen made it.
+
+use mnist2x2_data::{GridShape, Point, Strokes};
+
+use crate::Error;
+
+/// Strokes that span less of a cell's side are a speck: a tap of the pen, and no digit.
+const SPECK: f32 = 0.04;
+
+/// The share of what was written in a cell that a speck has at most.
+const SPECK_SHARE: f32 = 0.05;
+
+/// Strokes on a canvas of cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawing {
+    strokes: Strokes,
+    width: f32,
+    height: f32,
+}
+
+impl Drawing {
+    /// Strokes on a canvas of this width and height, which the cells share equally, in the strokes' units.
+    ///
+    /// # Errors
+    /// [`Error::Canvas`] if the canvas has no area.
+    pub fn new(strokes: Strokes, width: f32, height: f32) -> Result<Self, Error> {
+        let is_side = |side: f32| side.is_finite() && side > 0.0;
+        if is_side(width) && is_side(height) {
+            Ok(Self { strokes, width, height })
+        } else {
+            Err(Error::Canvas { width, height })
+        }
+    }
+
+    /// The strokes of each cell of `shape`; nothing for a cell without.
+    ///
+    /// A stroke that crosses a border goes to the cell that holds most of its length.
+    pub(crate) fn cells(&self, shape: GridShape) -> Vec<Option<Strokes>> {
+        let mut cells = vec![Vec::new(); shape.cells()];
+        for stroke in self.strokes.iter().filter(|stroke| !stroke.is_empty()) {
+            cells[self.cell_of(stroke, shape)].push(stroke.to_vec());
+        }
+        let side = (self.width / shape.cols as f32).min(self.height / shape.rows as f32);
+        cells.into_iter().map(|strokes| without_specks(strokes, SPECK * side)).collect()
+    }
+
+    /// The cell that holds most of a stroke.
+    fn cell_of(&self, stroke: &[Point], shape: GridShape) -> usize {
+        let mut lengths = vec![0.0_f32; shape.cells()];
+        for line in stroke.windows(2) {
+            let middle = std::array::from_fn(|k| f32::midpoint(line[0][k], line[1][k]));
+            let [dx, dy] = [0, 1].map(|k| line[1][k] - line[0][k]);
+            lengths[self.cell_at(middle, shape)] += dx.hypot(dy);
+        }
+        let longest = (0..shape.cells()).max_by(|&a, &b| lengths[a].total_cmp(&lengths[b]));
+        longest.filter(|&cell| lengths[cell] > 0.0).unwrap_or_else(|| self.cell_at(stroke[0], shape))
+    }
+
+    /// The cell at a point, or the nearest one.
+    fn cell_at(&self, [x, y]: Point, shape: GridShape) -> usize {
+        let place = |at: f32, side: f32, cells: usize| ((at / side * cells as f32) as usize).min(cells - 1);
+        place(y, self.height, shape.rows) * shape.cols + place(x, self.width, shape.cols)
+    }
+}
+
+/// The strokes of one cell without those that span less than `least` and are little beside the others; nothing if all
+/// of them span less.
+fn without_specks(strokes: Vec<Vec<Point>>, least: f32) -> Option<Strokes> {
+    let is_short = |stroke: &Vec<Point>| span(stroke) < least;
+    if strokes.iter().all(is_short) {
+        return None;
+    }
+    let total: f32 = strokes.iter().map(|stroke| length(stroke)).sum();
+    let is_little = |stroke: &Vec<Point>| length(stroke) <= SPECK_SHARE * total;
+    let kept = strokes.into_iter().filter(|stroke| !(is_short(stroke) && is_little(stroke)));
+    Strokes::new(kept.collect()).ok()
+}
+
+/// How far the pen went.
+fn length(stroke: &[Point]) -> f32 {
+    stroke.windows(2).map(|line| (line[1][0] - line[0][0]).hypot(line[1][1] - line[0][1])).sum()
+}
+
+/// The longer side of the rectangle around a stroke.
+fn span(stroke: &[Point]) -> f32 {
+    let side = |k: usize| {
+        let places = || stroke.iter().map(|point| point[k]);
+        places().fold(f32::MIN, f32::max) - places().fold(f32::MAX, f32::min)
+    };
+    side(0).max(side(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: GridShape = GridShape { rows: 2, cols: 3 };
+
+    /// The cells of a canvas of 300 x 160 that get strokes, and how many.
+    fn cells(strokes: &[&[Point]]) -> Vec<usize> {
+        let strokes = Strokes::new(strokes.iter().map(|stroke| stroke.to_vec()).collect()).unwrap();
+        let cells = Drawing::new(strokes, 300.0, 160.0).unwrap().cells(SHAPE);
+        cells.iter().map(|cell| cell.as_ref().map_or(0, |strokes| strokes.iter().count())).collect()
+    }
+
+    #[test]
+    fn a_stroke_goes_to_the_cell_that_holds_most_of_it() {
+        let crossing: &[Point] = &[[180.0, 100.0], [260.0, 100.0], [260.0, 140.0]];
+        assert_eq!(cells(&[crossing]), [0, 0, 0, 0, 0, 1]);
+        let beyond: &[Point] = &[[-50.0, 20.0], [-50.0, 70.0]];
+        assert_eq!(cells(&[crossing, beyond, crossing]), [1, 0, 0, 0, 0, 2]);
+    }
+
+    #[test]
+    fn taps_are_no_digits_and_nothing_beside_one() {
+        let (tap, dot): (&[Point], &[Point]) = (&[[150.0, 40.0]], &[[152.0, 30.0], [153.0, 31.0]]);
+        assert_eq!(cells(&[tap, dot, &[]]), [0; 6]);
+        assert_eq!(cells(&[tap, &[[130.0, 20.0], [140.0, 60.0]], dot]), [0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_canvas_needs_an_area() {
+        for (width, height) in [(0.0, 1.0), (1.0, -1.0), (f32::NAN, 1.0), (1.0, f32::INFINITY)] {
+            assert!(matches!(Drawing::new(Strokes::default(), width, height), Err(Error::Canvas { .. })));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a model sees of a picture or a drawing.
+
+use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalise};
+
+use crate::ink::Ink;
+use crate::pieces::Pieces;
+use crate::redraw::redraw;
+use crate::{Drawing, Picture, familiar, lines};
+
+/// A grid of digits as a model sees it, and which of its cells are empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    shape: GridShape,
+    pixels: Vec<u8>,
+    empty: Vec<bool>,
+}
+
+impl Seen {
+    /// A picture at the model's size and else as it is; no cell counts as empty.
+    pub fn plain(picture: &Picture, shape: GridShape) -> Self {
+        let pixels = picture.pixels(shape.height(), shape.width());
+        Self { shape, pixels, empty: vec![false; shape.cells()] }
+    }
+
+    /// A picture of handwriting: each cell's digit is found, and drawn anew as MNIST's look.
+    ///
+    /// A picture of digits that look like MNIST's already stays as it is.
+    pub fn of_picture(picture: &Picture, shape: GridShape) -> Self {
+        let plain = Self::plain(picture, shape);
+        if let Some(empty) = familiar::empty_cells(&plain.pixels, shape) {
+            return Self { empty, ..plain };
+        }
+        let Some(mut ink) = Ink::of(picture.grey(), shape.rows as u32, shape.cols as u32) else {
+            return Self::of_cells(shape, &vec![None; shape.cells()]);
+        };
+        let borders = lines::remove(&mut ink, shape.rows, shape.cols);
+        let pieces = Pieces::of(&ink, &borders);
+        let digit = |cell: usize| {
+            let frame = pieces.frames[cell].as_ref()?;
+            Some(redraw(&pieces, cell, frame, Strokes::MNIST_WIDTH))
+        };
+        Self::of_cells(shape, &(0..shape.cells()).map(digit).collect::<Vec<_>>())
+    }
+
+    /// A drawing whose strokes are known.
+    pub fn of_drawing(drawing: &Drawing, shape: GridShape) -> Self {
+        let digit = |strokes: &Option<Strokes>| Some(strokes.as_ref()?.digit(Strokes::MNIST_WIDTH));
+        Self::of_cells(shape, &drawing.cells(shape).iter().map(digit).collect::<Vec<_>>())
+    }
+
+    /// These digits side by side.
+    fn of_cells(shape: GridShape, cells: &[Option<[u8; PIXELS]>]) -> Self {
+        let mut pixels = vec![0; shape.pixels()];
+        for (cell, digit) in cells.iter().enumerate() {
+            let start = cell / shape.cols * SIDE * shape.width() + cell % shape.cols * SIDE;
+            for (y, row) in digit.iter().flat_map(|digit| digit.chunks_exact(SIDE)).enumerate() {
+                pixels[start + y * shape.width()..][..SIDE].copy_from_slice(row);
+            }
+        }
+        let empty = cells.iter().map(Option::is_none).collect();
+        Self { shape, pixels, empty }
+    }
+
+    /// Rows and columns of cells.
+    pub fn shape(&self) -> GridShape {
+        self.shape
+    }
+
+    /// Grey values, 0 paper to 255 ink.
+    ///
+    /// # Shapes
+    /// (height, width), row by row
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// For each cell, row by row, whether nothing was written there.
+    pub fn empty(&self) -> &[bool] {
+        &self.empty
+    }
+
+    /// The pixels as the network takes them: normalised.
+    ///
+    /// # Shapes
+    /// (height, width), row by row
+    pub fn normalised(&self) -> Vec<f32> {
+        self.pixels.iter().map(|&grey| normalise(grey)).collect()
+    }
+}
