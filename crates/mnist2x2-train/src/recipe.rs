@@ -105,18 +105,18 @@ impl Recipe {
             average: 0.999,
             optimiser: OptimiserSettings {
                 matrices: Rule::Muon,
-                learning_rate: 5e-3,
+                learning_rate: 6e-3,
                 beta2: 0.99,
-                weight_decay: 0.05,
+                weight_decay: 0.1,
                 ..OptimiserSettings::adam()
             },
             schedule: Schedule { warm_up: 0.05, ..Schedule::linear() },
             augmentation: Augmentation {
                 rotation: 14.0,
-                scale: 0.07,
+                scale: 0.14,
                 shear: 0.24,
-                shift: 0.8,
-                elastic: 2.2,
+                shift: 1.2,
+                elastic: 1.2,
                 stroke: 0.0,
             },
             ..Self::reference(seed)
