@@ -56,7 +56,7 @@ pub(crate) struct Plan {
     /// How often as many grids are seen as an epoch has [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     epochs: Option<u64>,
-    /// Grids in an epoch [default: as many as there are training digits]
+    /// Grids in an epoch [default: the recipe's, or as many as there are training digits]
     #[arg(long, value_name = "GRIDS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_GRIDS as u64))]
     pub(crate) limit: Option<usize>,
     /// The model to learn from where the recipe distils: a model folder, a .safetensors or a .pt
@@ -81,7 +81,7 @@ pub(crate) struct Plan {
 /// `--recipe`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum RecipeName {
-    /// The best known: fresh grids, augmented digits, decaying learning rate, averaged weights
+    /// The recommended one: fresh grids, augmented digits, Muon, averaged weights
     Default,
     /// The published one: Adam at a constant 1e-3, fixed grids, no augmentation
     Reference,
