@@ -50,6 +50,14 @@ impl Digits {
         (self, Self { pixels, labels })
     }
 
+    /// These digits, and `others` after them.
+    #[must_use]
+    pub fn chain(mut self, others: &Self) -> Self {
+        self.pixels.extend_from_slice(&others.pixels);
+        self.labels.extend_from_slice(&others.labels);
+        self
+    }
+
     /// The 28 x 28 pixels of digit `i`, row by row.
     ///
     /// # Panics
@@ -109,5 +117,7 @@ mod tests {
         let (first, last) = digits.split_last(2);
         assert_eq!((first.len(), last.len()), (3, 2));
         assert_eq!([first.label(2), last.label(0), first.image(2)[0], last.image(1)[783]], [2, 3, 2, 4]);
+        let turned = last.chain(&first);
+        assert_eq!((turned.len(), turned.label(2), turned.image(2)[5], turned.image(0)[5]), (5, 0, 0, 3));
     }
 }

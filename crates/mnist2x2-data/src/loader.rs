@@ -13,7 +13,7 @@ use crate::grid::{normalise_ink, place};
 use crate::{Augmentation, Digits, Error, GridShape, IndexMap, stitch};
 
 /// Where an epoch's grids come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum GridSource {
     /// The same grids in every epoch, in another order each time.
     Fixed(IndexMap),
@@ -22,6 +22,15 @@ pub enum GridSource {
         /// How many an epoch has.
         grids: usize,
     },
+    /// New grids in every epoch, of digits of two kinds.
+    Mixed {
+        /// How many an epoch has.
+        grids: usize,
+        /// The first digit of the second kind; those before are of the first.
+        second: usize,
+        /// The share of digits that are of the second kind.
+        share: f64,
+    },
 }
 
 impl GridSource {
@@ -29,7 +38,7 @@ impl GridSource {
     fn len(&self) -> usize {
         match self {
             Self::Fixed(map) => map.len(),
-            Self::Fresh { grids } => *grids,
+            Self::Fresh { grids } | Self::Mixed { grids, .. } => *grids,
         }
     }
 }
@@ -91,6 +100,15 @@ impl Loader {
         match &self.source {
             GridSource::Fixed(map) => map.check(self.shape, self.digits.len()),
             GridSource::Fresh { .. } => Ok(()),
+            GridSource::Mixed { second, share, .. } => {
+                let digits = self.digits.len();
+                if (1..digits).contains(second) && (0.0..=1.0).contains(share) {
+                    return Ok(());
+                }
+                let what =
+                    format!("{digits} digits, the second kind from {second} on, in a share of {share}");
+                Err(Error::BadGrid { what, fix: "there must be digits of both kinds, and a share of 0 to 1" })
+            }
         }
     }
 
@@ -110,7 +128,7 @@ impl Loader {
             GridSource::Fixed(map) => {
                 Some(Random::keyed(self.seed, "order", epoch, 0).permutation(map.len() as u32))
             }
-            GridSource::Fresh { .. } => None,
+            GridSource::Fresh { .. } | GridSource::Mixed { .. } => None,
         };
         Epoch { loader: self, number: epoch, order }
     }
@@ -189,16 +207,26 @@ impl Epoch<'_> {
         }
     }
 
+    /// As many digits as a grid has, drawn by `draw` for the grid at `place` of this epoch.
+    fn fresh(&self, place: usize, mut draw: impl FnMut(&mut Random) -> u32) -> Cow<'_, [u32]> {
+        let mut random = Random::keyed(self.loader.seed, "grid", self.number, place as u64);
+        Cow::Owned((0..self.loader.shape.cells()).map(|_| draw(&mut random)).collect())
+    }
+
     /// The digits of the grid at `place` in this epoch.
     fn grid(&self, place: usize) -> Cow<'_, [u32]> {
-        let Loader { digits, source, shape, seed, .. } = self.loader;
+        let Loader { digits, source, .. } = self.loader;
         match source {
             GridSource::Fixed(map) => {
                 Cow::Borrowed(map.grid(self.order.as_ref().map_or(place, |order| order[place] as usize)))
             }
-            GridSource::Fresh { .. } => {
-                let mut random = Random::keyed(*seed, "grid", self.number, place as u64);
-                Cow::Owned((0..shape.cells()).map(|_| random.below(digits.len() as u32)).collect())
+            GridSource::Fresh { .. } => self.fresh(place, |random| random.below(digits.len() as u32)),
+            GridSource::Mixed { second, share, .. } => {
+                let [first, both] = [*second, digits.len()].map(|count| count as u32);
+                self.fresh(place, |random| {
+                    let is_second = random.unit() < *share;
+                    if is_second { first + random.below(both - first) } else { random.below(first) }
+                })
             }
         }
     }

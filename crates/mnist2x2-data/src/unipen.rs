@@ -7,10 +7,11 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use crate::pen::Point;
-use crate::{Error, Strokes, packed};
+use crate::{Digits, Error, Strokes, packed};
 
 /// SHA-256 of `pendigits-orig.tra`, the training half, in lower-case hexadecimal.
 pub const TRAINING_SHA256: &str = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4";
@@ -44,6 +45,22 @@ impl PenDigits {
     /// Whether this is the official training half.
     pub fn is_official_training_half(&self) -> bool {
         self.sha256 == TRAINING_SHA256
+    }
+}
+
+impl PenDigits {
+    /// The digits of `writers` as MNIST-like images, each drawn once with a pen of each of `widths`; see
+    /// [`Strokes::digit`]. Digits whose writer is not known are left out.
+    ///
+    /// # Panics
+    /// If a label is above 9, which none is that was read from a file.
+    pub fn drawn(&self, writers: &RangeInclusive<u32>, widths: &[f32]) -> Digits {
+        let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| writers.contains(&writer));
+        let all =
+            || widths.iter().flat_map(|&width| self.digits.iter().filter(is_theirs).map(move |d| (d, width)));
+        let pixels = all().flat_map(|(digit, width)| digit.strokes.digit(width)).collect();
+        let labels = all().map(|(digit, _)| digit.label).collect();
+        Digits::new(pixels, labels).expect("784 pixels for each label of 0 to 9")
     }
 }
 

@@ -52,7 +52,9 @@ impl Orthogonaliser {
         }
         // The Frobenius norm is no less than the largest singular value.
         let scale = squares.sqrt().recip();
-        x.iter_mut().for_each(|v| *v *= scale);
+        for value in &mut *x {
+            *value *= scale;
+        }
         self.level.run(Iteration { shape: *self, x, scratch });
     }
 }

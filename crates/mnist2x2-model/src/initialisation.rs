@@ -33,7 +33,7 @@ pub enum Initialisation {
     /// PyTorch's defaults: weights and biases U(-b, b) with b = 1 / sqrt(inputs), embeddings N(0, 1).
     PyTorch,
     /// Weights N(0, 1 / inputs) without what lies beyond two standard deviations, so that a layer keeps the variance of
-    /// what it reads (Y. LeCun and others, *Efficient BackProp*, 1998, section 4.6); biases 0; embeddings N(0, 0.02^2) (A.
+    /// what it reads (K. He and others, *Delving Deep into Rectifiers*, 2015, section 2.2, without its factor for rectifiers); biases 0; embeddings N(0, 0.02^2) (A.
     /// Radford and others, *Improving Language Understanding by Generative Pre-Training*, 2018).
     Truncated,
 }

@@ -33,6 +33,7 @@ pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
 pub use graded::Graded;
+pub use loaders::HELD_OUT_WRITERS;
 pub use metrics::{EpochMetrics, Evaluation, Validation};
 pub use observer::{Observer, Outcome, StepReport};
 pub use optimiser::{Optimiser, OptimiserSettings, Rule};

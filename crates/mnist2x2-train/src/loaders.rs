@@ -1,7 +1,9 @@
 //! The grids that a recipe trains on and validates with.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use mnist2x2_data::unipen::PenDigits;
 use mnist2x2_data::{Digits, GridShape, GridSource, Loader, reference};
 
 use crate::evaluate::EVALUATION_BATCH;
@@ -10,13 +12,27 @@ use crate::{Error, Grids, Recipe};
 /// Validation grids for each validation digit.
 const GRIDS_PER_DIGIT: usize = 2;
 
+/// The people whose pen strokes are never trained on, of the 30 of the training half: to see whether new ones are read.
+pub const HELD_OUT_WRITERS: RangeInclusive<u32> = 25..=30;
+/// The other people.
+const WRITERS: RangeInclusive<u32> = 1..=24;
+/// The pens that their strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
+const PENS: [f32; 3] = [1.7, 2.3, 3.1];
+
 impl Recipe {
     /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those
     /// that [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated with.
     ///
+    /// `pens` are mixed in if the recipe says so: all writers but [`HELD_OUT_WRITERS`].
+    ///
     /// # Errors
-    /// [`Error::Recipe`] if no digits are left to train on, [`Error::Data`] if these grids cannot be made.
-    pub fn loaders(&self, digits: Digits, shape: GridShape) -> Result<(Loader, Option<Loader>), Error> {
+    /// [`Error::Recipe`] if no digits are left to train on, or strokes are asked for and not there or the reverse, [`Error::Data`] if these grids cannot be made.
+    pub fn loaders(
+        &self,
+        digits: Digits,
+        pens: Option<&PenDigits>,
+        shape: GridShape,
+    ) -> Result<(Loader, Option<Loader>), Error> {
         let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
         let held_out = digits.len().checked_div(self.validate_one_in).unwrap_or(0);
         if held_out == digits.len() {
@@ -24,10 +40,24 @@ impl Recipe {
             return Err(Error::Recipe { field: "validate_one_in", problem });
         }
         let (training, held_out) = digits.split_last(held_out);
+        let problem = |problem: &str| Error::Recipe { field: "strokes", problem: problem.into() };
+        let pens = match (pens, self.strokes > 0.0) {
+            (Some(pens), true) => Some(pens.drawn(&WRITERS, &PENS)),
+            (None, false) => None,
+            (None, true) => return Err(problem("is above 0, but there are no pen strokes")),
+            (Some(_), false) => return Err(problem("is 0, but there are pen strokes")),
+        };
         let fixed = |digits: &Digits, grids| reference::grids(digits.len() as u32, grids, shape.cells());
-        let source = match self.grids {
-            Grids::Fixed => GridSource::Fixed(fixed(&training, grids)),
-            Grids::Fresh => GridSource::Fresh { grids },
+        let source = match (self.grids, &pens) {
+            (Grids::Fixed, _) => GridSource::Fixed(fixed(&training, grids)),
+            (Grids::Fresh, None) => GridSource::Fresh { grids },
+            (Grids::Fresh, Some(_)) => {
+                GridSource::Mixed { grids, second: training.len(), share: self.strokes }
+            }
+        };
+        let training = match &pens {
+            Some(pens) => training.chain(pens),
+            None => training,
         };
         let training = Loader::new(Arc::new(training), source, shape, self.batch, self.seed)?;
         if held_out.is_empty() {
@@ -42,7 +72,8 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use mnist2x2_data::mnist::Split;
-    use mnist2x2_data::synthetic;
+    use mnist2x2_data::unipen::PenDigit;
+    use mnist2x2_data::{Strokes, synthetic};
 
     use super::*;
 
@@ -54,7 +85,7 @@ mod tests {
         for grids in [Grids::Fixed, Grids::Fresh] {
             let recipe =
                 Recipe { validate_one_in: 2, batch: 9, epoch_grids: 70, grids, ..Recipe::reference(3) };
-            let (training, validation) = recipe.loaders(digits.clone(), SHAPE).unwrap();
+            let (training, validation) = recipe.loaders(digits.clone(), None, SHAPE).unwrap();
             assert_eq!(training.in_order().grids(), 70);
             let validation = validation.unwrap();
             assert_eq!(validation.in_order().grids(), 50);
@@ -78,7 +109,24 @@ mod tests {
     #[test]
     fn something_must_be_left_to_train_on() {
         let recipe = Recipe { validate_one_in: 1, ..Recipe::reference(0) };
-        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), SHAPE).unwrap_err();
+        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), None, SHAPE).unwrap_err();
         assert!(error.to_string().contains("`validate_one_in` holds all 50 digits back"), "{error}");
+    }
+
+    #[test]
+    fn strokes_are_those_of_the_writers_who_are_not_held_out() {
+        let strokes = Strokes::new(vec![vec![[0.1, 0.1], [0.9, 0.8]]]).unwrap();
+        let digit = |writer| PenDigit { label: 4, writer: Some(writer), strokes: strokes.clone() };
+        let pens =
+            PenDigits { digits: vec![digit(1), digit(24), digit(25), digit(30)], sha256: String::new() };
+        let recipe = Recipe { strokes: 1.0, epoch_grids: 8, grids: Grids::Fresh, ..Recipe::reference(0) };
+        let digits = synthetic::digits(Split::Train, 50, 0);
+        let (training, _) = recipe.loaders(digits.clone(), Some(&pens), SHAPE).unwrap();
+        assert!(training.epoch(0).batch(0).labels.iter().all(|&label| label == 4));
+        assert_eq!(pens.drawn(&WRITERS, &PENS).len(), 6);
+        for (recipe, pens) in [(recipe, None), (Recipe::reference(0), Some(&pens))] {
+            let message = recipe.loaders(digits.clone(), pens, SHAPE).unwrap_err().to_string();
+            assert!(message.contains("`strokes` is"), "{message}");
+        }
     }
 }

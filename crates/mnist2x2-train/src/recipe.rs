@@ -28,6 +28,8 @@ pub struct Recipe {
     pub grids: Grids,
     /// One training digit in so many, the last ones, is kept from training to validate with; 0 for none.
     pub validate_one_in: usize,
+    /// The share of digits that are drawn from pen strokes instead; 0 for none.
+    pub strokes: f64,
     /// Which weights a run ends with.
     pub keep: Keep,
     /// How the weights begin.
@@ -82,6 +84,7 @@ impl Recipe {
             shards: 8,
             grids: Grids::Fixed,
             validate_one_in: 0,
+            strokes: 0.0,
             keep: Keep::Last,
             initialisation: Initialisation::PyTorch,
             distillation: 0.0,
@@ -163,8 +166,13 @@ impl Recipe {
                 return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
             }
         }
-        if !(0.0..=1.0).contains(&self.distillation) {
-            return wrong("distillation", format!("is {}, but must be 0 to 1", self.distillation));
+        for (field, value) in [("distillation", self.distillation), ("strokes", self.strokes)] {
+            if !(0.0..=1.0).contains(&value) {
+                return wrong(field, format!("is {value}, but must be 0 to 1"));
+            }
+        }
+        if self.strokes > 0.0 && self.grids == Grids::Fixed {
+            return wrong("strokes", "are mixed into fresh grids only; set `grids` to `fresh`".into());
         }
         if self.keep == Keep::Best && self.validate_one_in == 0 {
             return wrong(

@@ -61,6 +61,9 @@ pub struct DataRecord {
     pub images_sha256: String,
     /// SHA-256 of the training labels, unpacked.
     pub labels_sha256: String,
+    /// SHA-256 of the file of pen strokes, where the recipe mixes them in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strokes_sha256: Option<String>,
 }
 
 impl RunRecord {

@@ -40,7 +40,7 @@ fn loader(recipe: &Recipe, grids: usize) -> Loader {
 }
 
 fn trainer(recipe: Recipe) -> Trainer {
-    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), SHAPE).unwrap();
+    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), None, SHAPE).unwrap();
     let trainer = Trainer::new(&Config::tiny(), recipe, training, &Device::Cpu).unwrap();
     match validation {
         Some(validation) => trainer.with_validation(validation).unwrap(),
@@ -53,6 +53,7 @@ fn record(recipe: &Recipe) -> RunRecord {
         dataset: "synthetic".into(),
         images_sha256: String::new(),
         labels_sha256: String::new(),
+        strokes_sha256: None,
     };
     RunRecord { version: "0".into(), model: Config::tiny(), recipe: recipe.clone(), data, teacher: None }
 }
@@ -138,7 +139,7 @@ fn the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated() {
     let best = accuracies.fold(0.0, f64::max);
     assert_eq!(trainer.position().best_accuracy, Some(best));
     let digits = synthetic::digits(Split::Train, 60, 0);
-    let validation = recipe.loaders(digits, SHAPE).unwrap().1.unwrap();
+    let validation = recipe.loaders(digits, None, SHAPE).unwrap().1.unwrap();
     let saved = Seq2Seq::new(Weights::load(folder.path(), &Device::Cpu).unwrap().parameters).unwrap();
     let found = evaluate(&saved, &validation, &workers, |_| ()).unwrap().sequence_accuracy;
     assert!((found - best).abs() < 1e-12, "{found} is not {best}");

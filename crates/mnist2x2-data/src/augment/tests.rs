@@ -94,7 +94,8 @@ fn bending_moves_ink_by_no_more_than_the_knots() {
     let bend = Augmentation { elastic: 1.5, ..Augmentation::default() };
     for i in 0..50 {
         let bent = change(&bend, &block(), i);
-        assert_ne!(bent, change(&Augmentation::default(), &block(), i));
+        let same = change(&Augmentation::default(), &block(), i);
+        assert!(bent.iter().zip(same).any(|(a, b)| (a - b).abs() > 1.0));
         let far = |i: usize| {
             let (x, y) = (i % SIDE, i / SIDE);
             !(8..20).contains(&x) || !(6..22).contains(&y)

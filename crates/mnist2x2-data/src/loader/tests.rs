@@ -111,6 +111,21 @@ fn augmented_grids_are_new_in_each_epoch_and_the_same_for_whoever_asks() {
 }
 
 #[test]
+fn mixed_grids_hold_the_share_of_the_second_kind() {
+    let mixed = |share| loader(GridSource::Mixed { grids: 400, second: 30, share });
+    for share in [0.0, 0.25, 1.0] {
+        let drawn = cells(&mixed(share).epoch(1)).concat();
+        let found = drawn.iter().filter(|&&digit| digit >= 30).count() as f64 / drawn.len() as f64;
+        assert!((found - share).abs() < 0.04, "{found} for {share}");
+        assert!(drawn.iter().all(|&digit| digit < 50));
+    }
+    for (second, share) in [(0, 0.5), (50, 0.5), (30, 1.5), (30, f64::NAN)] {
+        let source = GridSource::Mixed { grids: 9, second, share };
+        assert!(Loader::new(plain(50), source, SHAPE, 4, 7).is_err(), "{second} {share}");
+    }
+}
+
+#[test]
 fn the_last_batch_holds_the_rest() {
     let loader = fixed();
     let epoch = loader.epoch(0);

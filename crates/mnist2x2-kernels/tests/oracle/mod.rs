@@ -24,7 +24,9 @@ pub fn distributions(rows: usize, n: usize) -> Vec<f32> {
     let mut shares: Vec<f32> = numbers(rows * n, 3).iter().map(|x| x + 1.1).collect();
     for row in shares.chunks_mut(n) {
         let sum: f32 = row.iter().sum();
-        row.iter_mut().for_each(|share| *share /= sum);
+        for share in row {
+            *share /= sum;
+        }
     }
     shares
 }

@@ -62,6 +62,9 @@ pub(crate) struct Plan {
     /// The model to learn from where the recipe distils: a model folder, a .safetensors or a .pt
     #[arg(long, value_name = "MODEL")]
     pub(crate) teacher: Option<PathBuf>,
+    /// The file of pen strokes to mix in where the recipe says so (pendigits-orig.tra of `cargo xtask download-pendigits`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) strokes: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Where to compute

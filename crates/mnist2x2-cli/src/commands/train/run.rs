@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::ensure;
-use mnist2x2::data::Loader;
 use mnist2x2::data::mnist::Split;
+use mnist2x2::data::{Loader, unipen};
 use mnist2x2::infer::{Calibration, Temperature};
 use mnist2x2::train::{DataRecord, Outcome, RunRecord, TeacherRecord};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Trainer, Workers};
@@ -38,7 +38,7 @@ impl Run {
     ) -> anyhow::Result<Self> {
         let (recipe, model) = plan.resolve(seed, device)?;
         let dataset = plan.data.resolve()?;
-        let (loaders, data) = training_data(&dataset, &recipe, &model)?;
+        let (loaders, data) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
         if !plan.no_test {
             dataset.check_test_files()?;
         }
@@ -69,7 +69,7 @@ impl Run {
         );
         folder.read_metrics()?;
         let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
-        let (loaders, found) = training_data(&dataset, &recipe, &model)?;
+        let (loaders, found) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
         ensure!(found == data, "{}: this run used other digits than those found now", path.display());
         let teacher = teacher.map(|record| find_teacher(&record, device)).transpose()?;
         let mut trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
@@ -147,17 +147,20 @@ fn trainer(
 /// The grids of a recipe, and the record of what they are made of.
 fn training_data(
     dataset: &Dataset,
+    strokes: Option<&Path>,
     recipe: &Recipe,
     model: &Config,
 ) -> anyhow::Result<(Loaders, DataRecord)> {
     let (digits, digests) = dataset.load(Split::Train)?;
     let grids = recipe.epoch_grids;
     ensure!(grids <= MOST_GRIDS, "{grids} grids are more than the {MOST_GRIDS} that are drawn");
-    let loaders = recipe.loaders(digits, grid_shape(model))?;
+    let pens = strokes.map(unipen::read).transpose()?;
+    let loaders = recipe.loaders(digits, pens.as_ref(), grid_shape(model))?;
     let data = DataRecord {
         dataset: dataset.name().into(),
         images_sha256: digests.images,
         labels_sha256: digests.labels,
+        strokes_sha256: pens.map(|pens| pens.sha256),
     };
     Ok((loaders, data))
 }
