@@ -18,7 +18,8 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         r#"keyed(self.seed, "order", epoch, 0)"# => r#"keyed(self.seed, "order", 0, 0)"#,
         "mnist2x2-data --lib -- fixed_grids_come_once_each_in_another_order_every_epoch";
     "the same fresh grids in every epoch" in "mnist2x2-data/src/loader.rs":
-        r#"keyed(*seed, "grid", self.number, place as u64)"# => r#"keyed(*seed, "grid", 0, place as u64)"#,
+        r#"keyed(self.loader.seed, "grid", self.number, place as u64)"# =>
+        r#"keyed(self.loader.seed, "grid", 0, place as u64)"#,
         "mnist2x2-data --lib -- fresh_grids_depend_on_epoch_and_seed";
     "grids of a batch off by one" in "mnist2x2-data/src/loader.rs":
         "let place = step * batch + offset;" => "let place = step * batch + offset.max(1) - 1;",
