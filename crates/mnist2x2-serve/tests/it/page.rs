@@ -1,0 +1,55 @@
+//! The page and its files, and the form for browsers without scripts.
+
+use crate::support::{Fake, Response, start};
+
+const FORM: [(&str, &str); 1] = [("Content-Type", "multipart/form-data; boundary=xyz")];
+
+fn form(content: &[u8]) -> Vec<u8> {
+    let head = b"--xyz\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"a.png\"\r\n\r\n";
+    [head, content, b"\r\n--xyz--\r\n"].concat()
+}
+
+/// Demands a page of this status and gives its text.
+fn page(answer: &Response, status: u16) -> String {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    answer.text()
+}
+
+#[test]
+fn the_page_comes_with_its_files_and_is_not_sent_twice() {
+    let server = start(Fake::new('a'), |_| ());
+    assert!(page(&server.get("/"), 200).contains("/assets/main.js"));
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/assets/page.css", "text/css; charset=utf-8"),
+        ("/assets/main.js", "text/javascript; charset=utf-8"),
+        ("/assets/icon.svg", "image/svg+xml"),
+    ] {
+        let first = server.get(path);
+        assert_eq!((first.status, first.header("content-type")), (200, Some(kind)), "{path}");
+        assert_eq!(first.header("cache-control"), Some("no-cache"));
+        let again = server.send("GET", path, &[("If-None-Match", first.header("etag").unwrap())], b"");
+        assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
+        assert_eq!(again.header("etag"), first.header("etag"));
+        let other = server.send("GET", path, &[("If-None-Match", "\"other\"")], b"");
+        assert_eq!((other.status, other.body), (200, first.body), "{path}");
+        assert_eq!(server.send("HEAD", path, &[], b"").body, b"");
+    }
+    for missing in ["/assets/", "/assets/none.js", "/assets/../Cargo.toml", "/assets/%2e%2e%2fmain.js"] {
+        server.get(missing).problem(404);
+    }
+}
+
+#[test]
+fn a_form_is_answered_with_a_page() {
+    let server = start(Fake::new('a'), |_| ());
+    let read = page(&server.send("POST", "/upload", &FORM, &form(b"any\r\nbytes")), 200);
+    assert!(read.contains("12_4") && read.contains("25 % sure"), "{read}");
+    let refused = page(&server.send("POST", "/upload", &FORM, &form(b"bad")), 422);
+    assert!(refused.contains("no picture"), "{refused}");
+    for nothing in [&form(b"")[..], b"", b"--xyz", b"--xyz\r\n\r\n", b"\r\n\r\n\r\n"] {
+        let refused = page(&server.send("POST", "/upload", &FORM, nothing), 400);
+        assert!(refused.contains("choose a picture"), "{refused}");
+    }
+}
