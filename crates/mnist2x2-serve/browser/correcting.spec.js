@@ -60,6 +60,7 @@ test("a digit is corrected by a click, and a correction taken back is not sent",
 test("another sequence is right by one click", async ({ page, hand }) => {
   await page.goto("/");
   await hand.write("1234");
+  await expectShown(page, "1234");
   const other = page.locator("#others button").first();
   const digits = (await other.locator("b").textContent()) ?? "";
   await other.click();

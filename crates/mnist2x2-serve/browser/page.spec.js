@@ -17,7 +17,8 @@ test("it is there at once, is small, and asks nobody else", async ({ page, serve
   let bytes = 0;
   page.on("response", async (response) => {
     expect(new URL(response.url()).origin).toBe(new URL(server.url).origin);
-    bytes += (await response.body()).length;
+    // What is loaded again is only asked after.
+    if (response.ok()) bytes += (await response.body()).length;
   });
   await page.goto("/");
   await page.waitForLoadState("networkidle");
@@ -29,6 +30,7 @@ test("it is there at once, is small, and asks nobody else", async ({ page, serve
   }
   times.sort((a, b) => a - b);
   console.log(`  ${bytes} bytes; interactive after ${times.map((time) => Math.round(time)).join(", ")} ms`);
+  // The fastest says what the page takes, the others what else the machine did.
   expect(times[0]).toBeLessThan(MOST_MS);
 });
 

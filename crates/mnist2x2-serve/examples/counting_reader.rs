@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::{env, io, thread};
 
 use mnist2x2_infer::{Alternative, CellReading, Reading};
-use mnist2x2_serve::{Answer, Drawing, Error, Input, ModelInfo, Reader, Seen, Server, Settings, Wanted};
+use mnist2x2_serve::{Answer, Drawing, Error, Input, ModelInfo, Reader, Seen, Server, Settings};
 
 /// The side of a cell in what it claims to see, in pixels, and of a patch.
 const CELL: usize = 28;
