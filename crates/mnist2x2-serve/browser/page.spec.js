@@ -10,28 +10,33 @@ import { expect, expectShown, isOwn, startServer, test } from "./support.js";
 
 /** @typedef {import("@playwright/test").Page} Page */
 
-/** The most that the page may take: bytes, and milliseconds until one can draw. */
-const [MOST_BYTES, MOST_MS] = [100_000, 100];
+/** The most that the page may take: bytes, and milliseconds until one can draw, in the best of so many loads. */
+const [MOST_BYTES, MOST_MS, MOST_LOADS] = [100_000, 100, 30];
 
 test("it is there at once, is small, and asks nobody else", async ({ page, server }) => {
-  let bytes = 0;
-  page.on("response", async (response) => {
-    expect(new URL(response.url()).origin).toBe(new URL(server.url).origin);
-    // What is loaded again is only asked after.
-    if (response.ok()) bytes += (await response.body()).length;
+  /** @type {string[]} */
+  const strange = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(new URL(server.url).origin)) strange.push(request.url());
   });
   await page.goto("/");
   await page.waitForLoadState("networkidle");
+  const bytes = await page.evaluate(() => {
+    const all = /** @type {PerformanceResourceTiming[]} */ ([
+      ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]);
+    return all.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
+  });
+  expect(bytes).toBeGreaterThan(0);
   expect(bytes).toBeLessThan(MOST_BYTES);
+  // The fastest load says what the page takes, the others what else the machine does.
   const times = [];
-  for (let load = 0; load < 7; load++) {
+  do {
     await page.reload();
-    times.push(await page.evaluate(() => performance.getEntriesByName("interactive")[0].startTime));
-  }
-  times.sort((a, b) => a - b);
-  console.log(`  ${bytes} bytes; interactive after ${times.map((time) => Math.round(time)).join(", ")} ms`);
-  // The fastest says what the page takes, the others what else the machine did.
-  expect(times[0]).toBeLessThan(MOST_MS);
+    times.push(await page.evaluate(() => Math.round(performance.getEntriesByName("interactive")[0].startTime)));
+  } while (times.length < MOST_LOADS && Math.min(...times) >= MOST_MS);
+  console.log(`  ${bytes} bytes; interactive after ${times.join(", ")} ms`);
+  expect(Math.min(...times)).toBeLessThan(MOST_MS);
+  expect(strange).toEqual([]);
 });
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {

@@ -135,11 +135,12 @@ export class Insight {
   #table() {
     const heads = this.#looks.map(({ digit }, index) =>
       make("th", { scope: "col" }, `${ordinal(index)}: ${digit === "_" ? "empty" : digit}`));
+    const { cols } = this.#patches;
     const rows = this.#looks[0]?.weights.map((_, place) => {
       const cells = this.#looks.map(({ weights }) => make("td", {}, percent(weights[place], 1)));
-      return make("tr", {}, make("th", { scope: "row" }, this.#place(place)), ...cells);
+      return make("tr", {}, make("th", { scope: "row" }, `${Math.floor(place / cols) + 1}, ${(place % cols) + 1}`), ...cells);
     });
-    const head = make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "patch"), ...heads));
+    const head = make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "row, column"), ...heads));
     this.parts.weights.replaceChildren(head, make("tbody", {}, ...(rows ?? [])));
   }
 }

@@ -50,10 +50,11 @@ const outbox = new Outbox(showStored);
 /** Follows the drawing. */
 function follow() {
   const { content } = paper;
-  pad.show(content).catch((error) => tell(error.message));
+  pad.show(content).catch((error) => tell(error.message, "refused"));
   save("drawing", content.picture ? null : { ...grid, cells: content.cells });
   find("undo", HTMLButtonElement).disabled = !paper.canUndo;
   find("redo", HTMLButtonElement).disabled = !paper.canRedo;
+  if (["stored", "refused"].includes(text("told").dataset.state ?? "")) tell("");
   const isEmpty = isBlank(content);
   for (const id of ["clear", "clear-cell", "save"]) find(id, HTMLButtonElement).disabled = isEmpty;
   text("hint").hidden = !isEmpty;
@@ -62,6 +63,7 @@ function follow() {
   shown = null;
   result.clear();
   insight.clear();
+  text("advice").hidden = true;
   announce("");
 }
 
@@ -76,6 +78,7 @@ function showReading(content, reading) {
 
 function show() {
   if (shown) result.show(shown.reading, right());
+  text("advice").hidden = false;
 }
 
 /** What was read, with what was corrected in cells that are as they were. */
@@ -174,7 +177,7 @@ async function learnModel() {
   const model = await describe().catch(() => null);
   if (!model) return;
   digest = model.digest;
-  text("about").textContent = `${model.parameters.toLocaleString("en")}-parameter`;
+  text("about").textContent = `Transformer of ${model.parameters.toLocaleString("en")} parameters`;
   text("model").textContent = `Model ${model.digest.slice(0, 12)}, ${model.source}.`;
   if (model.rows === grid.rows && model.cols === grid.cols) return;
   setGrid(model);

@@ -19,25 +19,27 @@ fn page(answer: &Response, status: u16) -> String {
 #[test]
 fn the_page_comes_with_its_files_and_is_not_sent_twice() {
     let server = start(Fake::new('a'), |_| ());
-    assert!(page(&server.get("/"), 200).contains("/assets/main.js"));
-    for (path, kind) in [
-        ("/", "text/html; charset=utf-8"),
-        ("/assets/page.css", "text/css; charset=utf-8"),
-        ("/assets/main.js", "text/javascript; charset=utf-8"),
-        ("/assets/icon.svg", "image/svg+xml"),
+    let index = page(&server.get("/"), 200);
+    let folder = index.split("main.js").next().and_then(|text| text.rsplit('"').next()).unwrap();
+    for (path, kind, cache) in [
+        ("/".to_owned(), "text/html; charset=utf-8", "no-cache"),
+        (format!("{folder}page.css"), "text/css; charset=utf-8", "public, max-age=31536000, immutable"),
+        (format!("{folder}main.js"), "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"),
+        (format!("{folder}icon.svg"), "image/svg+xml", "public, max-age=31536000, immutable"),
     ] {
-        let first = server.get(path);
+        let first = server.get(&path);
         assert_eq!((first.status, first.header("content-type")), (200, Some(kind)), "{path}");
-        assert_eq!(first.header("cache-control"), Some("no-cache"));
-        let again = server.send("GET", path, &[("If-None-Match", first.header("etag").unwrap())], b"");
+        assert_eq!(first.header("cache-control"), Some(cache));
+        let again = server.send("GET", &path, &[("If-None-Match", first.header("etag").unwrap())], b"");
         assert_eq!((again.status, again.body.len()), (304, 0), "{path}");
         assert_eq!(again.header("etag"), first.header("etag"));
-        let other = server.send("GET", path, &[("If-None-Match", "\"other\"")], b"");
+        let other = server.send("GET", &path, &[("If-None-Match", "\"other\"")], b"");
         assert_eq!((other.status, other.body), (200, first.body), "{path}");
-        assert_eq!(server.send("HEAD", path, &[], b"").body, b"");
+        assert_eq!(server.send("HEAD", &path, &[], b"").body, b"");
     }
-    for missing in ["/assets/", "/assets/none.js", "/assets/../Cargo.toml", "/assets/%2e%2e%2fmain.js"] {
-        server.get(missing).problem(404);
+    let missing = ["none.js", "", "../Cargo.toml", "%2e%2e%2fmain.js"].map(|name| format!("{folder}{name}"));
+    for path in missing.iter().map(String::as_str).chain(["/assets/main.js", "/assets/0/main.js"]) {
+        server.get(path).problem(404);
     }
 }
 
