@@ -31,10 +31,13 @@ test("digits corrected together make one correction", async ({ page, hand }) => 
   await expect(page.locator("#told")).toHaveText(/^Stored: 7_34 instead of 1234/);
   expect((await stored(page)).slice(before).map(({ right }) => right)).toEqual(["7_34"]);
   // A corrected cell stays so for as long as nobody draws in it.
+  const first = page.locator(".tile").first();
+  const read = page.waitForResponse("**/api/predict*");
   await hand.stroke(3, [[100, 250], [180, 250]]);
-  await expectShown(page, "7_35");
+  await read;
+  await expect(first).toHaveClass(/corrected/);
   await hand.stroke(0, [[100, 250], [180, 250]]);
-  await expectShown(page, "2_35");
+  await expect(first).not.toHaveClass(/corrected/);
 });
 
 test("a digit is corrected by a click, and a correction taken back is not sent", async ({ page, hand }) => {

@@ -10,7 +10,7 @@ export default defineConfig({
   outputDir: "results",
   reporter: "list",
   workers: 1,
-  timeout: 30_000,
+  timeout: 90_000,
   expect: { timeout: 5_000 },
   use: { launchOptions, trace: "off" },
   projects: [
