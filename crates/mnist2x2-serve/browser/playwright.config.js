@@ -10,8 +10,8 @@ export default defineConfig({
   outputDir: "results",
   reporter: "list",
   workers: 1,
-  timeout: 90_000,
-  expect: { timeout: 5_000 },
+  timeout: 180_000,
+  expect: { timeout: 20_000 },
   use: { launchOptions, trace: "off" },
   projects: [
     { name: "phone", use: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 } },

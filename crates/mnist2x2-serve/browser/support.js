@@ -150,6 +150,12 @@ export const shown = async (page) =>
 /** @param {Page} page @param {string} digits */
 export const expectShown = (page, digits) => expect.poll(() => shown(page)).toBe(digits);
 
+/** Presses keys faster than any hand, whatever else the machine does. @param {Page} page @param {...string} keys */
+export const pressAtOnce = (page, ...keys) => page.evaluate((keys) => {
+  const options = { bubbles: true, cancelable: true };
+  for (const key of keys) document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, ...options }));
+}, keys);
+
 /** What the server has stored. @param {Page} page @returns {Promise<any[]>} */
 export async function stored(page) {
   const text = await (await page.request.get("/api/corrections")).text();

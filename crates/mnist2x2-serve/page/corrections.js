@@ -58,10 +58,13 @@ export class Outbox {
     return added.key;
   }
 
-  /** Forgets a correction that has not been sent. @param {string | null} key */
+  /** Forgets a correction, unless it has been sent. @param {string} key @returns {boolean} whether it is forgotten */
   withdraw(key) {
-    this.#waiting = this.#waiting.filter((waiting) => waiting.key !== key || waiting === this.#sending);
+    const left = this.#waiting.filter((waiting) => waiting.key !== key || waiting === this.#sending);
+    const isForgotten = left.length < this.#waiting.length;
+    this.#waiting = left;
     this.#keep();
+    return isForgotten;
   }
 
   /** Sends at once, if it waits for the server to come back. */

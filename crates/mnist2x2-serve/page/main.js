@@ -100,10 +100,8 @@ async function correct(is) {
   if (correcting.content !== content) correcting = { content, key: null, right: "" };
   const mine = correcting;
   mine.right = is;
-  if (is === reading.digits) {
-    outbox.withdraw(mine.key);
-    return tell("");
-  }
+  // What was sent already can only be corrected once more.
+  if (is === reading.digits && (mine.key === null || outbox.withdraw(mine.key))) return tell("");
   const drawn = await (mine.drawn ??= drawing(content));
   // Meanwhile another digit may have been corrected.
   if (mine.right !== is) return;
@@ -119,7 +117,7 @@ const drawing = async (content) =>
  * @param {string} detail
  */
 function showStored(state, { read: was, right: is }, detail) {
-  const change = `${is} instead of ${was}`;
+  const change = is === was ? `${is}, as it was read` : `${is} instead of ${was}`;
   const say = {
     kept: `Storing ${change} …`,
     stored: `Stored: ${change}. Thank you.`,
