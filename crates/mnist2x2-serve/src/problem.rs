@@ -45,7 +45,7 @@ impl Problem {
     }
 
     /// The same, for people.
-    pub(crate) fn as_page(self) -> Self {
+    pub(crate) fn into_page(self) -> Self {
         Self { is_page: true, ..self }
     }
 

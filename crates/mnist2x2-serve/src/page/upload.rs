@@ -21,7 +21,7 @@ pub(super) async fn read(
     State(app): State<Arc<App>>,
     body: Result<Whole, Problem>,
 ) -> Result<Response, Problem> {
-    answer(&app, body).await.map_err(Problem::as_page)
+    answer(&app, body).await.map_err(Problem::into_page)
 }
 
 async fn answer(app: &App, body: Result<Whole, Problem>) -> Result<Response, Problem> {
