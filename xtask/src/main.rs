@@ -7,6 +7,7 @@
 
 mod workspace;
 
+mod browser_test;
 mod ci;
 mod compare;
 mod download_mnist;
@@ -30,6 +31,8 @@ enum Task {
     Tidy,
     /// Run everything that a pull request is checked with, cheapest first.
     Ci(ci::Arguments),
+    /// Try the drawing page in a browser, if there is one.
+    BrowserTest(browser_test::Arguments),
     /// Time the program and its PyTorch counterpart in turn, and print the ratios.
     Compare(compare::Arguments),
     /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Task::DownloadPendigits(arguments) => download_pendigits::run(&arguments),
         Task::Tidy => tidy::run(),
         Task::Ci(arguments) => ci::run(&arguments),
+        Task::BrowserTest(arguments) => browser_test::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
     };

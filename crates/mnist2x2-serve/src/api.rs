@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::envelope::envelope;
+use crate::page;
 
 /// The description of all that follows, OpenAPI 3.1.
 const OPENAPI: &str = include_str!("openapi.json");
@@ -32,6 +33,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(health::is_ready))
         .route("/metrics", get(health::metrics))
         .route("/openapi.json", get(async || json(StatusCode::OK, OPENAPI)))
+        .merge(page::router())
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(from_fn_with_state(Arc::clone(&app), envelope))
         .with_state(app)

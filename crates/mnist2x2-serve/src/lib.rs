@@ -2,7 +2,7 @@
 //!
 //! Reading order: what reads ([`Reader`]) and what it is given ([`Input`], [`Drawing`]); how the server is set up
 //! ([`Settings`], [`Limits`]); the one thread that reads in batches, the store of corrections and the figures; what
-//! every request passes through; what is answered under which path; and the loop that accepts connections
+//! every request passes through; the drawing page and what is answered under which path; and the loop that accepts connections
 //! ([`Server`]).
 //!
 //! The server bounds everything that a stranger could make grow: connections, the time to send a header or a body and
@@ -30,6 +30,7 @@ mod envelope;
 mod body;
 mod guard;
 
+mod page;
 mod api;
 
 // Connections.

@@ -1,4 +1,4 @@
-//! Errors as clients see them: `application/problem+json`, RFC 9457.
+//! Errors as clients see them: `application/problem+json`, RFC 9457, or a page where a person sent a form.
 
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::Error;
 use crate::keeper::kind;
+use crate::page;
 use crate::worker::Failure;
 
 /// Seconds after which what was refused for lack of room may be sent again.
@@ -21,11 +22,12 @@ pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     detail: String,
     header: Option<(HeaderName, HeaderValue)>,
+    is_page: bool,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), header: None }
+        Self { status, detail: detail.into(), header: None, is_page: false }
     }
 
     /// There is no room at the moment.
@@ -42,8 +44,25 @@ impl Problem {
         Self { header: Some((name, value)), ..self }
     }
 
+    /// The same, for people.
+    pub(crate) fn into_page(self) -> Self {
+        Self { is_page: true, ..self }
+    }
+
     /// The response, naming the request it answers.
     pub(crate) fn written(&self, request: &str) -> Response {
+        let (kind, body) = if self.is_page { self.page() } else { self.json(request) };
+        let content_type = (CONTENT_TYPE, HeaderValue::from_static(kind));
+        let mut response = (self.status, [content_type], body).into_response();
+        response.headers_mut().extend(self.header.clone());
+        response
+    }
+
+    fn page(&self) -> (&'static str, String) {
+        (page::HTML, page::simple("Not read", &format!("<p>{}</p>", page::escaped(&self.detail))))
+    }
+
+    fn json(&self, request: &str) -> (&'static str, String) {
         let body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason(),
@@ -51,10 +70,7 @@ impl Problem {
             "detail": self.detail,
             "request_id": request,
         });
-        let content_type = (CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let mut response = (self.status, [content_type], body.to_string()).into_response();
-        response.headers_mut().extend(self.header.clone());
-        response
+        ("application/problem+json", body.to_string())
     }
 }
 

@@ -6,6 +6,9 @@ mod support;
 /// What goes right: readings, the model, figures, the description.
 mod answers;
 
+/// The page that people draw on.
+mod page;
+
 /// Requests that are wrong: each gets a 4xx that says why, and nothing else suffers.
 mod bad_requests;
 

@@ -1,0 +1,182 @@
+// @ts-check
+/** The page itself: quick, small, accessible at every width, and patient when the server is gone. */
+
+import { mkdtemp, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect, expectShown, isOwn, startServer, test } from "./support.js";
+
+/** @typedef {import("@playwright/test").Page} Page */
+
+/** The most that the page may take: bytes, and milliseconds until one can draw, in the best of so many loads. */
+const [MOST_BYTES, MOST_MS, MOST_LOADS] = [100_000, 100, 30];
+
+test("it is there at once, is small, and asks nobody else", async ({ page, server }) => {
+  /** @type {string[]} */
+  const strange = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(new URL(server.url).origin)) strange.push(request.url());
+  });
+  await page.goto("/");
+  await page.waitForLoadState("networkidle");
+  const bytes = await page.evaluate(() => {
+    const all = /** @type {PerformanceResourceTiming[]} */ ([
+      ...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]);
+    return all.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
+  });
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes).toBeLessThan(MOST_BYTES);
+  // The fastest load says what the page takes, the others what else the machine does.
+  const times = [];
+  do {
+    await page.reload();
+    times.push(await page.evaluate(() => Math.round(performance.getEntriesByName("interactive")[0].startTime)));
+  } while (times.length < MOST_LOADS && Math.min(...times) >= MOST_MS);
+  console.log(`  ${bytes} bytes; interactive after ${times.join(", ")} ms`);
+  expect(Math.min(...times)).toBeLessThan(MOST_MS);
+  expect(strange).toEqual([]);
+});
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  test(`axe finds nothing serious in ${colorScheme} colours`, async ({ page, hand, errors }, info) => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await page.goto("/");
+    await expectNoFindings(page);
+    await look(page, info.project.name, colorScheme, "empty");
+    await hand.write("4729");
+    await expectShown(page, "4729");
+    await page.locator(".tile").nth(3).click();
+    for (const summary of await page.locator("summary").all()) await summary.click();
+    await expectNoFindings(page);
+    await look(page, info.project.name, colorScheme, "open");
+    for (const summary of await page.locator("summary").all()) await summary.click();
+    await page.locator(".tile").nth(3).click();
+    await page.mouse.move(0, 0);
+    await page.evaluate("scrollTo(0, 0); document.activeElement.blur()");
+    await look(page, info.project.name, colorScheme, "read");
+    await page.route("**/api/**", (route) => route.abort());
+    await hand.stroke(0, [[30, 30], [60, 60]]);
+    await page.locator(".tile").nth(3).focus();
+    await page.keyboard.press("4");
+    await expect(page.locator("#trouble")).toBeVisible();
+    await expect(page.locator("#told")).toHaveText(/sent again/);
+    await expectNoFindings(page);
+    await look(page, info.project.name, colorScheme, "trouble");
+    errors.length = 0;
+  });
+}
+
+for (const width of [320, 360, 768, 1440]) {
+  test(`at ${width} pixels nothing sticks out and everything can be hit`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 700 });
+    await page.goto("/");
+    await page.locator("#sample").click();
+    await expect(page.locator("#insight")).toBeVisible();
+    await page.locator(".tile").first().click();
+    for (const summary of await page.locator("summary").all()) await summary.click();
+    expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
+    const small = await page.locator("button, summary").evaluateAll((all) => all.flatMap((element) => {
+      const { width, height } = element.getBoundingClientRect();
+      return width > 0 && (width < 44 || height < 44) ? [`${element.textContent} ${width} x ${height}`] : [];
+    }));
+    expect(small).toEqual([]);
+  });
+}
+
+test("what the model saw and where it looked can be read as numbers", async ({ page, hand }) => {
+  await page.goto("/");
+  await hand.write("12_4");
+  await expect(page.locator("#maps figure")).toHaveCount(5);
+  await expect(page.locator("#maps figcaption")).toHaveText(
+    ["the picture", "1st digit: 1", "2nd digit: 2", "3rd digit: empty", "4th digit: 4"]);
+  await expect(page.locator(".patch")).toHaveCount(64);
+  const size = await page.locator("#maps canvas").first().evaluate((canvas) => ["width", "height"].map((side) => Number(canvas.getAttribute(side))));
+  expect(size).toEqual([56, 56]);
+  await page.locator("#insight summary").click();
+  const rows = await page.locator("#weights tbody tr").evaluateAll((rows) =>
+    rows.map((row) => Array.from(row.querySelectorAll("td"), (cell) => parseFloat(cell.textContent ?? ""))));
+  expect(rows.length).toBe(16);
+  for (let digit = 0; digit < 4; digit++) {
+    expect(Math.abs(rows.reduce((sum, row) => sum + row[digit], 0) - 100)).toBeLessThan(1);
+  }
+  await page.locator(".patch").nth(5).hover();
+  await expect(page.locator("#patch")).toHaveText(/^1st digit: 1; patch in row 2, column 2: \d+\.\d %$/);
+});
+
+test("a server that goes is missed, and found when it is back", async ({ page, hand, errors }) => {
+  test.skip(!isOwn, "the server is not ours to stop");
+  const store = join(await mkdtemp(join(tmpdir(), "mnist2x2-")), "corrections");
+  const first = await startServer("127.0.0.1:0", store);
+  await page.goto(first.url);
+  await hand.write("1__2");
+  await expectShown(page, "1__2");
+  await first.stop();
+  await hand.stroke(1, [[140, 60], [140, 200]]);
+  await expect(page.locator("#trouble-text")).toHaveText(/does not answer\. Your drawing is kept; trying again in \d+ s/);
+  await page.locator(".tile").first().focus();
+  await page.keyboard.press("7");
+  await expect(page.locator("#told")).toHaveText(/kept here/);
+  const second = await startServer(new URL(first.url).host, store);
+  await expect(page.locator("#trouble")).toBeHidden({ timeout: 15_000 });
+  await expectShown(page, "71_2");
+  await expect(page.locator("#told")).toHaveText(/^Stored: 7__2 instead of 1__2/, { timeout: 15_000 });
+  await second.stop();
+  errors.length = 0;
+});
+
+test("a busy server is left alone for as long as it asks", async ({ page, hand, errors }) => {
+  /** @type {number[]} */
+  const times = [];
+  await page.route("**/api/predict*", (route) => {
+    times.push(Date.now());
+    if (times.length > 1) return route.continue();
+    return route.fulfill({ status: 503, headers: { "Retry-After": "2" }, json: { detail: "no room" } });
+  });
+  await page.goto("/");
+  await hand.write("1___");
+  await expect(page.locator("#trouble-text")).toHaveText(/busy: no room/);
+  await hand.stroke(1, [[140, 60], [140, 200]]);
+  await expectShown(page, "11__");
+  expect(times[1] - times[0]).toBeGreaterThanOrEqual(1950);
+  errors.length = 0;
+});
+
+test("what the server refuses is said, and the next drawing is read", async ({ page, hand, errors }) => {
+  await page.goto("/");
+  await page.route("**/api/predict*", (route) => route.fulfill({ status: 422, json: { detail: "too strange" } }), { times: 1 });
+  await hand.stroke(0, [[140, 60]]);
+  await expect(page.locator("#trouble-text")).toHaveText("too strange");
+  await expect(page.locator("#retry")).toBeHidden();
+  await hand.stroke(1, [[140, 60]]);
+  await expect(page.locator("#trouble")).toBeHidden();
+  errors.length = 0;
+});
+
+test("without scripts a form reads a picture", async ({ browser, server }) => {
+  const context = await browser.newContext({ javaScriptEnabled: false, baseURL: server.url });
+  const page = await context.newPage();
+  await page.goto("/");
+  await expect(page.locator("#canvas")).toBeHidden();
+  const buffer = await readFile(new URL("../../../assets/grid.png", import.meta.url));
+  await page.locator("#upload").setInputFiles({ name: "a.png", mimeType: "image/png", buffer });
+  await page.getByRole("button", { name: "Read it" }).click();
+  await expect(page.locator(".answer")).toHaveText(isOwn ? "1234" : /^[0-9_]{4}$/);
+  await context.close();
+});
+
+/** What axe calls serious or critical. @param {Page} page */
+async function expectNoFindings(page) {
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(axe);
+  const { violations } = /** @type {import("axe-core").AxeResults} */ (await page.evaluate("axe.run()"));
+  for (const { impact, id, nodes } of violations) console.log(`  axe: ${impact} ${id}: ${nodes[0].html}`);
+  expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical")).toEqual([]);
+}
+
+/** Takes a picture, where a folder for them is given. @param {Page} page @param {...string} names */
+async function look(page, ...names) {
+  const folder = process.env.SCREENSHOTS;
+  if (folder) await page.screenshot({ path: join(folder, `page-${names.join("-")}.png`), fullPage: true });
+}

@@ -1,0 +1,165 @@
+// @ts-check
+/** What every test has: a server, a page that may log no error, and a hand that draws. */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+import { test as base, expect } from "@playwright/test";
+
+import { SIDE } from "../page/document.js";
+import { sample } from "../page/samples.js";
+
+/** @typedef {import("@playwright/test").Page} Page */
+/** @typedef {import("../page/document.js").Point} Point */
+/** @typedef {import("../page/document.js").Stroke} Stroke */
+/** @typedef {{url: string, stop: () => Promise<void>}} Server */
+/** @typedef {import("@playwright/test").PlaywrightTestArgs & import("@playwright/test").PlaywrightTestOptions} PlaywrightTest */
+/** @typedef {import("@playwright/test").PlaywrightWorkerArgs & import("@playwright/test").PlaywrightWorkerOptions} PlaywrightWorker */
+/** @typedef {{server: Server}} PerWorker */
+/** @typedef {{errors: string[], hand: Hand}} PerTest */
+
+// Digits drawn by the tests are always the same ones.
+Math.random = () => 0.5;
+
+/** Whether the tests started the server, and so may stop it. */
+export const isOwn = !process.env.SERVER_URL;
+
+/** Starts the server that the task has built. @returns {Promise<Server>} */
+export async function startServer(address = "127.0.0.1:0", store = "") {
+  const folder = store ? "" : await mkdtemp(join(tmpdir(), "mnist2x2-"));
+  const binary = process.env.SERVER_BINARY;
+  if (!binary) throw new Error("run these tests with `cargo xtask browser-test`");
+  const child = spawn(binary, [address, store || join(folder, "corrections")], { stdio: ["pipe", "pipe", "inherit"] });
+  const [url] = await once(createInterface(child.stdout), "line");
+  const stop = async () => {
+    const ended = once(child, "exit");
+    child.stdin.end();
+    await ended;
+    if (folder) await rm(folder, { recursive: true });
+  };
+  return { url, stop };
+}
+
+/** A server for each worker, which is where pages are found. */
+const served = base.extend(/** @type {import("@playwright/test").Fixtures<{}, PerWorker, PlaywrightTest, PlaywrightWorker>} */ ({
+  server: [async ({}, use) => {
+    const given = process.env.SERVER_URL;
+    const server = given ? { url: given, stop: async () => {} } : await startServer();
+    await use(server);
+    await server.stop();
+  }, { scope: "worker" }],
+  baseURL: ({ server }, use) => use(server.url),
+}));
+
+export const test = served.extend(/** @type {import("@playwright/test").Fixtures<PerTest, {}, PlaywrightTest, PlaywrightWorker>} */ ({
+  /** What was logged as an error; a test that expects some empties it. */
+  errors: [async ({ page }, use) => {
+    /** @type {string[]} */
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    await use(errors);
+    expect(errors, "errors in the console").toEqual([]);
+  }, { auto: true }],
+  hand: ({ page, hasTouch }, use) => use(new Hand(page, hasTouch ? "touch" : "mouse")),
+}));
+
+/**
+ * A digit in as many strokes as it counts, which leaves the same ink: so even who only counts reads it.
+ * @param {number} digit
+ */
+export function strokesOf(digit) {
+  const strokes = sample(digit);
+  while (strokes.length < digit) {
+    const index = strokes.reduce((longest, stroke, i) => (stroke.length > strokes[longest].length ? i : longest), 0);
+    const middle = strokes[index].length >> 1;
+    strokes.splice(index, 1, strokes[index].slice(0, middle + 1), strokes[index].slice(middle));
+  }
+  return strokes;
+}
+
+/** Draws with the mouse, a finger or a pen, through the browser's own input. */
+export class Hand {
+  /** @param {Page} page @param {"mouse" | "touch" | "pen"} kind */
+  constructor(page, kind) {
+    this.page = page;
+    this.kind = kind;
+    /** @type {Promise<import("@playwright/test").CDPSession> | undefined} */
+    this.session = undefined;
+  }
+
+  /** Draws digits, cell by cell; `_` leaves one empty. @param {string} digits */
+  async write(digits) {
+    for (const [cell, digit] of Array.from(digits).entries()) {
+      for (const stroke of digit === "_" ? [] : strokesOf(Number(digit))) await this.stroke(cell, stroke);
+    }
+  }
+
+  /** @param {number} cell @param {Stroke} stroke */
+  async stroke(cell, stroke) {
+    const canvas = this.page.locator("#canvas");
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    if (!box) throw new Error("there is nothing to draw on");
+    const [left, top] = [(cell % 2) * SIDE, (cell >> 1) * SIDE];
+    const scale = box.width / (2 * SIDE);
+    /** @type {Point[]} */
+    const points = stroke.map(([x, y]) => [box.x + scale * (left + x), box.y + scale * (top + y)]);
+    const thin = points.filter((_, i) => i % 4 === 0 || i === points.length - 1);
+    if (this.kind === "mouse") await this.#drag(thin);
+    else await this.#dispatch(thin);
+  }
+
+  /** @param {Point[]} points */
+  async #drag(points) {
+    const { mouse } = this.page;
+    await mouse.move(...points[0]);
+    await mouse.down();
+    for (const point of points.slice(1)) await mouse.move(...point);
+    await mouse.up();
+  }
+
+  /** What Playwright has no call for. @param {Point[]} points */
+  async #dispatch(points) {
+    this.session ??= this.page.context().newCDPSession(this.page);
+    const session = await this.session;
+    const last = points.length - 1;
+    for (const [i, [x, y]] of points.entries()) {
+      if (this.kind === "touch") {
+        await session.send("Input.dispatchTouchEvent", { type: i === 0 ? "touchStart" : "touchMove", touchPoints: [{ x, y }] });
+        if (i === last) await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+      } else {
+        const pen = /** @type {const} */ ({ x, y, pointerType: "pen", button: "left", buttons: 1 });
+        await session.send("Input.dispatchMouseEvent", { ...pen, type: i === 0 ? "mousePressed" : "mouseMoved" });
+        if (i === last) await session.send("Input.dispatchMouseEvent", { ...pen, type: "mouseReleased", buttons: 0 });
+      }
+    }
+  }
+}
+
+/** The digits on the tiles, `_` for an empty one. @param {Page} page */
+export const shown = async (page) =>
+  (await page.locator("#digits b").allTextContents()).map((digit) => digit || "_").join("");
+
+/** @param {Page} page @param {string} digits */
+export const expectShown = (page, digits) => expect.poll(() => shown(page)).toBe(digits);
+
+/** Presses keys faster than any hand, whatever else the machine does. @param {Page} page @param {...string} keys */
+export const pressAtOnce = (page, ...keys) => page.evaluate((keys) => {
+  const options = { bubbles: true, cancelable: true };
+  for (const key of keys) document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, ...options }));
+}, keys);
+
+/** What the server has stored. @param {Page} page @returns {Promise<any[]>} */
+export async function stored(page) {
+  const text = await (await page.request.get("/api/corrections")).text();
+  return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+export { expect };

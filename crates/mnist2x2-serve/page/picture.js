@@ -1,0 +1,92 @@
+// @ts-check
+/** Pictures that come in by paste, drop or file, and the picture of a drawing that goes out. */
+
+import { SIDE } from "./document.js";
+import { drawPicture, drawStrokes } from "./pad.js";
+
+/** @typedef {import("./document.js").Content} Content */
+/** @typedef {import("./document.js").Grid} Grid */
+
+/** The longest side of a picture that is sent; the model sees far less. */
+const MOST_SIDE = 1024;
+/** The most bytes of a picture that is sent as it came. */
+const MOST_BYTES = 1 << 20;
+
+/**
+ * The first picture in what was pasted or dropped.
+ * @param {DataTransfer | null} data @returns {File | undefined}
+ */
+export const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/"));
+
+/**
+ * A file as the server takes it: a PNG or JPEG as it is if it is small, any other picture as a PNG.
+ * @param {Blob} file @returns {Promise<Blob>}
+ */
+export async function opened(file) {
+  const isTaken = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MOST_BYTES;
+  const bitmap = await bitmapOf(file);
+  return isTaken && Math.max(bitmap.width, bitmap.height) <= MOST_SIDE ? file : redrawn(bitmap);
+}
+
+/**
+ * The drawing as a PNG: dark ink on white paper, or the picture.
+ * @param {Content} content @param {Grid} grid
+ */
+export async function png(content, grid) {
+  if (content.picture) return redrawn(await bitmapOf(content.picture));
+  const { canvas, context } = paper(grid.cols * SIDE, grid.rows * SIDE);
+  drawStrokes(context, content, grid);
+  return encoded(canvas);
+}
+
+/** @param {Blob} file */
+async function bitmapOf(file) {
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    throw new Error("This is no picture that the browser can open; try a PNG or JPEG.");
+  }
+}
+
+/** @param {ImageBitmap} bitmap @returns {Promise<Blob>} */
+async function redrawn(bitmap, most = MOST_SIDE) {
+  const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
+  const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
+  const { canvas, context } = paper(width, height);
+  drawPicture(context, bitmap, width, height);
+  const blob = await encoded(canvas);
+  return blob.size <= MOST_BYTES ? blob : redrawn(bitmap, Math.max(width, height) / 2);
+}
+
+/** @param {number} width @param {number} height */
+function paper(width, height) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("this browser draws no pictures");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, width, height);
+  context.strokeStyle = "#000";
+  return { canvas, context };
+}
+
+/** @param {HTMLCanvasElement} canvas @returns {Promise<Blob>} */
+const encoded = (canvas) =>
+  new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the browser cannot write this picture"))));
+  });
+
+/** The bytes in base64, as JSON carries them. @param {Blob} blob @returns {Promise<string>} */
+export const base64 = (blob) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ""));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+
+/** Has the browser save a file. @param {Blob} blob @param {string} name */
+export function download(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

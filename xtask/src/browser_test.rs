@@ -1,0 +1,125 @@
+//! Tests of the drawing page in a browser.
+//!
+//! What they need beside Rust, a Chromium and npm, is not everybody's: where it is missing they say so and are skipped.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::workspace;
+
+/// The names of a program that drives pages as the tests expect.
+const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+/// The server that they talk to if they are given no other.
+const EXAMPLE: &str = "counting_reader";
+
+/// What to test, and what to leave.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Test the page of this server, such as <http://127.0.0.1:7860>, and not one of our own that counts strokes.
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// Put pictures of the page into this folder.
+    #[arg(long, value_name = "DIR")]
+    screenshots: Option<PathBuf>,
+    /// Go on to Playwright, such as `-g keyboard`.
+    #[arg(last = true)]
+    playwright: Vec<String>,
+}
+
+/// Runs the tests, or says why not.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let browser = env::var_os("CHROMIUM").map(PathBuf::from).or_else(|| installed(&BROWSERS));
+    let (Some(browser), Some(npm)) = (browser, installed(&[NPM])) else {
+        println!("browser-test: skipped, for it needs Chromium (or CHROMIUM=its path) and npm on the PATH");
+        return Ok(());
+    };
+    let folder = workspace::root().join("crates/mnist2x2-serve/browser");
+    let npm = |arguments: &[&str]| {
+        let mut command = Command::new(&npm);
+        // Playwright would fetch browsers of its own.
+        command.args(arguments).current_dir(&folder).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+        command
+    };
+    done(npm(&["ci", "--no-audit", "--no-fund", "--ignore-scripts"]), "npm cannot install the packages")?;
+    done(npm(&["run", "check"]), "the types of the scripts do not fit")?;
+    let mut tests = npm(&["test", "--"]);
+    tests.args(&arguments.playwright).env("CHROMIUM", browser);
+    match &arguments.server {
+        Some(url) => tests.env("SERVER_URL", url),
+        None => tests.env("SERVER_BINARY", built_example()?),
+    };
+    if let Some(folder) = &arguments.screenshots {
+        let absolute = env::current_dir().context("there is no current folder")?.join(folder);
+        tests.env("SCREENSHOTS", absolute);
+    }
+    done(tests, "the page fails its tests; run one alone with `cargo xtask browser-test -- -g NAME`")
+}
+
+/// Runs a command to its end, which must be a good one.
+fn done(mut command: Command, otherwise: &'static str) -> Result<()> {
+    let status =
+        command.status().with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    if status.success() { Ok(()) } else { bail!(otherwise) }
+}
+
+/// Builds the server and gives its path, which cargo knows.
+fn built_example() -> Result<PathBuf> {
+    let output = Command::new(workspace::cargo())
+        .args(["build", "--package", "mnist2x2-serve", "--example", EXAMPLE])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(workspace::root())
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!("the example {EXAMPLE} of mnist2x2-serve does not build");
+    }
+    executable(&output.stdout).context("cargo did not say where it put the example")
+}
+
+/// The program that cargo's messages tell of.
+fn executable(messages: &[u8]) -> Option<PathBuf> {
+    let mut artifacts = cargo_metadata::Message::parse_stream(messages).filter_map(|message| match message {
+        Ok(cargo_metadata::Message::CompilerArtifact(artifact)) => Some(artifact),
+        _ => None,
+    });
+    let artifact = artifacts.find(|artifact| artifact.target.name == EXAMPLE)?;
+    artifact.executable.map(PathBuf::from)
+}
+
+/// The first of these programs that is on the path.
+fn installed(names: &[&str]) -> Option<PathBuf> {
+    found(names, &env::split_paths(&env::var_os("PATH")?).collect::<Vec<_>>())
+}
+
+fn found(names: &[&str], folders: &[impl AsRef<Path>]) -> Option<PathBuf> {
+    let places = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.as_ref().join(name)));
+    places.into_iter().find(|place| place.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_name_is_found_in_whatever_folder() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        assert_eq!(found(&["a", "b"], &folders), None);
+        std::fs::write(folders[0].path().join("b"), "").unwrap();
+        assert_eq!(found(&["a", "b"], &folders), Some(folders[0].path().join("b")));
+        std::fs::write(folders[1].path().join("a"), "").unwrap();
+        assert_eq!(found(&["a", "b"], &folders), Some(folders[1].path().join("a")));
+    }
+
+    #[test]
+    fn what_is_tested_is_in_the_repository() {
+        let folder = workspace::root().join("crates/mnist2x2-serve");
+        assert!(folder.join("browser/package-lock.json").is_file());
+        assert!(folder.join("examples").join(EXAMPLE).with_extension("rs").is_file());
+    }
+}
