@@ -6,4 +6,5 @@ pub(crate) mod experiment;
 pub(crate) mod info;
 pub(crate) mod predict;
 pub(crate) mod sample;
+pub(crate) mod serve;
 pub(crate) mod train;

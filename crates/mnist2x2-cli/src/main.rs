@@ -33,6 +33,8 @@ enum Command {
     Eval(commands::eval::Args),
     /// Reads the digits of pictures
     Predict(commands::predict::Args),
+    /// Serves a page to draw on
+    Serve(commands::serve::Args),
     /// Measures how fast this machine trains and reads
     Bench(commands::bench::Args),
     /// Draws a sheet of labelled grids
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Experiment(args) => commands::experiment::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
+        Command::Serve(args) => commands::serve::run(args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Info(args) => commands::info::run(&args),

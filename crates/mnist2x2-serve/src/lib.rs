@@ -15,6 +15,7 @@ mod error;
 // What reads, and what is read.
 mod drawing;
 mod reader;
+mod recognizer;
 
 mod settings;
 
@@ -40,5 +41,6 @@ mod server;
 pub use drawing::{Drawing, MOST_POINTS, MOST_STROKES, Stroke};
 pub use error::Error;
 pub use reader::{Answer, Input, ModelInfo, Reader, Seen, Wanted};
+pub use recognizer::RecognizerReader;
 pub use server::{Server, Stopper};
 pub use settings::{Limits, Settings};

@@ -10,12 +10,16 @@
 #[doc = include_str!("../../../README.md")]
 struct FrontPage;
 
+#[cfg(feature = "serve")]
+pub use mnist2x2_corrections as corrections;
 pub use mnist2x2_data as data;
 pub use mnist2x2_infer as infer;
 pub use mnist2x2_model as model;
 pub use mnist2x2_random as random;
 #[cfg(feature = "train")]
 pub use mnist2x2_report as report;
+#[cfg(feature = "serve")]
+pub use mnist2x2_serve as serve;
 pub use mnist2x2_tokenizer as tokenizer;
 #[cfg(feature = "train")]
 pub use mnist2x2_train as train;

@@ -25,7 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("mnist2x2-report", &["mnist2x2-data", "mnist2x2-train"]),
     ("mnist2x2-corrections", &["mnist2x2-data"]),
-    ("mnist2x2-serve", &["mnist2x2-infer", "mnist2x2-corrections"]),
+    ("mnist2x2-serve", &["mnist2x2-data", "mnist2x2-model", "mnist2x2-infer", "mnist2x2-corrections"]),
     (
         "mnist2x2",
         &[

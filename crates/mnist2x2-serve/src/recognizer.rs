@@ -1,0 +1,149 @@
+//! The recogniser as what reads.
+
+use mnist2x2_data::Strokes;
+use mnist2x2_infer::{self as infer, Picture, Recognizer, cross_attention};
+
+use crate::{Answer, Drawing, Error, Input, ModelInfo, Reader, Seen, Wanted};
+
+/// A trained model behind the server.
+#[derive(Debug)]
+pub struct RecognizerReader {
+    recognizer: Recognizer,
+    info: ModelInfo,
+}
+
+impl RecognizerReader {
+    /// `recognizer`, which people are told comes from `source`.
+    pub fn new(recognizer: Recognizer, source: &str) -> Self {
+        let shape = recognizer.shape();
+        let info = ModelInfo {
+            digest: recognizer.digest().into(),
+            source: source.into(),
+            parameters: recognizer.model().parameters().count(),
+            rows: shape.rows,
+            cols: shape.cols,
+            calibrated: recognizer.calibration().is_some(),
+        };
+        Self { recognizer, info }
+    }
+
+    /// What the model is shown of an input.
+    fn see(&self, input: &Input) -> Result<infer::Seen, Error> {
+        let shape = self.recognizer.shape();
+        match input {
+            Input::Picture(bytes, _) => {
+                let picture = Picture::from_bytes(bytes).map_err(|error| Error::Input(error.to_string()))?;
+                Ok(infer::Seen::of_picture(&picture, shape))
+            }
+            Input::Drawing(drawing, _) => Ok(infer::Seen::of_drawing(&self.canvas(drawing)?, shape)),
+        }
+    }
+
+    /// The cells' strokes on one canvas.
+    fn canvas(&self, drawing: &Drawing) -> Result<infer::Drawing, Error> {
+        let ModelInfo { rows, cols, .. } = self.info;
+        if drawing.cells.len() != rows * cols {
+            let found = drawing.cells.len();
+            return Err(Error::Input(format!("cells: there are {found}, and {} are needed", rows * cols)));
+        }
+        let place = |cell: usize, [x, y]: [f32; 2]| {
+            [x + (cell % cols) as f32 * drawing.width, y + (cell / cols) as f32 * drawing.height]
+        };
+        let strokes = drawing.cells.iter().enumerate().flat_map(|(cell, strokes)| {
+            strokes.iter().map(move |stroke| stroke.iter().map(|&point| place(cell, point)).collect())
+        });
+        let strokes = Strokes::new(strokes.collect()).map_err(|error| Error::Input(error.to_string()))?;
+        let (width, height) = (drawing.width * cols as f32, drawing.height * rows as f32);
+        infer::Drawing::new(strokes, width, height).map_err(|error| Error::Input(error.to_string()))
+    }
+
+    /// The reading with what else is wanted.
+    fn answer(&self, reading: infer::Reading, seen: &infer::Seen, wanted: Wanted) -> Result<Answer, Error> {
+        let look = || cross_attention(self.recognizer.model(), &seen.normalised());
+        let attention = wanted.attention.then(look).transpose().map_err(failed)?;
+        let shape = seen.shape();
+        let picture =
+            || Seen { width: shape.width(), height: shape.height(), pixels: seen.pixels().to_vec() };
+        Ok(Answer { reading, seen: wanted.seen.then(picture), attention })
+    }
+}
+
+impl Reader for RecognizerReader {
+    fn model(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
+        let inputs: Vec<Result<infer::Seen, Error>> = batch.iter().map(|input| self.see(input)).collect();
+        let readable: Vec<infer::Seen> =
+            inputs.iter().filter_map(|seen| seen.as_ref().ok().cloned()).collect();
+        let readings = match self.recognizer.read_many(&readable) {
+            Ok(readings) => readings,
+            Err(error) => {
+                return inputs
+                    .into_iter()
+                    .map(|seen| seen.and(Err(Error::Model(error.to_string()))))
+                    .collect();
+            }
+        };
+        let mut readings = readings.into_iter();
+        let answers = inputs.into_iter().zip(batch).map(|(seen, input)| {
+            let (Input::Picture(_, wanted) | Input::Drawing(_, wanted)) = input;
+            let seen = seen?;
+            let reading = readings.next().ok_or_else(|| Error::Model("gave too few readings".into()))?;
+            self.answer(reading, &seen, *wanted)
+        });
+        answers.collect()
+    }
+}
+
+fn failed(error: infer::Error) -> Error {
+    Error::Model(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use mnist2x2_infer::Recognizer;
+    use mnist2x2_model::{Config, Device, Parameters, Weights};
+
+    use super::*;
+
+    fn reader() -> RecognizerReader {
+        let config = Config { encoder_layers: 1, ..Config::tiny() };
+        let parameters = Parameters::init(&config, 1, &Device::Cpu).unwrap();
+        RecognizerReader::new(Recognizer::new(Weights { parameters, digest: "d".into() }).unwrap(), "a test")
+    }
+
+    /// A line in the middle cell of three.
+    fn drawing() -> Drawing {
+        Drawing { cells: vec![vec![], vec![vec![[2.0, 1.0], [2.5, 9.0]]], vec![]], width: 5.0, height: 10.0 }
+    }
+
+    #[test]
+    fn each_input_gets_its_own_answer_or_error() {
+        let wanted = Wanted { seen: true, attention: true };
+        let two_cells = Drawing { cells: vec![vec![]; 2], ..drawing() };
+        let batch = [
+            Input::Picture(Bytes::from_static(b"no picture"), Wanted::default()),
+            Input::Drawing(drawing(), wanted),
+            Input::Drawing(two_cells, wanted),
+            Input::Drawing(drawing(), Wanted::default()),
+        ];
+        let answers = reader().read(&batch);
+        assert!(matches!(&answers[0], Err(Error::Input(why)) if why.contains("PNG or JPEG")), "{answers:?}");
+        assert!(matches!(&answers[2], Err(Error::Input(why)) if why.contains("3 are needed")), "{answers:?}");
+        let (full, bare) = (answers[1].as_ref().unwrap(), answers[3].as_ref().unwrap());
+        assert_eq!(full.reading, bare.reading);
+        assert!(bare.seen.is_none() && bare.attention.is_none());
+        let digits: Vec<Option<u8>> = full.reading.cells.iter().map(|cell| cell.digit).collect();
+        assert!(digits[0].is_none() && digits[2].is_none(), "empty cells stay empty: {digits:?}");
+        let seen = full.seen.as_ref().unwrap();
+        assert_eq!((seen.width, seen.height), (84, 28));
+        let inked = |x: usize| (0..28).any(|y| seen.pixels[y * 84 + x] > 0);
+        assert!((0..84).all(|x| !inked(x) || (28..56).contains(&x)), "ink outside the middle cell");
+        assert!(inked(42) || inked(41) || inked(43));
+        let attention = full.attention.as_ref().unwrap();
+        assert!(attention.iter().all(|row| row.len() == 14 && (row.iter().sum::<f32>() - 1.0).abs() < 1e-4));
+    }
+}
