@@ -60,7 +60,7 @@ impl RecognizerReader {
     /// The reading with what else is wanted.
     fn answer(&self, reading: infer::Reading, seen: &infer::Seen, wanted: Wanted) -> Result<Answer, Error> {
         let look = || cross_attention(self.recognizer.model(), &seen.normalised());
-        let attention = wanted.attention.then(look).transpose().map_err(failed)?;
+        let attention = wanted.attention.then(look).transpose().map_err(|error| failed(&error))?;
         let shape = seen.shape();
         let picture =
             || Seen { width: shape.width(), height: shape.height(), pixels: seen.pixels().to_vec() };
@@ -97,7 +97,7 @@ impl Reader for RecognizerReader {
     }
 }
 
-fn failed(error: infer::Error) -> Error {
+fn failed(error: &infer::Error) -> Error {
     Error::Model(error.to_string())
 }
 
