@@ -1,5 +1,7 @@
 //! Grey pictures inside a page.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, GrayImage, ImageEncoder, ImageResult};
 
@@ -11,19 +13,9 @@ pub(crate) fn data_uri(picture: &GrayImage) -> ImageResult<String> {
     Ok(format!("data:image/png;base64,{}", base64(&png)))
 }
 
-/// The alphabet of RFC 4648, section 4.
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Three bytes in four letters, six bits each; `=` stands for letters that no byte fills.
+/// Base64 in the alphabet of RFC 4648, section 4.
 fn base64(bytes: &[u8]) -> String {
-    let letters = |part: &[u8]| {
-        let bits = (0..3).fold(0, |bits, i| bits << 8 | u32::from(part.get(i).copied().unwrap_or_default()));
-        let filled = part.len() + 1;
-        [18, 12, 6, 0].into_iter().enumerate().map(move |(place, shift)| {
-            if place < filled { char::from(ALPHABET[(bits >> shift & 63) as usize]) } else { '=' }
-        })
-    };
-    bytes.chunks(3).flat_map(letters).collect()
+    STANDARD.encode(bytes)
 }
 
 #[cfg(test)]

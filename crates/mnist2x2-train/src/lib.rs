@@ -37,7 +37,7 @@ pub use loaders::HELD_OUT_WRITERS;
 pub use metrics::{EpochMetrics, Evaluation, Validation};
 pub use observer::{Observer, Outcome, StepReport};
 pub use optimiser::{Optimiser, OptimiserSettings, Rule};
-pub use overrides::with_overrides;
+pub use overrides::{read_toml, with_overrides};
 pub use recipe::{Grids, Keep, Recipe};
 pub use run::{DataRecord, RunFolder, RunRecord, TeacherRecord};
 pub use schedule::{Schedule, Shape};

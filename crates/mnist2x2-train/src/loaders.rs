@@ -20,13 +20,15 @@ const WRITERS: RangeInclusive<u32> = 1..=24;
 const PENS: [f32; 3] = [1.7, 2.3, 3.1];
 
 impl Recipe {
-    /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those
-    /// that [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated with.
+    /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those that
+    /// [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated
+    /// with.
     ///
     /// `pens` are mixed in if the recipe says so: all writers but [`HELD_OUT_WRITERS`].
     ///
     /// # Errors
-    /// [`Error::Recipe`] if no digits are left to train on, or strokes are asked for and not there or the reverse, [`Error::Data`] if these grids cannot be made.
+    /// [`Error::Recipe`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
+    /// [`Error::Data`] if these grids cannot be made.
     pub fn loaders(
         &self,
         digits: Digits,

@@ -1,10 +1,25 @@
 //! Settings changed one by one: what a file or a flag says, laid over a whole.
 
+use std::fs;
+use std::path::Path;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::Error;
+
+/// What the TOML file at `path` holds.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::Run`] with the line of what cannot be understood.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(Error::io(path))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        Error::run(path, format!("line {line}: {}", error.message().replace('\n', " ")))
+    })
+}
 
 /// `base` with the settings of `overrides` in place of its own; `section` is what messages call it.
 ///

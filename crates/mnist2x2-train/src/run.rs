@@ -17,6 +17,7 @@ use mnist2x2_model::files::{hex, write_atomically};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::overrides::read_toml;
 use crate::{Checkpoint, EpochMetrics, Error, Observer, Outcome, Recipe, StepReport, Trainer, Workers};
 
 /// How many checkpoints are kept.
@@ -72,12 +73,7 @@ impl RunRecord {
     /// # Errors
     /// [`Error::Io`] if there is none, [`Error::Run`] if it cannot be understood.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = path.join("run.toml");
-        let text = fs::read_to_string(&file).map_err(Error::io(&file))?;
-        toml::from_str(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            Error::run(&file, format!("line {line}: {}", error.message().replace('\n', " ")))
-        })
+        read_toml(&path.join("run.toml"))
     }
 
     /// What tells this run from others: a digest of all it was asked to do.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::train::{DataRecord, TeacherRecord, with_overrides};
+use mnist2x2::train::{DataRecord, TeacherRecord, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use toml::Table;
@@ -151,12 +151,7 @@ impl Plan {
     fn read_config(&self, recipe: Recipe, model: Config) -> anyhow::Result<(Recipe, Config)> {
         let Some(path) = &self.config else { return Ok((recipe, model)) };
         let in_file = || path.display().to_string();
-        let text = std::fs::read_to_string(path).with_context(in_file)?;
-        let on_line = |error: toml::de::Error| {
-            let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            anyhow!("line {line}: {}", error.message().replace('\n', " "))
-        };
-        let file: ConfigFile = toml::from_str(&text).map_err(on_line).with_context(in_file)?;
+        let file: ConfigFile = read_toml(path)?;
         let recipe = with_overrides(&recipe, &file.recipe, "recipe").with_context(in_file)?;
         Ok((recipe, with_overrides(&model, &file.model, "model").with_context(in_file)?))
     }
