@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::windows::SIDE;
+
 /// One parameter of a sub-layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
@@ -91,6 +93,15 @@ layout! {
 }
 
 layout! {
+    /// The parameters of a convolution; a row of `weight` has a window's numbers row by row, the channels of a pixel side by
+    /// side.
+    ConvolutionLayout(channels, outputs) {
+        weight "weight" [outputs, SIDE * SIDE * channels];
+        bias "bias" [outputs];
+    }
+}
+
+layout! {
     /// The parameters of a patch embedding for `positions` patches of `pixels` numbers.
     PatchEmbeddingLayout(positions, pixels, width) {
         proj_weight "proj.weight" [width, pixels];
@@ -125,6 +136,7 @@ mod tests {
             SelfAttentionLayout::new(24).parameters(),
             CrossAttentionLayout::new(24).parameters(),
             MlpLayout::new(24, 37).parameters(),
+            ConvolutionLayout::new(5, 7).parameters(),
             PatchEmbeddingLayout::new(7, 11, 24).parameters(),
             TokenEmbeddingLayout::new(13, 5, 24).parameters(),
             HeadLayout::new(13, 24).parameters(),

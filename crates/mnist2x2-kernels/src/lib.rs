@@ -7,10 +7,10 @@
 //! 1. Building blocks: the matrix product, layer normalisation, softmax, GELU, attention, cross-entropy. Written once over
 //!    [`pulp::Simd`] and compiled for AVX-512, AVX2, NEON and no vectors at all; the machine decides when the program runs
 //!    ([`Level`]).
-//! 2. Sub-layers over slices: [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and
+//! 2. Sub-layers over slices: [`Convolution`], [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and
 //!    [`Head`]. What the forward pass saves and the working memory ([`Scratch`]) are the caller's. Backward passes add to
 //!    the gradient of the parameters. For writing token by token there is a [`KeyValueCache`].
-//! 3. Operations of candle with gradients: [`patch_embedding`], [`token_embedding`], [`self_attention`],
+//! 3. Operations of candle with gradients: [`convolution()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one packed tensor, laid
 //!    out as [`SelfAttentionLayout`] and its like say.
 //!
@@ -54,7 +54,10 @@ mod cross_entropy;
 mod layout;
 mod scratch;
 
+mod windows;
+
 mod attention_layer;
+mod convolution;
 mod cross_attention;
 mod head;
 mod mlp;
@@ -69,15 +72,16 @@ mod orthogonal;
 mod candle;
 
 pub use candle::{
-    cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, remember, self_attention,
-    self_attention_step, token_embedding,
+    convolution, cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, remember,
+    self_attention, self_attention_step, token_embedding,
 };
+pub use convolution::Convolution;
 pub use cross_attention::CrossAttention;
 pub use decode::KeyValueCache;
 pub use head::Head;
 pub use layout::{
-    CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout, SelfAttentionLayout,
-    TokenEmbeddingLayout,
+    ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout,
+    SelfAttentionLayout, TokenEmbeddingLayout,
 };
 pub use mlp::Mlp;
 pub use orthogonal::Orthogonaliser;

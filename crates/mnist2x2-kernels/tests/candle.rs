@@ -4,9 +4,9 @@ mod oracle;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use mnist2x2_kernels::{
-    CrossAttentionLayout, HeadLayout, MlpLayout, PatchEmbeddingLayout, SelfAttentionLayout,
-    TokenEmbeddingLayout, cross_attention, head_loss, logits, mlp, patch_embedding, self_attention,
-    token_embedding,
+    ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, PatchEmbeddingLayout,
+    SelfAttentionLayout, TokenEmbeddingLayout, convolution, cross_attention, head_loss, logits, mlp,
+    patch_embedding, self_attention, token_embedding,
 };
 use oracle::{assert_close, distributions, dot, gradient, numbers, wide};
 
@@ -92,6 +92,14 @@ fn mlp_has_gradients() {
 }
 
 #[test]
+fn convolution_has_gradients() {
+    let [b, h, w, channels, outputs, stride] = [2, 3, 4, 2, 5, 2];
+    let inputs = [var(&[b, h, w, channels], 1), var(&[ConvolutionLayout::new(channels, outputs).size()], 2)];
+    let plain = |v: &[Vec<f64>]| oracle::convolution(&v[1], &v[0], [h, w, channels], stride);
+    check(&inputs, |v| convolution(v[0], v[1], stride), plain);
+}
+
+#[test]
 fn embeddings_have_gradients() {
     let [b, n, pixels, d] = [2, 3, 5, 4];
     let inputs = [var(&[b, n, pixels], 1), var(&[PatchEmbeddingLayout::new(n, pixels, d).size()], 2)];
@@ -125,6 +133,12 @@ fn images_get_no_gradient_unless_they_are_variables() {
     let gradients = patch_embedding(&patches, &packed).unwrap().sum_all().unwrap().backward().unwrap();
     assert!(gradients.get(&patches).is_none());
     assert!(gradients.get(&packed).is_some());
+
+    let packed = var(&[ConvolutionLayout::new(1, 5).size()], 3);
+    let images = tensor(&[2, 4, 3, 1], 1);
+    let gradients = convolution(&images, &packed, 1).unwrap().sum_all().unwrap().backward().unwrap();
+    assert!(gradients.get(&images).is_none());
+    assert!(gradients.get(&packed).is_some());
 }
 
 #[test]
@@ -156,6 +170,9 @@ fn what_does_not_fit_is_an_error() {
     says(cross_attention(&x, &tensor(&[3, 5, 6], 1), &packed, 3), "memory of shape [3, 5, 6]");
     says(mlp(&x, &packed), "fit no inner width");
     says(patch_embedding(&x, &tensor(&[13], 1)), "fit no width");
+    let maps = tensor(&[2, 5, 6, 3], 1);
+    says(convolution(&maps, &tensor(&[57], 1), 2), "57 packed parameters fit no number of outputs from 3");
+    says(convolution(&maps, &tensor(&[56], 1), 0), "empty");
     let tokens = Tensor::new(&[[1_u32, 7]], &Device::Cpu).unwrap();
     let table = tensor(&[TokenEmbeddingLayout::new(7, 2, 4).size()], 1);
     says(token_embedding(&tokens, &table, 7, 4), "token 7 is outside");

@@ -4,7 +4,7 @@
 mod oracle;
 
 use mnist2x2_kernels::{
-    CrossAttention, Head, Level, Mlp, PatchEmbedding, Scratch, SelfAttention, TokenEmbedding,
+    Convolution, CrossAttention, Head, Level, Mlp, PatchEmbedding, Scratch, SelfAttention, TokenEmbedding,
 };
 use oracle::{assert_close, distributions, dot, gradient, numbers, wide};
 
@@ -112,6 +112,29 @@ fn mlp_agrees_with_the_composition() {
             let (mut saved, mut scratch) = (vec![f32::NAN; layer.saved_len(rows)], Scratch::new());
             layer.forward(rows, &params, &x, &mut y, &mut saved, &mut scratch);
             layer.backward(rows, &params, &x, &saved, &dy, &mut dx, &mut d_params, &mut scratch);
+            exact.check(&y, [&d_params, &dx]);
+        }
+    }
+}
+
+#[test]
+fn convolution_agrees_with_the_composition() {
+    // B, height, width, C, O, stride: more maps than are taken at a time; one larger than that; windows without a middle row.
+    let sizes = [[2, 3, 4, 2, 5, 2], [15, 4, 3, 1, 3, 1], [2, 17, 16, 3, 2, 1], [3, 1, 7, 2, 17, 3]];
+    for [b, h, w, channels, outputs, stride] in fast(&sizes) {
+        let layer = Convolution::new([h, w], [channels, outputs], stride);
+        let (size, len) = (layer.layout().size(), layer.saved_len(b));
+        let (params, x, dy) = (numbers(size, 1), numbers(b * h * w * channels, 2), numbers(len, 3));
+        let exact = exact([&params, &x], &dy, |[p, x]| oracle::convolution(p, x, [h, w, channels], stride));
+        for level in Level::available() {
+            let layer = layer.clone().with_level(level);
+            let (mut y, mut dx, mut d_params) = (dy.clone(), x.clone(), vec![0.0; size]);
+            let (mut saved, mut scratch) = (vec![f32::NAN; len], Scratch::new());
+            layer.forward(b, &params, &x, &mut y, &mut saved, &mut scratch);
+            layer.backward(b, &params, &x, &saved, &dy, Some(&mut dx), &mut d_params, &mut scratch);
+            exact.check(&y, [&d_params, &dx]);
+            y.fill(f32::NAN);
+            layer.infer(b, &params, &x, &mut y, &mut scratch);
             exact.check(&y, [&d_params, &dx]);
         }
     }

@@ -6,6 +6,7 @@
 //! is saved. All run on the CPU in `f32` and answer anything else with an error.
 
 mod attention;
+mod convolution;
 mod embeddings;
 mod decode;
 mod head;
@@ -13,6 +14,7 @@ mod mlp;
 mod support;
 
 pub use attention::{cross_attention, self_attention};
+pub use convolution::convolution;
 pub use decode::{cross_attention_step, remember, self_attention_step};
 pub use embeddings::{patch_embedding, token_embedding};
 pub use head::{head_loss, logits};

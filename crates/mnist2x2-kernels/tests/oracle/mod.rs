@@ -158,6 +158,28 @@ pub fn mlp(p: &[f64], x: &[f64], d: usize, hidden: usize) -> Vec<f64> {
     add(x, &linear(&activated, p.next(d * hidden), p.next(d)))
 }
 
+/// Maps of `sizes` height, width and channels, looked at through windows of 3 x 3 on every `stride`-th pixel.
+pub fn convolution(p: &[f64], x: &[f64], [height, width, channels]: [usize; 3], stride: usize) -> Vec<f64> {
+    let outputs = p.len() / (9 * channels + 1);
+    let mut p = Unpack(p);
+    let (weight, bias) = (p.next(outputs * 9 * channels), p.next(outputs));
+    let shown = |map: &[f64], top: usize, left: usize| -> Vec<f64> {
+        let number = |place: usize| {
+            let (y, x, channel) = (top + place / channels / 3, left + place / channels % 3, place % channels);
+            let inside = (1..=height).contains(&y) && (1..=width).contains(&x);
+            if inside { map[((y - 1) * width + x - 1) * channels + channel] } else { 0.0 }
+        };
+        (0..9 * channels).map(number).collect()
+    };
+    let mut windows = Vec::new();
+    for map in x.chunks(height * width * channels) {
+        for top in (0..height).step_by(stride) {
+            (0..width).step_by(stride).for_each(|left| windows.extend(shown(map, top, left)));
+        }
+    }
+    linear(&windows, weight, bias).into_iter().map(|x| gelu(x).0).collect()
+}
+
 /// `sizes` is N, P, D.
 pub fn patch_embedding(p: &[f64], patches: &[f64], [n, pixels, d]: [usize; 3]) -> Vec<f64> {
     let mut p = Unpack(p);
