@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use mnist2x2::train::RunRecord;
-use mnist2x2::{Device, Recognizer};
+use mnist2x2::{Config, Device, Recognizer};
 
 /// The model to use.
 #[derive(clap::Args)]
@@ -26,6 +26,18 @@ impl ModelArgs {
         let Some(path) = &self.model else { return "built into this program".into() };
         let trained_on = trained_on(path).map(|dataset| format!(", trained on {dataset} digits"));
         format!("{}{}", path.display(), trained_on.unwrap_or_default())
+    }
+}
+
+/// What the encoder reads, in words.
+pub(crate) fn patches(config: &Config) -> String {
+    let patches = format!("{} of {} x {} pixels", config.patches(), config.patch_height, config.patch_width);
+    match config.stem.len() {
+        0 => patches,
+        n => format!(
+            "{patches}, behind {n} convolutions of 3 x 3 that make 1 pixel of {0} x {0}",
+            config.reduction()
+        ),
     }
 }
 

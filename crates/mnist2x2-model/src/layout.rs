@@ -3,8 +3,8 @@
 //! Names are those of the published PyTorch checkpoint, so that weights travel both ways without renaming. The tensors
 //! of one sub-layer lie one after another in one *pack*: one variable to differentiate, one slice for a fused kernel.
 
-use crate::Config;
 use crate::initialisation::Init;
+use crate::{Config, Convolution};
 
 /// One tensor of the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,10 +43,15 @@ impl Pack {
 /// All packs of a model, in the order of its forward pass.
 pub fn layout(config: &Config) -> Vec<Pack> {
     let (d, f) = (config.width, config.feed_forward_width);
-    let mut packs = vec![pack("patch_embedding", "", |p| {
-        p.linear("feature_extractor.proj", config.patch_pixels(), d);
+    let convolution = |(index, (inputs, convolution)): (usize, (usize, Convolution))| {
+        let name = format!("stem.{index}");
+        pack(&name, "", |p| p.linear(&name, 9 * inputs, convolution.channels))
+    };
+    let mut packs: Vec<Pack> = config.convolutions().enumerate().map(convolution).collect();
+    packs.push(pack("patch_embedding", "", |p| {
+        p.linear("feature_extractor.proj", config.patch_numbers(), d);
         p.tensor("encoder.pos_embedding", &[1, config.patches(), d], Init::Embedding);
-    })];
+    }));
     for layer in 0..config.encoder_layers {
         let block = format!("encoder.layers.{layer}.");
         packs.push(pack("self_attention", &block, |p| p.self_attention("norm1", "qkv_proj", "out_proj", d)));
@@ -128,7 +133,7 @@ mod tests {
         assert_eq!(names.len(), 95);
         assert_eq!(packs.iter().map(Pack::count).sum::<usize>(), 249_997);
         let fine: usize = layout(&Config::fine()).iter().map(Pack::count).sum();
-        assert_eq!(fine, 243_661, "fewer than 300,000");
+        assert_eq!(fine, 266_957, "fewer than 300,000");
         for name in [
             "feature_extractor.proj.weight",
             "encoder.layers.3.mlp.2.bias",

@@ -32,6 +32,7 @@ mod parameters;
 mod flat;
 
 mod norm;
+mod stem;
 mod patches;
 mod attention;
 mod feed_forward;
@@ -50,7 +51,7 @@ pub use candle_core::Device;
 
 pub use attention::{CrossAttention, SelfAttention, scaled_dot_product_attention};
 pub use cache::Cache;
-pub use config::Config;
+pub use config::{Config, Convolution};
 pub use decoder::{Decoder, DecoderBlock};
 pub use encoder::{Encoder, EncoderBlock};
 pub use error::Error;

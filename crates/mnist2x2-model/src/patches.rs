@@ -6,44 +6,48 @@ use mnist2x2_kernels as kernels;
 
 use crate::Config;
 use crate::parameters::packed;
+use crate::stem::Stem;
 
-/// Cuts an image into patches, maps each to a vector, and adds what tells the patches apart: their learned positions.
+/// Cuts an image, or what the stem's convolutions make of it, into patches, maps each to a vector, and adds what tells the
+/// patches apart: their learned positions.
 #[derive(Clone, Debug)]
 pub struct PatchEmbedding {
+    stem: Stem,
     proj: Linear,
     positions: Tensor,
-    patch_height: usize,
-    patch_width: usize,
+    /// Rows of a patch, and numbers in a row, after the stem.
+    patch: (usize, usize),
     packed: Option<Tensor>,
 }
 
 impl PatchEmbedding {
-    /// The embedding with the tensors of the root builder `vb`: `feature_extractor.proj` and `encoder.pos_embedding`.
+    /// The embedding with the tensors of the root builder `vb`: the stem's, `feature_extractor.proj` and
+    /// `encoder.pos_embedding`.
     ///
     /// # Errors
     /// If `vb` lacks a tensor or it has another shape.
     pub fn new(config: &Config, vb: &VarBuilder) -> Result<Self> {
+        let reduction = config.reduction();
         Ok(Self {
-            proj: linear(config.patch_pixels(), config.width, vb.pp("feature_extractor.proj"))?,
+            stem: Stem::new(config, vb)?,
+            proj: linear(config.patch_numbers(), config.width, vb.pp("feature_extractor.proj"))?,
             positions: vb.get((1, config.patches(), config.width), "encoder.pos_embedding")?,
-            patch_height: config.patch_height,
-            patch_width: config.patch_width,
+            patch: (config.patch_height / reduction, config.patch_width / reduction * config.channels()),
             packed: packed(vb, "patch_embedding")?,
         })
     }
 
-    /// The patches of each image, row by row, each with its pixels row by row.
+    /// The patches of each map, row by row, each with its numbers row by row.
     ///
     /// # Shapes
-    /// `images` (B, height, width) -> (B, N, pixels of a patch)
-    fn cut(&self, images: &Tensor) -> Result<Tensor> {
-        let (b, height, width) = images.dims3()?;
-        let (ph, pw) = (self.patch_height, self.patch_width);
+    /// `maps` (B, rows, columns C) -> (B, N, P)
+    fn cut(&self, maps: &Tensor) -> Result<Tensor> {
+        let (b, height, width) = maps.dims3()?;
+        let (ph, pw) = self.patch;
         let (rows, cols) = (height / ph, width / pw);
-        images
-            .reshape((b, rows, ph, cols, pw))?
+        maps.reshape((b, rows, ph, cols, pw))?
             .transpose(2, 3)? // (B, rows, cols, patch height, patch width)
-            .reshape((b, rows * cols, ph * pw)) // (B, N, pixels of a patch)
+            .reshape((b, rows * cols, ph * pw)) // (B, N, P)
     }
 }
 
@@ -51,7 +55,7 @@ impl Module for PatchEmbedding {
     /// # Shapes
     /// `images` (B, height, width) -> (B, N, D)
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        let patches = self.cut(images)?;
+        let patches = self.cut(&self.stem.forward(images)?)?;
         match &self.packed {
             Some(packed) => kernels::patch_embedding(&patches, packed),
             None => self.proj.forward(&patches)?.broadcast_add(&self.positions),

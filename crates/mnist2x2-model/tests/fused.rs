@@ -36,7 +36,7 @@ fn norm(values: impl Iterator<Item = f32>) -> f64 {
 
 #[test]
 fn the_gradient_of_every_tensor_agrees_within_1e_4() {
-    for config in [Config::reference(), Config::tiny()] {
+    for config in [Config::reference(), Config::tiny(), Config::tiny_with_stem()] {
         let batch = batch(&config, 5);
         let [fused, plain] = both(&config);
         let ((_, ours), (_, theirs)) = (gradient(&fused, &batch), gradient(&plain, &batch));

@@ -78,9 +78,12 @@ fn every_tensor_moves(model: &Seq2Seq) {
 
 #[test]
 fn gradients_agree_with_central_differences_in_f64() {
-    let config = Config::tiny();
-    let parameters = Parameters::init(&config, 2, &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
-    let batch = batch(&config, 2, DType::F64);
+    [Config::tiny(), Config::tiny_with_stem()].iter().for_each(gradients_agree_with_central_differences);
+}
+
+fn gradients_agree_with_central_differences(config: &Config) {
+    let parameters = Parameters::init(config, 2, &Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+    let batch = batch(config, 2, DType::F64);
     let loss_of = |parameters: &Parameters| loss(&Seq2Seq::new(parameters.clone()).unwrap(), &batch).unwrap();
     let grads = loss_of(&parameters).backward().unwrap();
 
@@ -132,7 +135,7 @@ fn later_tokens_never_change_earlier_logits() {
 
 #[test]
 fn a_batch_equals_its_singles() {
-    for model in frozen(&Config::tiny(), 4) {
+    for model in [Config::tiny(), Config::tiny_with_stem()].iter().flat_map(|config| frozen(config, 4)) {
         let batch = batch(model.config(), 5, DType::F32);
         let logits = model.forward(&batch.images, &batch.tokens).unwrap();
         for row in 0..5 {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use mnist2x2::{Config, Device};
 
 use crate::console;
-use crate::model::ModelArgs;
+use crate::model::{ModelArgs, patches};
 
 /// Options of `info`.
 #[derive(clap::Args)]
@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             c.cell,
             c.cell
         ),
-        format!("patches     {} of {} x {} pixels", c.patches(), c.patch_height, c.patch_width),
+        format!("patches     {}", patches(c)),
         format!("width       {}, {} heads, feed-forward {}", c.width, c.heads, c.feed_forward_width),
         format!("encoder     {} blocks", c.encoder_layers),
         format!(

@@ -13,6 +13,7 @@ use mnist2x2::{Recognizer, Seq2Seq};
 use super::{Test, grid_shape};
 use crate::console;
 use crate::data::Dataset;
+use crate::model::patches;
 
 /// Grids whose attention is shown.
 const ATTENTION: usize = 6;
@@ -33,10 +34,7 @@ pub(super) fn facts(recognizer: &Recognizer, origin: &str) -> Vec<(String, Strin
         ("model", origin.to_string()),
         ("weights (SHA-256)", recognizer.digest().into()),
         ("parameters", parameters.to_string()),
-        (
-            "patches",
-            format!("{} of {} x {} pixels", config.patches(), config.patch_height, config.patch_width),
-        ),
+        ("patches", patches(config)),
         ("calibrated", calibrated),
         ("decoding", "greedy".into()),
     ]
