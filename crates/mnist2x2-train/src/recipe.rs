@@ -37,6 +37,8 @@ pub struct Recipe {
     /// The share of each target that is what a teacher, a model trained before, makes of the same grid (G. Hinton, O. Vinyals
     /// and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
     pub distillation: f64,
+    /// By what the teacher's logits are divided (section 2 of the same): above 1, its second thoughts weigh more.
+    pub distillation_temperature: f64,
     /// The share of each target's probability that is spread evenly over all tokens (C. Szegedy and others, *Rethinking
     /// the Inception Architecture for Computer Vision*, 2016, section 7).
     pub label_smoothing: f64,
@@ -88,6 +90,7 @@ impl Recipe {
             keep: Keep::Last,
             initialisation: Initialisation::PyTorch,
             distillation: 0.0,
+            distillation_temperature: 1.0,
             label_smoothing: 0.0,
             plain_epochs: 0,
             average: 0.0,
@@ -171,6 +174,11 @@ impl Recipe {
                 return wrong(field, format!("is {value}, but must be 0 to 1"));
             }
         }
+        let temperature = self.distillation_temperature;
+        if !(temperature > 0.0 && temperature.is_finite()) {
+            let problem = format!("is {temperature}, but must be above 0 and finite");
+            return wrong("distillation_temperature", problem);
+        }
         if self.strokes > 0.0 && self.grids == Grids::Fixed {
             return wrong("strokes", "are mixed into fresh grids only; set `grids` to `fresh`".into());
         }
@@ -210,6 +218,10 @@ mod tests {
             (optimiser(|o| o.learning_rate = f64::NAN), "`optimiser.learning_rate` is NaN"),
             (optimiser(|o| o.beta2 = 1.0), "`optimiser.beta2` is 1"),
             (optimiser(|o| o.weight_decay = -0.1), "`optimiser.weight_decay` is -0.1"),
+            (
+                Recipe { distillation_temperature: 0.0, ..reference() },
+                "`distillation_temperature` is 0, but must be above 0",
+            ),
             (Recipe { keep: Keep::Best, ..reference() }, "`keep` is `best`"),
             (
                 Recipe { schedule: Schedule { warm_up: 1.5, ..Schedule::linear() }, ..reference() },

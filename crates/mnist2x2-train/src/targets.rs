@@ -10,8 +10,15 @@ use crate::{Error, Recipe};
 #[derive(Debug)]
 pub(crate) struct Targets {
     label_smoothing: f64,
-    /// Whose opinion makes which share of each target.
-    teacher: Option<(Seq2Seq, f64)>,
+    teacher: Option<Teacher>,
+}
+
+/// Whose opinion makes which share of each target.
+#[derive(Debug)]
+struct Teacher {
+    model: Seq2Seq,
+    share: f64,
+    temperature: f64,
 }
 
 impl Targets {
@@ -24,7 +31,11 @@ impl Targets {
     pub(crate) fn new(recipe: &Recipe, teacher: Option<&Seq2Seq>) -> Result<Self, Error> {
         let problem = |problem: &str| Error::Recipe { field: "distillation", problem: problem.into() };
         let teacher = match (teacher, recipe.distillation > 0.0) {
-            (Some(teacher), true) => Some((teacher.frozen()?, recipe.distillation)),
+            (Some(teacher), true) => Some(Teacher {
+                model: teacher.frozen()?,
+                share: recipe.distillation,
+                temperature: recipe.distillation_temperature,
+            }),
             (None, false) => None,
             (None, true) => return Err(problem("is above 0, but there is no teacher")),
             (Some(_), false) => return Err(problem("is 0, but there is a teacher")),
@@ -47,8 +58,9 @@ impl Targets {
         let right = smoothed(vocabulary, self.label_smoothing, labels.device())?.embedding(&rows)?; // (B T, V)
         let (batch, length) = labels.dims2()?;
         let right = right.reshape((batch, length, vocabulary))?; // (B, T, V)
-        let Some((teacher, share)) = &self.teacher else { return Ok(right) };
-        let opinion = softmax(&teacher.forward(images, tokens)?, D::Minus1)?; // (B, T, V)
+        let Some(Teacher { model, share, temperature }) = &self.teacher else { return Ok(right) };
+        let logits = (model.forward(images, tokens)? / *temperature)?;
+        let opinion = softmax(&logits, D::Minus1)?; // (B, T, V)
         Ok(((right * (1.0 - share))? + (opinion * *share)?)?)
     }
 }
@@ -101,9 +113,10 @@ mod tests {
     #[test]
     fn a_teacher_gives_its_share() {
         let teacher = Seq2Seq::new(Parameters::init(&Config::tiny(), 4, &Device::Cpu).unwrap()).unwrap();
-        let opinion = softmax(&teacher.forward(&images(2), &tokens().0).unwrap(), D::Minus1).unwrap();
+        let logits = (teacher.forward(&images(2), &tokens().0).unwrap() / 2.5).unwrap();
+        let opinion = softmax(&logits, D::Minus1).unwrap();
         let opinion = opinion.to_vec3::<f32>().unwrap();
-        let recipe = Recipe { distillation: 0.25, ..Recipe::reference(0) };
+        let recipe = Recipe { distillation: 0.25, distillation_temperature: 2.5, ..Recipe::reference(0) };
         let mixed = targets(&Targets::new(&recipe, Some(&teacher)).unwrap());
         let certain = targets(&Targets::certain());
         for ((mixed, certain), opinion) in
