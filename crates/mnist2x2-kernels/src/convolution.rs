@@ -51,9 +51,15 @@ impl Convolution {
         &self.layout
     }
 
-    /// Rows and columns of the result.
-    pub fn grid(&self) -> [usize; 2] {
-        self.windows.grid()
+    /// Rows, columns and channels of the result.
+    pub fn shape(&self) -> [usize; 3] {
+        let [rows, columns] = self.windows.grid();
+        [rows, columns, self.linear.outputs]
+    }
+
+    /// How many numbers one map has.
+    pub(crate) fn map_len(&self) -> usize {
+        self.windows.map_len()
     }
 
     /// How many numbers [`Self::forward`] saves for [`Self::backward`], for B maps; as many as the result has.

@@ -7,10 +7,10 @@
 //! 1. Building blocks: the matrix product, layer normalisation, softmax, GELU, attention, cross-entropy. Written once over
 //!    [`pulp::Simd`] and compiled for AVX-512, AVX2, NEON and no vectors at all; the machine decides when the program runs
 //!    ([`Level`]).
-//! 2. Sub-layers over slices: [`Convolution`], [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and
+//! 2. Sub-layers over slices: [`Stem`], [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and
 //!    [`Head`]. What the forward pass saves and the working memory ([`Scratch`]) are the caller's. Backward passes add to
 //!    the gradient of the parameters. For writing token by token there is a [`KeyValueCache`].
-//! 3. Operations of candle with gradients: [`convolution()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
+//! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one packed tensor, laid
 //!    out as [`SelfAttentionLayout`] and its like say.
 //!
@@ -63,6 +63,7 @@ mod head;
 mod mlp;
 mod patch_embedding;
 mod self_attention;
+mod stem;
 mod token_embedding;
 
 mod decode;
@@ -72,8 +73,8 @@ mod orthogonal;
 mod candle;
 
 pub use candle::{
-    convolution, cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, remember,
-    self_attention, self_attention_step, token_embedding,
+    cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, remember, self_attention,
+    self_attention_step, stem, token_embedding,
 };
 pub use convolution::Convolution;
 pub use cross_attention::CrossAttention;
@@ -89,6 +90,7 @@ pub use patch_embedding::PatchEmbedding;
 pub use scratch::Scratch;
 pub use self_attention::SelfAttention;
 pub use simd::Level;
+pub use stem::Stem;
 pub use token_embedding::TokenEmbedding;
 
 #[cfg(test)]

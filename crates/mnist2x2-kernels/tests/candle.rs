@@ -5,8 +5,8 @@ mod oracle;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use mnist2x2_kernels::{
     ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, PatchEmbeddingLayout,
-    SelfAttentionLayout, TokenEmbeddingLayout, convolution, cross_attention, head_loss, logits, mlp,
-    patch_embedding, self_attention, token_embedding,
+    SelfAttentionLayout, TokenEmbeddingLayout, cross_attention, head_loss, logits, mlp, patch_embedding,
+    self_attention, stem, token_embedding,
 };
 use oracle::{assert_close, distributions, dot, gradient, numbers, wide};
 
@@ -92,11 +92,21 @@ fn mlp_has_gradients() {
 }
 
 #[test]
-fn convolution_has_gradients() {
-    let [b, h, w, channels, outputs, stride] = [2, 3, 4, 2, 5, 2];
-    let inputs = [var(&[b, h, w, channels], 1), var(&[ConvolutionLayout::new(channels, outputs).size()], 2)];
-    let plain = |v: &[Vec<f64>]| oracle::convolution(&v[1], &v[0], [h, w, channels], stride);
-    check(&inputs, |v| convolution(v[0], v[1], stride), plain);
+fn stem_has_gradients() {
+    let [b, h, w] = [2, 5, 4];
+    let (convolutions, sizes) = ([(3, 1), (2, 2), (5, 2)], [[h, w, 1], [h, w, 3], [3, 2, 2]]);
+    let layouts =
+        [(1, 3), (3, 2), (2, 5)].map(|(inputs, outputs)| ConvolutionLayout::new(inputs, outputs).size());
+    let inputs = [var(&[b, h, w], 1), var(&[layouts.iter().sum()], 2)];
+    let plain = |v: &[Vec<f64>]| {
+        let (mut maps, mut start) = (v[0].clone(), 0);
+        for ((size, (_, stride)), layout) in sizes.into_iter().zip(convolutions).zip(layouts) {
+            maps = oracle::convolution(&v[1][start..start + layout], &maps, size, stride);
+            start += layout;
+        }
+        maps
+    };
+    check(&inputs, |v| stem(v[0], v[1], &convolutions), plain);
 }
 
 #[test]
@@ -135,8 +145,8 @@ fn images_get_no_gradient_unless_they_are_variables() {
     assert!(gradients.get(&packed).is_some());
 
     let packed = var(&[ConvolutionLayout::new(1, 5).size()], 3);
-    let images = tensor(&[2, 4, 3, 1], 1);
-    let gradients = convolution(&images, &packed, 1).unwrap().sum_all().unwrap().backward().unwrap();
+    let images = tensor(&[2, 4, 3], 1);
+    let gradients = stem(&images, &packed, &[(5, 1)]).unwrap().sum_all().unwrap().backward().unwrap();
     assert!(gradients.get(&images).is_none());
     assert!(gradients.get(&packed).is_some());
 }
@@ -170,9 +180,9 @@ fn what_does_not_fit_is_an_error() {
     says(cross_attention(&x, &tensor(&[3, 5, 6], 1), &packed, 3), "memory of shape [3, 5, 6]");
     says(mlp(&x, &packed), "fit no inner width");
     says(patch_embedding(&x, &tensor(&[13], 1)), "fit no width");
-    let maps = tensor(&[2, 5, 6, 3], 1);
-    says(convolution(&maps, &tensor(&[57], 1), 2), "57 packed parameters fit no number of outputs from 3");
-    says(convolution(&maps, &tensor(&[56], 1), 0), "empty");
+    says(stem(&x, &tensor(&[57], 1), &[(4, 2)]), "stem: packed parameters of shape [57], not [40]");
+    says(stem(&x, &packed, &[(4, 0)]), "empty");
+    says(stem(&x, &packed, &[]), "empty");
     let tokens = Tensor::new(&[[1_u32, 7]], &Device::Cpu).unwrap();
     let table = tensor(&[TokenEmbeddingLayout::new(7, 2, 4).size()], 1);
     says(token_embedding(&tokens, &table, 7, 4), "token 7 is outside");

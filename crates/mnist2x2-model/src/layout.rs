@@ -3,8 +3,8 @@
 //! Names are those of the published PyTorch checkpoint, so that weights travel both ways without renaming. The tensors
 //! of one sub-layer lie one after another in one *pack*: one variable to differentiate, one slice for a fused kernel.
 
+use crate::Config;
 use crate::initialisation::Init;
-use crate::{Config, Convolution};
 
 /// One tensor of the model.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,11 +43,14 @@ impl Pack {
 /// All packs of a model, in the order of its forward pass.
 pub fn layout(config: &Config) -> Vec<Pack> {
     let (d, f) = (config.width, config.feed_forward_width);
-    let convolution = |(index, (inputs, convolution)): (usize, (usize, Convolution))| {
-        let name = format!("stem.{index}");
-        pack(&name, "", |p| p.linear(&name, 9 * inputs, convolution.channels))
-    };
-    let mut packs: Vec<Pack> = config.convolutions().enumerate().map(convolution).collect();
+    let mut packs = Vec::new();
+    if !config.stem.is_empty() {
+        packs.push(pack("stem", "", |p| {
+            for (index, (inputs, convolution)) in config.convolutions().enumerate() {
+                p.linear(&format!("stem.{index}"), 9 * inputs, convolution.channels);
+            }
+        }));
+    }
     packs.push(pack("patch_embedding", "", |p| {
         p.linear("feature_extractor.proj", config.patch_numbers(), d);
         p.tensor("encoder.pos_embedding", &[1, config.patches(), d], Init::Embedding);

@@ -6,16 +6,16 @@
 //! is saved. All run on the CPU in `f32` and answer anything else with an error.
 
 mod attention;
-mod convolution;
 mod embeddings;
 mod decode;
 mod head;
 mod mlp;
+mod stem;
 mod support;
 
 pub use attention::{cross_attention, self_attention};
-pub use convolution::convolution;
 pub use decode::{cross_attention_step, remember, self_attention_step};
 pub use embeddings::{patch_embedding, token_embedding};
 pub use head::{head_loss, logits};
 pub use mlp::mlp;
+pub use stem::stem;
