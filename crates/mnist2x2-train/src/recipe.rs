@@ -34,10 +34,10 @@ pub struct Recipe {
     pub keep: Keep,
     /// How the weights begin.
     pub initialisation: Initialisation,
-    /// The share of each target that is what a teacher, a model trained before, makes of the same grid (G. Hinton, O. Vinyals
-    /// and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
+    /// The share of each target that is what teachers, models trained before, make of the same grid, the mean of their
+    /// probabilities (G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
     pub distillation: f64,
-    /// By what the teacher's logits are divided (section 2 of the same): above 1, its second thoughts weigh more.
+    /// By what the teachers' logits are divided (section 2 of the same): above 1, their second thoughts weigh more.
     pub distillation_temperature: f64,
     /// The share of each target's probability that is spread evenly over all tokens (C. Szegedy and others, *Rethinking
     /// the Inception Architecture for Computer Vision*, 2016, section 7).

@@ -38,11 +38,11 @@ pub struct RunRecord {
     /// On what.
     pub data: DataRecord,
     /// Who taught it, where the recipe distils.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub teacher: Option<TeacherRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<TeacherRecord>,
 }
 
-/// The model that a run learns from.
+/// A model that a run learns from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherRecord {

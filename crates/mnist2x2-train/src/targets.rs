@@ -10,37 +10,56 @@ use crate::{Error, Recipe};
 #[derive(Debug)]
 pub(crate) struct Targets {
     label_smoothing: f64,
-    teacher: Option<Teacher>,
+    teaching: Option<Teaching>,
 }
 
-/// Whose opinion makes which share of each target.
+/// Whose opinions, in the mean, make which share of each target.
 #[derive(Debug)]
-struct Teacher {
-    model: Seq2Seq,
+struct Teaching {
+    teachers: Vec<Seq2Seq>,
     share: f64,
     temperature: f64,
+}
+
+impl Teaching {
+    /// The mean of what the teachers say.
+    ///
+    /// # Shapes
+    /// `images` (B, height, width), `tokens` (B, T) of u32 -> (B, T, V)
+    fn opinion(&self, images: &Tensor, tokens: &Tensor) -> Result<Tensor, Error> {
+        let mut sum = None;
+        for teacher in &self.teachers {
+            let opinion = softmax(&(teacher.forward(images, tokens)? / self.temperature)?, D::Minus1)?;
+            sum = Some(match sum {
+                None => opinion,
+                Some(sum) => (sum + opinion)?,
+            });
+        }
+        let sum = sum.expect("there is a teacher wherever there is teaching");
+        Ok((sum / self.teachers.len() as f64)?)
+    }
 }
 
 impl Targets {
     /// The right token and nothing else.
     pub(crate) fn certain() -> Self {
-        Self { label_smoothing: 0.0, teacher: None }
+        Self { label_smoothing: 0.0, teaching: None }
     }
 
-    /// Those of `recipe`; `teacher` is needed if it distils.
-    pub(crate) fn new(recipe: &Recipe, teacher: Option<&Seq2Seq>) -> Result<Self, Error> {
+    /// Those of `recipe`; `teachers` are needed if it distils.
+    pub(crate) fn new(recipe: &Recipe, teachers: &[Seq2Seq]) -> Result<Self, Error> {
         let problem = |problem: &str| Error::Recipe { field: "distillation", problem: problem.into() };
-        let teacher = match (teacher, recipe.distillation > 0.0) {
-            (Some(teacher), true) => Some(Teacher {
-                model: teacher.frozen()?,
+        let teaching = match (teachers.is_empty(), recipe.distillation > 0.0) {
+            (false, true) => Some(Teaching {
+                teachers: teachers.iter().map(Seq2Seq::frozen).collect::<Result<_, _>>()?,
                 share: recipe.distillation,
                 temperature: recipe.distillation_temperature,
             }),
-            (None, false) => None,
-            (None, true) => return Err(problem("is above 0, but there is no teacher")),
-            (Some(_), false) => return Err(problem("is 0, but there is a teacher")),
+            (true, false) => None,
+            (true, true) => return Err(problem("is above 0, but there is no teacher")),
+            (false, false) => return Err(problem("is 0, but there is a teacher")),
         };
-        Ok(Self { label_smoothing: recipe.label_smoothing, teacher })
+        Ok(Self { label_smoothing: recipe.label_smoothing, teaching })
     }
 
     /// The targets of grids whose right tokens are `labels`.
@@ -58,10 +77,9 @@ impl Targets {
         let right = smoothed(vocabulary, self.label_smoothing, labels.device())?.embedding(&rows)?; // (B T, V)
         let (batch, length) = labels.dims2()?;
         let right = right.reshape((batch, length, vocabulary))?; // (B, T, V)
-        let Some(Teacher { model, share, temperature }) = &self.teacher else { return Ok(right) };
-        let logits = (model.forward(images, tokens)? / *temperature)?;
-        let opinion = softmax(&logits, D::Minus1)?; // (B, T, V)
-        Ok(((right * (1.0 - share))? + (opinion * *share)?)?)
+        let Some(teaching) = &self.teaching else { return Ok(right) };
+        let opinion = teaching.opinion(images, tokens)?;
+        Ok(((right * (1.0 - teaching.share))? + (opinion * teaching.share)?)?)
     }
 }
 
@@ -99,7 +117,7 @@ mod tests {
     #[test]
     fn smoothed_targets_are_distributions_with_the_right_token_on_top() {
         let recipe = Recipe { label_smoothing: 0.13, ..Recipe::reference(0) };
-        let found = targets(&Targets::new(&recipe, None).unwrap());
+        let found = targets(&Targets::new(&recipe, &[]).unwrap());
         for (sequence, labels) in found.iter().zip(tokens().1.to_vec2::<u32>().unwrap()) {
             for (distribution, right) in sequence.iter().zip(labels) {
                 for (token, share) in (0..).zip(distribution) {
@@ -110,14 +128,21 @@ mod tests {
         }
     }
 
+    fn teacher(seed: u64) -> Seq2Seq {
+        Seq2Seq::new(Parameters::init(&Config::tiny(), seed, &Device::Cpu).unwrap()).unwrap()
+    }
+
     #[test]
-    fn a_teacher_gives_its_share() {
-        let teacher = Seq2Seq::new(Parameters::init(&Config::tiny(), 4, &Device::Cpu).unwrap()).unwrap();
-        let logits = (teacher.forward(&images(2), &tokens().0).unwrap() / 2.5).unwrap();
-        let opinion = softmax(&logits, D::Minus1).unwrap();
-        let opinion = opinion.to_vec3::<f32>().unwrap();
+    fn teachers_give_their_share() {
+        let teachers = [teacher(4), teacher(5)];
+        let opinions = teachers.each_ref().map(|teacher| {
+            let logits = (teacher.forward(&images(2), &tokens().0).unwrap() / 2.5).unwrap();
+            softmax(&logits, D::Minus1).unwrap()
+        });
+        let [first, second] = &opinions;
+        let opinion = ((first + second).unwrap() / 2.0).unwrap().to_vec3::<f32>().unwrap();
         let recipe = Recipe { distillation: 0.25, distillation_temperature: 2.5, ..Recipe::reference(0) };
-        let mixed = targets(&Targets::new(&recipe, Some(&teacher)).unwrap());
+        let mixed = targets(&Targets::new(&recipe, &teachers).unwrap());
         let certain = targets(&Targets::certain());
         for ((mixed, certain), opinion) in
             mixed.iter().flatten().zip(certain.iter().flatten()).zip(opinion.iter().flatten())
@@ -130,10 +155,9 @@ mod tests {
 
     #[test]
     fn a_teacher_without_a_share_or_a_share_without_a_teacher_is_refused() {
-        let teacher = Seq2Seq::new(Parameters::init(&Config::tiny(), 4, &Device::Cpu).unwrap()).unwrap();
         let distils = Recipe { distillation: 0.5, ..Recipe::reference(0) };
-        for (recipe, teacher) in [(distils, None), (Recipe::reference(0), Some(&teacher))] {
-            let message = Targets::new(&recipe, teacher).unwrap_err().to_string();
+        for (recipe, teachers) in [(distils, vec![]), (Recipe::reference(0), vec![teacher(4)])] {
+            let message = Targets::new(&recipe, &teachers).unwrap_err().to_string();
             assert!(message.contains("`distillation`"), "{message}");
         }
     }

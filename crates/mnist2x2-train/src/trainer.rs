@@ -61,25 +61,25 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::taught`].
     pub fn new(config: &Config, recipe: Recipe, loader: Loader, device: &Device) -> Result<Self, Error> {
-        Self::taught(config, recipe, loader, None, device)
+        Self::taught(config, recipe, loader, &[], device)
     }
 
-    /// The same, where `teacher` says what it makes of each grid: needed if the recipe distils.
+    /// The same, where `teachers` say what they make of each grid: needed if the recipe distils.
     ///
     /// # Errors
     /// [`Error::Recipe`] or [`Error::Model`] if a setting or size is impossible, the loader's grids do not fit, or the recipe
-    /// asks for a teacher that is not there or the reverse.
+    /// asks for teachers that are not there or the reverse.
     pub fn taught(
         config: &Config,
         recipe: Recipe,
         loader: Loader,
-        teacher: Option<&Seq2Seq>,
+        teachers: &[Seq2Seq],
         device: &Device,
     ) -> Result<Self, Error> {
         recipe.validate()?;
         check_shape(config, &loader)?;
         let loader = loader.augmented(recipe.augmentation.clone())?;
-        let targets = Targets::new(&recipe, teacher)?;
+        let targets = Targets::new(&recipe, teachers)?;
         let parameters = Parameters::init_by(recipe.initialisation, config, recipe.seed, device)?;
         let optimiser = Optimiser::new(recipe.optimiser.clone(), &parameters);
         let model = Seq2Seq::new(parameters)?;

@@ -59,9 +59,9 @@ pub(crate) struct Plan {
     /// Grids in an epoch [default: the recipe's, or as many as there are training digits]
     #[arg(long, value_name = "GRIDS", value_parser = RangedU64ValueParser::<usize>::new().range(1..=MOST_GRIDS as u64))]
     pub(crate) limit: Option<usize>,
-    /// The model to learn from where the recipe distils: a model folder, a .safetensors or a .pt
+    /// A model to learn from where the recipe distils: a model folder, a .safetensors or a .pt; may be given several times
     #[arg(long, value_name = "MODEL")]
-    pub(crate) teacher: Option<PathBuf>,
+    pub(crate) teacher: Vec<PathBuf>,
     /// The file of pen strokes to mix in where the recipe says so (pendigits-orig.tra of `cargo xtask download-pendigits`)
     #[arg(long, value_name = "FILE")]
     pub(crate) strokes: Option<PathBuf>,
@@ -115,8 +115,8 @@ struct ConfigFile {
     /// Of a run's record: which digits, found out anew, and whose teaching, named by `--teacher`.
     #[serde(rename = "data")]
     _data: Option<DataRecord>,
-    #[serde(rename = "teacher")]
-    _teacher: Option<TeacherRecord>,
+    #[serde(rename = "teachers", default)]
+    _teachers: Vec<TeacherRecord>,
 }
 
 impl Plan {

@@ -1,13 +1,13 @@
 //! A run from its beginning, or from where it was interrupted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{Loader, unipen};
 use mnist2x2::infer::{Calibration, Temperature};
 use mnist2x2::train::{DataRecord, Outcome, RunRecord, TeacherRecord};
-use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Trainer, Workers};
+use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
 use super::curves::Curves;
 use super::options::{self, MOST_GRIDS, Plan};
@@ -42,11 +42,10 @@ impl Run {
         if !plan.no_test {
             dataset.check_test_files()?;
         }
-        let teacher = plan.teacher.as_deref().map(|path| Recognizer::load(path, device)).transpose()?;
-        let trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
-        let teacher = teacher.zip(plan.teacher.clone());
-        let teacher = teacher.map(|(teacher, path)| TeacherRecord { path, sha256: teacher.digest().into() });
-        let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data, teacher };
+        let (teachers, records) = find_teachers(&plan.teacher, device)?;
+        let trainer = trainer(&model, &recipe, loaders, &teachers, device)?;
+        let version = env!("CARGO_PKG_VERSION").into();
+        let record = RunRecord { version, model, recipe, data, teachers: records };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?;
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -61,7 +60,7 @@ impl Run {
             Some(folder) => folder.to_path_buf(),
             None => options::newest_unfinished_run()?,
         };
-        let (folder, RunRecord { model, recipe, data, teacher, .. }) = RunFolder::open(&path)?;
+        let (folder, RunRecord { model, recipe, data, teachers: records, .. }) = RunFolder::open(&path)?;
         ensure!(
             !RunFolder::is_finished(&path),
             "{}: this run is finished; start another without --resume",
@@ -71,8 +70,13 @@ impl Run {
         let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
         let (loaders, found) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
         ensure!(found == data, "{}: this run used other digits than those found now", path.display());
-        let teacher = teacher.map(|record| find_teacher(&record, device)).transpose()?;
-        let mut trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
+        let (teachers, found) = find_teachers(records.iter().map(|record| &record.path), device)?;
+        ensure!(
+            found == records,
+            "{}: this run learnt from other models than those found now",
+            path.display()
+        );
+        let mut trainer = trainer(&model, &recipe, loaders, &teachers, device)?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
@@ -121,23 +125,27 @@ impl Run {
 /// Grids to train on, and to validate with.
 type Loaders = (Loader, Option<Loader>);
 
-/// The teacher of an earlier run.
-fn find_teacher(record: &TeacherRecord, device: &Device) -> anyhow::Result<Recognizer> {
-    let teacher = Recognizer::load(&record.path, device)?;
-    let is_same = teacher.digest() == record.sha256;
-    ensure!(is_same, "{}: is another model than the one that this run learnt from", record.path.display());
-    Ok(teacher)
+/// The teachers at these paths, and what a run's record says of them.
+fn find_teachers<'a>(
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+    device: &Device,
+) -> anyhow::Result<(Vec<Seq2Seq>, Vec<TeacherRecord>)> {
+    let find = |path: &PathBuf| {
+        let teacher = Recognizer::load(path, device)?;
+        let record = TeacherRecord { path: path.clone(), sha256: teacher.digest().into() };
+        Ok((teacher.model().clone(), record))
+    };
+    paths.into_iter().map(find).collect()
 }
 
 fn trainer(
     model: &Config,
     recipe: &Recipe,
     (training, validation): Loaders,
-    teacher: Option<&Recognizer>,
+    teachers: &[Seq2Seq],
     device: &Device,
 ) -> anyhow::Result<Trainer> {
-    let teacher = teacher.map(Recognizer::model);
-    let trainer = Trainer::taught(model, recipe.clone(), training, teacher, device)?;
+    let trainer = Trainer::taught(model, recipe.clone(), training, teachers, device)?;
     Ok(match validation {
         Some(validation) => trainer.with_validation(validation)?,
         None => trainer,
