@@ -48,7 +48,7 @@ impl Run {
         let teacher = teacher.map(|(teacher, path)| TeacherRecord { path, sha256: teacher.digest().into() });
         let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data, teacher };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
-        let folder = RunFolder::create(&out, &record)?;
+        let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
@@ -68,9 +68,19 @@ impl Run {
             path.display()
         );
         folder.read_metrics()?;
-        let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
-        let (loaders, found) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
-        ensure!(found == data, "{}: this run used other digits than those found now", path.display());
+        let dataset = Dataset::of_run(&data, &plan.data)?;
+        let strokes = plan.strokes.as_deref().or(data.strokes.as_deref());
+        ensure!(
+            data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
+            "{}: this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE",
+            path.display()
+        );
+        let (loaders, found) = training_data(&dataset, strokes, &recipe, &model)?;
+        ensure!(
+            found.is_same_as(&data),
+            "{}: this run used other digits than those found now",
+            path.display()
+        );
         let teacher = teacher.map(|record| find_teacher(&record, device)).transpose()?;
         let mut trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
         let damaged =
@@ -82,6 +92,7 @@ impl Run {
             }
             None => console::log("the run has no checkpoint yet: starting from its beginning"),
         }
+        let folder = folder.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
@@ -161,6 +172,8 @@ fn training_data(
         images_sha256: digests.images,
         labels_sha256: digests.labels,
         strokes_sha256: pens.map(|pens| pens.sha256),
+        folder: dataset.folder().map(Path::to_path_buf),
+        strokes: strokes.map(Path::to_path_buf),
     };
     Ok((loaders, data))
 }
