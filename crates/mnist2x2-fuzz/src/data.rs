@@ -30,7 +30,9 @@ pub(crate) fn gzip(bytes: &[u8]) {
 pub(crate) fn unipen(bytes: &[u8]) {
     with_files(&[("pens", bytes)], |folder| {
         let digits = unipen::read(&folder.join("pens")).map(|pens| pens.digits).unwrap_or_default();
-        digits.iter().for_each(|digit| _ = digit.strokes.digit(Strokes::MNIST_WIDTH));
+        for digit in digits {
+            digit.strokes.digit(Strokes::MNIST_WIDTH);
+        }
     });
 }
 

@@ -131,7 +131,7 @@ pub(crate) fn checkpoint() -> Vec<Vec<u8>> {
     };
     let bytes = with_files(&[], |folder| {
         let path = folder.join("seed");
-        checkpoint.save(&path, RUN.0).and_then(|()| Ok(std::fs::read(path)))
+        checkpoint.save(&path, RUN.0).map(|()| std::fs::read(path))
     });
     vec![bytes.ok().and_then(Result::ok).expect("the temporary folder can be written to")]
 }

@@ -32,23 +32,25 @@ fn read(target: &Target, bytes: &[u8], index: u64) -> Cost {
     cost
 }
 
-/// Throws all mutations at one target.
-fn throw(name: &str) {
+/// Throws all mutations at one target, and says what they cost.
+fn throw(name: &str) -> String {
     let target = Target::named(name).unwrap();
     let count = env::var("TORTURE_MUTATIONS").map_or(MUTATIONS, |count| count.parse().unwrap());
     let (seeds, mut most, clock) = ((target.seeds)(), Cost::default(), Clock::start());
-    seeds.iter().for_each(|seed| _ = read(&target, seed, u64::MAX));
+    for seed in &seeds {
+        read(&target, seed, u64::MAX);
+    }
     for index in 0..count {
         let cost = read(&target, &mutated(&seeds, name, index), index);
         most = Cost { time: most.time.max(cost.time), held: most.held.max(cost.held) };
     }
     assert!(largest_piece() <= MOST, "{} bytes in one piece", largest_piece());
-    println!(
-        "measured: {name}: {count} mutations in {:.1} s, at most {:.3} s and {:.1} MiB each",
+    format!(
+        "{name}: {count} mutations in {:.1} s, at most {:.3} s and {:.1} MiB each",
         clock.time().as_secs_f64(),
         most.time.as_secs_f64(),
         most.held as f64 / f64::from(1 << 20)
-    );
+    )
 }
 
 /// A test for each target, so that they run side by side.
@@ -56,7 +58,7 @@ macro_rules! targets {
     ($($name:ident)*) => {
         $(#[test]
         fn $name() {
-            throw(stringify!($name));
+            println!("measured: {}", throw(stringify!($name)));
         })*
 
         #[test]
