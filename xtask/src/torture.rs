@@ -42,7 +42,7 @@ impl Part {
 }
 
 /// A promise, what was measured of it, and whether it held.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Line {
     pub(crate) promise: String,
     pub(crate) measured: String,
@@ -96,22 +96,19 @@ struct Tests {
 }
 
 impl Tests {
-    /// Runs them and gives a line for the promise: what they say that they measured, or which of them failed.
-    fn line(&self, promise: &str) -> Result<Line> {
-        let outputs = self.run()?;
-        let measured = outputs.lines().filter_map(|line| Some(line.split_once("measured: ")?.1));
-        let failed: Vec<&str> = outputs
-            .lines()
-            .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
-            .collect();
-        let passed =
-            outputs.lines().find_map(|line| line.strip_prefix("test result: ok. ")?.split(';').next());
-        let measured = match (passed, measured.collect::<Vec<_>>().as_slice()) {
-            (None, _) => format!("failed: {}", failed.join(", ")),
-            (Some(passed), []) => passed.to_owned(),
-            (Some(_), measured) => measured.join("; "),
+    /// Runs them and gives a line for each measurement that they tell of the promise, or one for which of them failed.
+    fn lines(&self, promise: &str) -> Result<Vec<Line>> {
+        let output = self.run()?;
+        let line = |measured: String, met| Line { promise: promise.into(), measured, met };
+        let Some(passed) = output.lines().find_map(|line| line.strip_prefix("test result: ok. ")) else {
+            let tests =
+                output.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+            return Ok(vec![line(format!("failed: {}", tests.collect::<Vec<_>>().join(", ")), false)]);
         };
-        Ok(Line { promise: promise.into(), measured, met: passed.is_some() })
+        let measured = output.lines().filter_map(|text| Some(text.split_once("measured: ")?.1.to_owned()));
+        let lines: Vec<Line> = measured.map(|measured| line(measured, true)).collect();
+        let count = || line(passed.split(';').next().unwrap_or_default().to_owned(), true);
+        Ok(if lines.is_empty() { vec![count()] } else { lines })
     }
 
     /// Everything that they print.

@@ -11,9 +11,10 @@ const MUTATIONS: f64 = 400_000.0;
 pub(crate) fn lines(minutes: f64) -> Result<Vec<Line>> {
     let mutations = (MUTATIONS * minutes / 20.0).ceil();
     let tests = |filter, variable| Tests { package: "mnist2x2-fuzz", file: "strangers", filter, variable };
-    Ok(vec![
+    Ok([
         tests("mutations::", Some(("TORTURE_MUTATIONS", mutations.to_string())))
-            .line("no bytes make a reader panic, hang for 1 s or take 256 MiB")?,
-        tests("bombs::", None).line("no bomb unpacks further than the limits")?,
-    ])
+            .lines("no bytes make a reader panic, hang for 1 s or take 256 MiB")?,
+        tests("bombs::", None).lines("no bomb unpacks further than the limits")?,
+    ]
+    .concat())
 }

@@ -11,12 +11,13 @@ const KILLS: f64 = 200.0;
 pub(crate) fn lines(minutes: f64) -> Result<Vec<Line>> {
     let kills = (KILLS * minutes / 20.0).ceil();
     let tests = |filter, variable| Tests { package: "mnist2x2-train", file: "reliability", filter, variable };
-    Ok(vec![
+    Ok([
         tests("kills::", Some(("TORTURE_KILLS", kills.to_string())))
-            .line("killed at any time, a run loses one checkpoint interval at most and ends the same")?,
+            .lines("killed at any time, a run loses one checkpoint interval at most and ends the same")?,
         tests("stops::", None)
-            .line("stopped at 20 random steps, on any number of threads, it ends the same")?,
-        tests("disk::", None).line("whichever change of a file fails, the last good checkpoint loads")?,
-        tests("divergence::", None).line("what is not finite stops in that step and is never saved")?,
-    ])
+            .lines("stopped at 20 random steps, on any number of threads, it ends the same")?,
+        tests("disk::", None).lines("whichever change of a file fails, the last good checkpoint loads")?,
+        tests("divergence::", None).lines("what is not finite stops in that step and is never saved")?,
+    ]
+    .concat())
 }
