@@ -14,6 +14,7 @@ mod download_mnist;
 mod download_pendigits;
 mod mutants;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Task {
     Compare(compare::Arguments),
     /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
     Mutants(mutants::Arguments),
+    /// Hold what is promised of reliability against what is measured, at length.
+    Torture(torture::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::BrowserTest(arguments) => browser_test::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
+        Task::Torture(arguments) => torture::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
 use mnist2x2::data::{Digits, Error, GridShape, GridSource, IndexMap, Loader, reference, synthetic};
+use mnist2x2::train::DataRecord;
 
 use crate::console::{self, Bar};
 
@@ -101,15 +102,28 @@ impl Dataset {
             _ => Ok(()),
         }
     }
-    /// The digits that an earlier run used.
+
+    /// The digits that an earlier run used, where `args` say they are now, or else where they were.
     ///
     /// # Errors
     /// If they cannot be had again.
-    pub(crate) fn of_run(dataset: &str, args: &DataArgs) -> anyhow::Result<Self> {
-        match dataset {
+    pub(crate) fn of_run(record: &DataRecord, args: &DataArgs) -> anyhow::Result<Self> {
+        let where_they_were = || record.folder.clone().filter(|folder| mnist::is_present(folder));
+        match record.dataset.as_str() {
             "synthetic" => Ok(Self::Synthetic),
-            "mnist" => DataArgs { dataset: Choice::Mnist, data_dir: args.data_dir.clone() }.resolve(),
+            "mnist" => {
+                let data_dir = args.data_dir.clone().or_else(where_they_were);
+                DataArgs { dataset: Choice::Mnist, data_dir }.resolve()
+            }
             other => bail!("the run used the data set `{other}`, which this program does not know"),
+        }
+    }
+
+    /// The folder that holds their files, if they are in files.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Mnist(folder) => Some(folder),
+            Self::Synthetic => None,
         }
     }
 

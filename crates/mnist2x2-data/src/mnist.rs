@@ -122,8 +122,10 @@ pub fn load_with_digests(dir: &Path, split: Split) -> Result<(Digits, Digests), 
     let [images, labels] = split.files().map(|file| Content::read(dir, &file));
     let (mut images, mut labels) = (images?, labels?);
     idx::labels(&labels.bytes).map_err(|fault| Error::BadFile { path: labels.path.clone(), fault })?;
-    let pixels = images.bytes.split_off(Kind::Images.header_len());
-    let digits = labels.bytes.split_off(Kind::Labels.header_len());
+    // In place: a copy would need the memory twice.
+    images.bytes.drain(..Kind::Images.header_len());
+    labels.bytes.drain(..Kind::Labels.header_len());
+    let (pixels, digits) = (images.bytes, labels.bytes);
     let image_count = pixels.len() / crate::PIXELS;
     if image_count != digits.len() {
         let label_count = digits.len();

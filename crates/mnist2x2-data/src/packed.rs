@@ -13,8 +13,10 @@ use sha2::{Digest as _, Sha256};
 use crate::Error;
 use crate::idx::{self, Fault, Kind};
 
-/// The longest file that is read, in bytes: five times MNIST's longest, room for the larger sets of the same form.
-const LIMIT: u64 = 256 << 20;
+/// The longest file that is read, unpacked, in bytes: four times MNIST's longest, room for larger sets of the same form.
+const LIMIT: u64 = 192 << 20;
+/// No gzip file unpacks to more times its own length (deflate's longest match, 258 bytes, takes two bits).
+const MOST_EXPANSION: u64 = 1032;
 
 /// The file called `name` in `dir`, in the first of its forms that is there.
 pub(crate) fn find(dir: &Path, name: &str) -> Option<PathBuf> {
@@ -40,13 +42,17 @@ pub(crate) fn is_gzip(start: &[u8]) -> bool {
 pub(crate) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, Error> {
     let failed = |source| read_error(path, source);
     let bad = |fault| Error::BadFile { path: path.into(), fault };
-    let mut reader = File::open(path).and_then(unpack).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
+    let packed_len = file.metadata().map_err(failed)?.len();
+    let mut reader = unpack(file).map_err(failed)?;
     let mut bytes = Vec::new();
     reader.by_ref().take(kind.header_len() as u64).read_to_end(&mut bytes).map_err(failed)?;
     let declared = idx::declared_len(kind, &bytes).map_err(bad)?;
     if declared > LIMIT {
         return Err(bad(Fault::TooLong { declared }));
     }
+    // Memory for what is announced, once and exactly, but no more than this file can hold.
+    bytes.reserve_exact(declared.min(packed_len.saturating_mul(MOST_EXPANSION)) as usize + 1);
     // One byte more than there should be: it shows a file that goes on, and at the end gzip's checksum is verified.
     reader.take(declared - bytes.len() as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
     match bytes.len() as u64 {

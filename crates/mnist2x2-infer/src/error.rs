@@ -11,11 +11,14 @@ pub enum Error {
     Image(String),
     /// An image beyond this crate's limits.
     #[error(
-        "is larger than the {pixels} pixels along a side and {megabytes} MiB unpacked that are read; shrink it"
+        "is larger than the {pixels} pixels along a side, {megapixels} million in all and {megabytes} MiB unpacked \
+        that are read; shrink it"
     )]
     TooLarge {
         /// The most pixels along one side.
         pixels: u32,
+        /// The most pixels, in millions.
+        megapixels: u64,
         /// The most memory that unpacking may take, in MiB.
         megabytes: u64,
     },

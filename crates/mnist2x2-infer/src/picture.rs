@@ -14,8 +14,12 @@ use crate::resample::resample;
 
 /// The most pixels along one side of an image that is read.
 const MOST_PIXELS: u32 = 10_000;
-/// The most bytes of a file, and the most memory that unpacking it may take.
-const MOST_BYTES: u64 = 256 << 20;
+/// The most pixels of an image: a large camera's, and what is looked through in less than a second.
+const MOST_AREA: u64 = 25_000_000;
+/// The most bytes of a file.
+const MOST_BYTES: u64 = 32 << 20;
+/// The most memory that unpacking it may take; with the file and the grey picture it stays below 256 MiB.
+const MOST_UNPACKED: u64 = 100 << 20;
 
 /// A grey picture with light ink on a dark ground, of the size it came in.
 #[derive(Clone, Debug)]
@@ -49,17 +53,25 @@ impl Picture {
     ///
     /// # Errors
     /// [`Error::Image`] if the bytes are neither or are damaged, [`Error::TooLarge`] if the image has more than 10,000
-    /// pixels along a side or takes more than 256 MiB.
+    /// pixels along a side, more than 25 million in all, or takes more than 100 MiB of memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let no_image = |error: std::io::Error| Error::Image(error.to_string());
-        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(no_image)?;
+        let [megapixels, megabytes] = [MOST_AREA / 1_000_000, MOST_UNPACKED >> 20];
+        let too_large = || Error::TooLarge { pixels: MOST_PIXELS, megapixels, megabytes };
+        let open = || ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(no_image);
+        // What cannot be told here, decoding tells.
+        let (width, height) = open()?.into_dimensions().unwrap_or_default();
+        if u64::from(width) * u64::from(height) > MOST_AREA {
+            return Err(too_large());
+        }
+        let mut reader = open()?;
         let mut limits = Limits::default();
         limits.max_image_width = Some(MOST_PIXELS);
         limits.max_image_height = Some(MOST_PIXELS);
-        limits.max_alloc = Some(MOST_BYTES);
+        limits.max_alloc = Some(MOST_UNPACKED);
         reader.limits(limits);
         let image = reader.decode().map_err(|error| match error {
-            ImageError::Limits(_) => Error::TooLarge { pixels: MOST_PIXELS, megabytes: MOST_BYTES >> 20 },
+            ImageError::Limits(_) => too_large(),
             other => Error::Image(other.to_string().trim().replace('\n', " ")),
         })?;
         Ok(Self::new(&image))

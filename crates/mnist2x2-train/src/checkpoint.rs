@@ -4,6 +4,7 @@
 //! count, and a SHA-256 over both and the numbers, so that damage anywhere is noticed.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::path::Path;
 
 use mnist2x2_model::files::{hex, write_atomically};
@@ -47,11 +48,9 @@ const KEY: &str = "checkpoint";
 const TENSORS: [&str; 5] = ["parameters", "adam.first_moment", "adam.second_moment", "average", "best"];
 
 impl Checkpoint {
-    /// Writes the checkpoint of the run `run` to `path`, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot be written.
-    pub fn save(&self, path: &Path, run: &str) -> Result<(), Error> {
+    /// The bytes of the file at `path` for this checkpoint of the run `run`.
+    pub(crate) fn to_bytes(&self, path: &Path, run: &str) -> Result<Vec<u8>, Error> {
+        let failed = |error: &dyn Display| Error::run(path, format!("cannot be put into a file ({error})"));
         let parts = self.parts().map(to_bytes);
         let header = Header {
             run: run.into(),
@@ -59,16 +58,21 @@ impl Checkpoint {
             optimiser_steps: self.optimiser_steps,
             sha256: self.digest(&parts, run),
         };
-        let header = serde_json::to_string(&header).map_err(|error| Error::run(path, error.to_string()))?;
+        let header = serde_json::to_string(&header).map_err(|error| failed(&error))?;
         let views = TENSORS.iter().zip(&parts).map(|(name, bytes)| {
             TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes).map(|view| (*name, view))
         });
-        let views =
-            views.collect::<Result<Vec<_>, _>>().map_err(|error| Error::run(path, error.to_string()))?;
+        let views = views.collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?;
         let metadata = HashMap::from([(KEY.to_string(), header)]);
-        let file = safetensors::serialize(views, Some(metadata))
-            .map_err(|error| Error::run(path, error.to_string()))?;
-        write_atomically(path, &file).map_err(Error::io(path))
+        safetensors::serialize(views, Some(metadata)).map_err(|error| failed(&error))
+    }
+
+    /// Writes the checkpoint of the run `run` to `path`, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn save(&self, path: &Path, run: &str) -> Result<(), Error> {
+        write_atomically(path, &self.to_bytes(path, run)?).map_err(Error::io(path))
     }
 
     /// Reads the checkpoint at `path`, which must be of the run `run` and of a model of `count` parameters.
@@ -81,7 +85,7 @@ impl Checkpoint {
     }
 
     fn parse(file: &[u8], run: &str, count: usize) -> Result<Self, String> {
-        let damaged = |what: &dyn std::fmt::Display| format!("damaged checkpoint ({what})");
+        let damaged = |what: &dyn Display| format!("damaged checkpoint ({what})");
         let (_, metadata) = SafeTensors::read_metadata(file).map_err(|error| damaged(&error))?;
         let header = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or("is no checkpoint")?;
         let header: Header = serde_json::from_str(header).map_err(|error| damaged(&error))?;
@@ -117,13 +121,12 @@ impl Checkpoint {
     }
 
     fn digest(&self, parts: &[Vec<u8>], run: &str) -> String {
-        let Position { epoch, step, loss_sum, grids, seconds, best_accuracy } = self.position;
+        let Position { epoch, step, loss_sum, grids, seconds, best_accuracy, best_steps } = self.position;
         let mut hash = Sha256::new();
         hash.update(run);
-        let best = best_accuracy.map_or(u64::MAX, f64::to_bits);
-        for word in
-            [epoch, step as u64, loss_sum.to_bits(), grids, seconds.to_bits(), best, self.optimiser_steps]
-        {
+        let (loss_sum, seconds) = (loss_sum.to_bits(), seconds.to_bits());
+        let best = [best_accuracy.map_or(u64::MAX, f64::to_bits), best_steps.unwrap_or(u64::MAX)];
+        for word in [epoch, step as u64, loss_sum, grids, seconds, self.optimiser_steps].iter().chain(&best) {
             hash.update(word.to_le_bytes());
         }
         for part in parts {
@@ -154,6 +157,7 @@ mod tests {
                 grids: 77,
                 seconds: 0.7,
                 best_accuracy: Some(0.1),
+                best_steps: Some(30),
             },
             optimiser_steps: 41,
             values: vec![1.0, -2.5],

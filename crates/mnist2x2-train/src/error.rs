@@ -22,16 +22,17 @@ pub enum Error {
         /// What is wrong with it, as the end of a sentence.
         problem: String,
     },
-    /// The loss or a gradient became infinite or not a number.
+    /// The loss, a gradient or a step of the optimiser became infinite or not a number.
     #[error(
-        "training diverged in epoch {epoch}, step {step}: the {what} is not finite; try a lower learning rate"
+        "training diverged in epoch {epoch}, step {step}: the {what} is not finite; try a lower learning rate \
+        (the checkpoints before it are whole)"
     )]
     Diverged {
         /// Epoch, from 1.
         epoch: u64,
         /// Step within the epoch, from 1.
         step: usize,
-        /// `loss` or `gradient`.
+        /// `loss`, `gradient` or `step`.
         what: &'static str,
     },
     /// A run folder or a file in it that cannot be used.

@@ -2,8 +2,8 @@
 //!
 //! A [`Recipe`] says how; a [`Trainer`] does it, step by step, from seeded batches; a [`RunFolder`] keeps what it makes
 //! and lets an interrupted run go on exactly where it was; [`evaluate`] counts what a trained model reads right, and
-//! [`calibrate`] finds the temperature at which its confidences come true. The same recipe, seed and data give the same bytes of weights on the same machine, whatever the number of threads and
-//! however often the run was interrupted.
+//! [`calibrate`] finds the temperature at which its confidences come true. The same recipe, seed and data give the same
+//! bytes of weights on the same machine, whatever the number of threads and however often the run was interrupted.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -21,6 +21,9 @@ mod observer;
 mod trainer;
 
 mod checkpoint;
+mod record;
+mod disk;
+mod keeping;
 mod run;
 
 mod metrics;
@@ -30,16 +33,19 @@ mod calibrate;
 
 pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
+pub use disk::Disk;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
 pub use graded::Graded;
+pub use keeping::Keeping;
 pub use loaders::HELD_OUT_WRITERS;
 pub use metrics::{EpochMetrics, Evaluation, Validation};
 pub use observer::{Observer, Outcome, StepReport};
 pub use optimiser::{Optimiser, OptimiserSettings, Rule};
 pub use overrides::{read_toml, with_overrides};
 pub use recipe::{Grids, Keep, Recipe};
-pub use run::{DataRecord, RunFolder, RunRecord, TeacherRecord};
+pub use record::{DataRecord, RunRecord, TeacherRecord};
+pub use run::RunFolder;
 pub use schedule::{Schedule, Shape};
 pub use trainer::{Position, Trainer};
 pub use workers::Workers;

@@ -6,6 +6,15 @@ use crate::{EpochMetrics, Error, Trainer};
 
 /// Watches a run, and may stop it.
 pub trait Observer {
+    /// After each step and before [`Observer::step`]: the moment to keep the trainer as it is. An error stops the run.
+    ///
+    /// # Errors
+    /// Whatever made it impossible to go on, such as a full disk.
+    fn keep(&mut self, trainer: &Trainer) -> Result<(), Error> {
+        let _ = trainer;
+        Ok(())
+    }
+
     /// After each step; [`ControlFlow::Break`] stops the run after this step.
     fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
         let _ = report;

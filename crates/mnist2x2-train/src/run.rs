@@ -6,88 +6,28 @@
 //! | `config.json`, `model.safetensors` | the model, written at the end: the folder is a model folder |
 //! | `calibration.json` | how far the model's confidence can be trusted, where there are grids to tell |
 //! | `metrics.jsonl` | a line of [`EpochMetrics`] per epoch |
-//! | `checkpoints/` | the last few [`Checkpoint`]s, named by the steps taken |
+//! | `checkpoints/` | the last few [`Checkpoint`]s and that of the best epoch, named by the steps taken |
 
 use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use mnist2x2_model::Config;
-use mnist2x2_model::files::{hex, write_atomically};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use mnist2x2_infer::Calibration;
 
-use crate::overrides::read_toml;
-use crate::{Checkpoint, EpochMetrics, Error, Observer, Outcome, Recipe, StepReport, Trainer, Workers};
+use crate::keeping::{Checkpoints, remove_litter};
+use crate::{
+    Checkpoint, Disk, EpochMetrics, Error, Keeping, Observer, Outcome, RunRecord, StepReport, Trainer,
+    Workers,
+};
 
-/// How many checkpoints are kept.
-const KEPT: usize = 3;
-/// Their folder in the run's.
+/// The folder of checkpoints in the run's.
 const CHECKPOINTS: &str = "checkpoints";
-
-/// What a run was asked to do: `run.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunRecord {
-    /// The version of this crate that made the run.
-    pub version: String,
-    /// The model's sizes.
-    pub model: Config,
-    /// How the model is trained.
-    pub recipe: Recipe,
-    /// On what.
-    pub data: DataRecord,
-    /// Who taught it, where the recipe distils.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub teachers: Vec<TeacherRecord>,
-}
-
-/// A model that a run learns from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TeacherRecord {
-    /// Where it was.
-    pub path: PathBuf,
-    /// SHA-256 of its weights.
-    pub sha256: String,
-}
-
-/// The data of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataRecord {
-    /// `mnist` or `synthetic`.
-    pub dataset: String,
-    /// SHA-256 of the training images, unpacked.
-    pub images_sha256: String,
-    /// SHA-256 of the training labels, unpacked.
-    pub labels_sha256: String,
-    /// SHA-256 of the file of pen strokes, where the recipe mixes them in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strokes_sha256: Option<String>,
-}
-
-impl RunRecord {
-    /// Reads `run.toml` in the folder `path`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if there is none, [`Error::Run`] if it cannot be understood.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        read_toml(&path.join("run.toml"))
-    }
-
-    /// What tells this run from others: a digest of all it was asked to do.
-    fn digest(&self) -> String {
-        let text = serde_json::to_string(self).unwrap_or_default();
-        hex(&Sha256::digest(text))
-    }
-}
 
 /// The folder of one run, which no other process can train in as long as this lives.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    digest: String,
+    checkpoints: Checkpoints,
     /// Locked; the system lets go of it when this process ends, however it does.
     _lock: File,
 }
@@ -107,7 +47,7 @@ impl RunFolder {
         fs::create_dir_all(path.join(CHECKPOINTS)).map_err(Error::io(path))?;
         let run = Self::lock(path, record)?;
         let text = toml::to_string_pretty(record).map_err(|error| Error::run(path, error.to_string()))?;
-        write(&run.path.join("run.toml"), text.as_bytes())?;
+        run.disk().write(&run.path.join("run.toml"), text.as_bytes()).inspect_err(|_| abandon(path))?;
         Ok(run)
     }
 
@@ -120,15 +60,34 @@ impl RunFolder {
         Ok((Self::lock(path, &record)?, record))
     }
 
-    /// Takes the folder for this process alone.
+    /// The same folder, its checkpoints kept so.
+    #[must_use]
+    pub fn with_keeping(mut self, keeping: Keeping) -> Self {
+        self.checkpoints.keeping = keeping;
+        self
+    }
+
+    /// The same folder on a disk that may fail.
+    #[must_use]
+    pub fn on_disk(mut self, disk: Disk) -> Self {
+        self.checkpoints.disk = disk;
+        self
+    }
+
+    /// Takes the folder for this process alone, and clears what killed ones left half-written.
     fn lock(path: &Path, record: &RunRecord) -> Result<Self, Error> {
-        let file = path.join(CHECKPOINTS).join(".lock");
+        let folder = path.join(CHECKPOINTS);
+        let file = folder.join(".lock");
         let lock = File::create(&file).map_err(Error::io(&file))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), digest: record.digest(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::run(path, "another process is training here")),
-            Err(TryLockError::Error(error)) => Err(Error::io(&file)(error)),
-        }
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Error::run(path, "another process is training here"),
+            TryLockError::Error(error) => Error::io(&file)(error),
+        })?;
+        remove_litter(path)?;
+        remove_litter(&folder)?;
+        let (keeping, disk) = (Keeping::default(), Disk::default());
+        let checkpoints = Checkpoints { folder, run: record.digest(), keeping, disk };
+        Ok(Self { path: path.into(), checkpoints, _lock: lock })
     }
 
     /// Whether the run in the folder `path` has come to its end.
@@ -141,16 +100,16 @@ impl RunFolder {
         &self.path
     }
 
-    fn checkpoints(&self) -> PathBuf {
-        self.path.join(CHECKPOINTS)
+    fn disk(&self) -> &Disk {
+        &self.checkpoints.disk
     }
 
     fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
     }
 
-    /// Trains to the end of the recipe, or until `observer` stops it, and keeps everything: a line of metrics and a
-    /// checkpoint after each epoch, a checkpoint where it stopped, and the model at the end.
+    /// Trains to the end of the recipe, or until `observer` stops it, and keeps everything: a checkpoint every so many steps,
+    /// a line of metrics and a checkpoint after each epoch, a checkpoint where it stopped, and the model at the end.
     ///
     /// # Errors
     /// As [`Trainer::run`], or [`Error::Io`] if something cannot be written; the last checkpoint is whole either way.
@@ -173,12 +132,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] if it cannot be written; what was there before still is.
     pub fn save_checkpoint(&self, trainer: &Trainer) -> Result<(), Error> {
-        let path = self.checkpoints().join(format!("step-{:09}.safetensors", trainer.steps()));
-        trainer.checkpoint().save(&path, &self.digest)?;
-        for old in self.checkpoint_files()?.into_iter().rev().skip(KEPT) {
-            fs::remove_file(&old).map_err(Error::io(&old))?;
-        }
-        Ok(())
+        self.checkpoints.save(trainer)
     }
 
     /// The newest whole checkpoint and its file; `None` if the run has not come to its first. Newer ones that are damaged
@@ -189,34 +143,9 @@ impl RunFolder {
     pub fn newest_checkpoint(
         &self,
         count: usize,
-        mut report: impl FnMut(Error),
+        report: impl FnMut(Error),
     ) -> Result<Option<(Checkpoint, PathBuf)>, Error> {
-        let mut damaged: Vec<(PathBuf, Error)> = Vec::new();
-        for path in self.checkpoint_files()?.into_iter().rev() {
-            match Checkpoint::load(&path, &self.digest, count) {
-                Ok(checkpoint) => {
-                    for (path, error) in damaged {
-                        set_aside(&path)?;
-                        report(error);
-                    }
-                    return Ok(Some((checkpoint, path)));
-                }
-                Err(error @ Error::Run { .. }) => damaged.push((path, error)),
-                Err(error) => return Err(error),
-            }
-        }
-        damaged.into_iter().next().map_or(Ok(None), |(_, error)| Err(error))
-    }
-
-    /// The checkpoints, oldest first.
-    fn checkpoint_files(&self) -> Result<Vec<PathBuf>, Error> {
-        let folder = self.checkpoints();
-        let entries = fs::read_dir(&folder).map_err(Error::io(&folder))?;
-        let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-        let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(Error::io(&folder))?;
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
-        paths.sort();
-        Ok(paths)
+        self.checkpoints.newest(count, report)
     }
 
     /// Adds a line to `metrics.jsonl`, in place of any of this epoch or later: those of a run that was interrupted
@@ -232,7 +161,7 @@ impl RunFolder {
         let text = lines.iter().map(|line| serde_json::to_string(line).map(|line| line + "\n"));
         let text =
             text.collect::<Result<String, _>>().map_err(|error| Error::run(&path, error.to_string()))?;
-        write(&path, text.as_bytes())
+        self.disk().write(&path, text.as_bytes())
     }
 
     /// The lines of `metrics.jsonl`; none before the first epoch has ended.
@@ -256,21 +185,21 @@ impl RunFolder {
     /// they make the folder a model folder.
     fn save_model(&self, trainer: &Trainer, workers: &Workers) -> Result<(), Error> {
         if let Some(calibration) = trainer.calibration(workers)? {
+            self.disk().check(&self.path.join(Calibration::FILE))?;
             calibration.save(&self.path)?;
         }
+        self.disk().check(&self.path)?;
         Ok(trainer.result()?.parameters().save(&self.path)?)
     }
 }
 
-/// Renames a damaged checkpoint, to no name that is taken.
-fn set_aside(path: &Path) -> Result<(), Error> {
-    let names = (1..).map(|n| path.with_extension(format!("damaged-{n}")));
-    let free = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
-    fs::rename(path, free).map_err(Error::io(path))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    write_atomically(path, bytes).map_err(Error::io(path))
+/// Removes what [`RunFolder::create`] had made of a run that could not be written down: nothing else, and never a file of
+/// somebody else's, so failures do not matter.
+fn abandon(path: &Path) {
+    let folder = path.join(CHECKPOINTS);
+    fs::remove_file(folder.join(".lock")).ok();
+    fs::remove_dir(folder).ok();
+    fs::remove_dir(path).ok();
 }
 
 /// Writes down each epoch, and passes everything on.
@@ -280,6 +209,13 @@ struct Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
+    fn keep(&mut self, trainer: &Trainer) -> Result<(), Error> {
+        if self.run.checkpoints.is_due(trainer.steps()) {
+            self.run.save_checkpoint(trainer)?;
+        }
+        self.observer.keep(trainer)
+    }
+
     fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
         self.observer.step(report)
     }

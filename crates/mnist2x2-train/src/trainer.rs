@@ -32,6 +32,8 @@ pub struct Position {
     pub seconds: f64,
     /// The share of validation grids that the best epoch so far read, where the recipe keeps the best.
     pub best_accuracy: Option<f64>,
+    /// How many steps had been taken at its end.
+    pub best_steps: Option<u64>,
 }
 
 /// A run: the model, the optimiser, and how far they have come.
@@ -199,7 +201,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::Recipe`] if the best epoch is to be kept and there is nothing to validate with.
-    /// [`Error::Diverged`] if the loss or a gradient stops being finite: the values are then those before that step.
+    /// [`Error::Diverged`] if the loss, a gradient or a weight stops being finite: the model is then that before that step.
     /// Otherwise what the device or the observer reports.
     pub fn run(&mut self, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, Error> {
         if self.recipe.keep == Keep::Best && self.validation.is_none() {
@@ -212,6 +214,7 @@ impl Trainer {
             let epoch = if is_plain { &plain } else { &augmented }.epoch(self.position.epoch);
             while self.position.step < epoch.steps() {
                 let report = self.step(&epoch, workers)?;
+                observer.keep(self)?;
                 if observer.step(&report).is_break() {
                     return Ok(Outcome::Stopped);
                 }
@@ -228,16 +231,15 @@ impl Trainer {
         let shards = self.recipe.shards;
         let loss =
             batch_gradient(&self.model, epoch, step, shards, &self.targets, workers, &mut self.gradient)?;
-        let diverged = |what| Err(Error::Diverged { epoch: number + 1, step: step + 1, what });
-        if !loss.is_finite() {
-            return diverged("loss");
-        }
-        if !self.gradient.iter().all(|g| g.is_finite()) {
-            return diverged("gradient");
-        }
+        let check = |what, holds: bool| {
+            if holds { Ok(()) } else { Err(Error::Diverged { epoch: number + 1, step: step + 1, what }) }
+        };
+        check("loss", loss.is_finite())?;
+        check("gradient", are_finite(&self.gradient))?;
         let total = self.recipe.epochs * epoch.steps() as u64;
         let rate = self.recipe.schedule.at(self.optimiser.steps, total);
         self.optimiser.step(&mut self.values, &self.gradient, rate, workers);
+        check("step", are_finite(&self.values))?;
         if !self.average.is_empty() {
             average(&mut self.average, &self.values, self.recipe.average, self.optimiser.steps, workers);
         }
@@ -252,14 +254,15 @@ impl Trainer {
     }
 
     fn finish_epoch(&mut self, workers: &Workers) -> Result<EpochMetrics, Error> {
-        let Position { epoch, loss_sum, grids, seconds, best_accuracy, .. } = self.position;
+        let Position { epoch, loss_sum, grids, seconds, best_accuracy, best_steps, .. } = self.position;
         let validation = self.validate(workers)?;
-        self.position = Position { epoch: epoch + 1, best_accuracy, ..Position::default() };
+        self.position = Position { epoch: epoch + 1, best_accuracy, best_steps, ..Position::default() };
         if let Some(Validation { sequence_accuracy, .. }) = validation
             && self.recipe.keep == Keep::Best
             && best_accuracy.is_none_or(|best| sequence_accuracy >= best)
         {
             self.position.best_accuracy = Some(sequence_accuracy);
+            self.position.best_steps = Some(self.optimiser.steps);
             self.best = self.newest().to_vec();
         }
         Ok(EpochMetrics {
@@ -283,6 +286,10 @@ impl Trainer {
             digit_accuracy: evaluation.digit_accuracy,
         }))
     }
+}
+
+fn are_finite(values: &[f32]) -> bool {
+    values.iter().all(|value| value.is_finite())
 }
 
 /// Refuses grids of another layout than the model reads.

@@ -54,6 +54,8 @@ fn record(recipe: &Recipe) -> RunRecord {
         images_sha256: String::new(),
         labels_sha256: String::new(),
         strokes_sha256: None,
+        folder: None,
+        strokes: None,
     };
     RunRecord {
         version: "0".into(),

@@ -42,6 +42,18 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("mnist2x2-cli", &["mnist2x2"]),
+    (
+        "mnist2x2-fuzz",
+        &[
+            "mnist2x2-random",
+            "mnist2x2-data",
+            "mnist2x2-model",
+            "mnist2x2-infer",
+            "mnist2x2-train",
+            "mnist2x2-corrections",
+            "mnist2x2-serve",
+        ],
+    ),
     ("xtask", &["mnist2x2-data"]),
 ];
 

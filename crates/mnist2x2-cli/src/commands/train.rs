@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (path, flags) = (run.folder.path().display().to_string(), plan.data.flags());
     let (outcome, seconds) = run.train(&workers, &interrupt)?;
     if outcome == Outcome::Stopped {
+        let flags = plan.flags_to_resume();
         console::log(&format!("stopped and saved; go on with: {PROGRAM} train --resume {path}{flags}"));
         return Ok(ExitCode::from(130));
     }

@@ -14,3 +14,7 @@ mod bad_input;
 /// What is interrupted, and goes on.
 #[cfg(unix)]
 mod interrupt;
+
+/// What the disk has no room for.
+#[cfg(unix)]
+mod full_disk;

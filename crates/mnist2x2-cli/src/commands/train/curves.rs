@@ -28,7 +28,10 @@ impl Curves {
         let folder = run.path().to_path_buf();
         let begin = || EventFile::create(&folder.join(TENSORBOARD), SystemTime::now(), steps + 1);
         let events = tensorboard.then(begin).transpose()?;
-        Ok(Self { epochs: run.read_metrics()?, folder, events })
+        let mut epochs = run.read_metrics()?;
+        // An epoch after the checkpoint that the run goes on from will come again.
+        epochs.retain(|epoch| epoch.steps <= steps);
+        Ok(Self { folder, epochs, events })
     }
 
     /// Adds an epoch.

@@ -1,12 +1,13 @@
 //! The options of `train`, and what they stand for.
 
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::train::{DataRecord, TeacherRecord, read_toml, with_overrides};
+use mnist2x2::train::{DataRecord, Keeping, TeacherRecord, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use toml::Table;
@@ -62,7 +63,8 @@ pub(crate) struct Plan {
     /// A model to learn from where the recipe distils: a model folder, a .safetensors or a .pt; may be given several times
     #[arg(long, value_name = "MODEL")]
     pub(crate) teacher: Vec<PathBuf>,
-    /// The file of pen strokes to mix in where the recipe says so (pendigits-orig.tra of `cargo xtask download-pendigits`)
+    /// The file of pen strokes to mix in where the recipe says so (pendigits-orig.tra of `cargo xtask download-pendigits`);
+    /// a run that goes on takes the one that it began with unless another place is named
     #[arg(long, value_name = "FILE")]
     pub(crate) strokes: Option<PathBuf>,
     #[command(flatten)]
@@ -73,6 +75,9 @@ pub(crate) struct Plan {
     /// Threads on the CPU [default: one per core]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+    /// Steps from one checkpoint to the next, beside one after each epoch: what a run loses at most if it is killed
+    #[arg(long, value_name = "STEPS", default_value_t = Keeping::default().every)]
+    pub(crate) save_every: NonZeroU64,
     /// Tell TensorBoard too: event files in the run's folder, under tensorboard/
     #[arg(long)]
     pub(crate) tensorboard: bool,
@@ -145,6 +150,24 @@ impl Plan {
         recipe.validate()?;
         model.validate()?;
         Ok((recipe, model))
+    }
+
+    /// When a run is saved.
+    pub(crate) fn keeping(&self) -> Keeping {
+        Keeping { every: self.save_every, ..Keeping::default() }
+    }
+
+    /// The options that a run needs again when it goes on, each with a space before it: those that `run.toml` does not keep.
+    pub(crate) fn flags_to_resume(&self) -> String {
+        let device = self.device.to_possible_value().filter(|_| self.device != device::Choice::Auto);
+        let save_every = Some(self.save_every).filter(|&every| every != Keeping::default().every);
+        let flags = [
+            device.map(|device| format!(" --device {}", device.get_name())),
+            save_every.map(|every| format!(" --save-every {every}")),
+            self.tensorboard.then(|| " --tensorboard".into()),
+            self.no_test.then(|| " --no-test".into()),
+        ];
+        flags.into_iter().flatten().collect()
     }
 
     /// The presets with what the configuration file says in their place.

@@ -47,7 +47,7 @@ impl Run {
         let version = env!("CARGO_PKG_VERSION").into();
         let record = RunRecord { version, model, recipe, data, teachers: records };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
-        let folder = RunFolder::create(&out, &record)?;
+        let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
@@ -67,9 +67,19 @@ impl Run {
             path.display()
         );
         folder.read_metrics()?;
-        let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
-        let (loaders, found) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
-        ensure!(found == data, "{}: this run used other digits than those found now", path.display());
+        let dataset = Dataset::of_run(&data, &plan.data)?;
+        let strokes = plan.strokes.as_deref().or(data.strokes.as_deref());
+        ensure!(
+            data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
+            "{}: this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE",
+            path.display()
+        );
+        let (loaders, found) = training_data(&dataset, strokes, &recipe, &model)?;
+        ensure!(
+            found.is_same_as(&data),
+            "{}: this run used other digits than those found now",
+            path.display()
+        );
         let (teachers, found) = find_teachers(records.iter().map(|record| &record.path), device)?;
         ensure!(
             found == records,
@@ -86,6 +96,7 @@ impl Run {
             }
             None => console::log("the run has no checkpoint yet: starting from its beginning"),
         }
+        let folder = folder.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
@@ -169,6 +180,8 @@ fn training_data(
         images_sha256: digests.images,
         labels_sha256: digests.labels,
         strokes_sha256: pens.map(|pens| pens.sha256),
+        folder: dataset.folder().map(Path::to_path_buf),
+        strokes: strokes.map(Path::to_path_buf),
     };
     Ok((loaders, data))
 }

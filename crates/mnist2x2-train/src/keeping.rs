@@ -1,0 +1,117 @@
+//! Which checkpoints of a run there are, and which of them stay.
+
+use std::fs;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use crate::{Checkpoint, Disk, Error, Trainer};
+
+/// What interrupted writes leave behind ends so.
+const LITTER: &str = "partial";
+
+/// When a run is saved, and how many checkpoints stay.
+///
+/// A checkpoint is taken after each epoch and where a run is interrupted, in any case. The one of the best epoch stays
+/// beside the last ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// Steps from one checkpoint to the next: what a run loses at most when the process is killed.
+    pub every: NonZeroU64,
+    /// How many of the last ones stay.
+    pub last: NonZeroUsize,
+}
+
+impl Default for Keeping {
+    /// Every 500 steps, some five seconds of the published model; the last three.
+    fn default() -> Self {
+        Self { every: NonZeroU64::new(500).expect("not zero"), last: NonZeroUsize::new(3).expect("not zero") }
+    }
+}
+
+/// The folder of a run's checkpoints, named by the steps taken.
+#[derive(Debug)]
+pub(crate) struct Checkpoints {
+    pub(crate) folder: PathBuf,
+    /// The digest of the run that they are of.
+    pub(crate) run: String,
+    pub(crate) keeping: Keeping,
+    pub(crate) disk: Disk,
+}
+
+impl Checkpoints {
+    /// Whether one is due after so many steps.
+    pub(crate) fn is_due(&self, steps: u64) -> bool {
+        steps.is_multiple_of(self.keeping.every.get())
+    }
+
+    /// Saves where `trainer` is. Older ones go only once the new one is safe.
+    pub(crate) fn save(&self, trainer: &Trainer) -> Result<(), Error> {
+        let path = self.path(trainer.steps());
+        self.disk.write(&path, &trainer.checkpoint().to_bytes(&path, &self.run)?)?;
+        let best = trainer.position().best_steps.map(|steps| self.path(steps));
+        for old in self.files()?.into_iter().rev().skip(self.keeping.last.get()) {
+            if Some(&old) != best.as_ref() {
+                self.disk.remove(&old)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The newest whole one of a model of `count` parameters; see [`crate::RunFolder::newest_checkpoint`].
+    pub(crate) fn newest(
+        &self,
+        count: usize,
+        mut report: impl FnMut(Error),
+    ) -> Result<Option<(Checkpoint, PathBuf)>, Error> {
+        let mut damaged: Vec<(PathBuf, Error)> = Vec::new();
+        for path in self.files()?.into_iter().rev() {
+            match Checkpoint::load(&path, &self.run, count) {
+                Ok(checkpoint) => {
+                    for (path, error) in damaged {
+                        self.set_aside(&path)?;
+                        report(error);
+                    }
+                    return Ok(Some((checkpoint, path)));
+                }
+                Err(error @ Error::Run { .. }) => damaged.push((path, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        damaged.into_iter().next().map_or(Ok(None), |(_, error)| Err(error))
+    }
+
+    fn path(&self, steps: u64) -> PathBuf {
+        self.folder.join(format!("step-{steps:09}.safetensors"))
+    }
+
+    /// All of them, oldest first.
+    fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut paths = paths_in(&self.folder)?;
+        paths.retain(|path| has_extension(path, "safetensors"));
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Renames a damaged one, to no name that is taken.
+    fn set_aside(&self, path: &Path) -> Result<(), Error> {
+        let names = (1..).map(|n| path.with_extension(format!("damaged-{n}")));
+        let free = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
+        self.disk.rename(path, &free)
+    }
+}
+
+/// Removes what processes that were killed in the middle of a write left in `folder`, which no other may be writing to.
+pub(crate) fn remove_litter(folder: &Path) -> Result<(), Error> {
+    let litter = paths_in(folder)?.into_iter().filter(|path| has_extension(path, LITTER));
+    litter.into_iter().try_for_each(|path| fs::remove_file(&path).map_err(Error::io(&path)))
+}
+
+fn paths_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = fs::read_dir(folder).map_err(Error::io(folder))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<Result<_, _>>().map_err(Error::io(folder))
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
+}
