@@ -5,7 +5,7 @@ mod client;
 mod outcome;
 mod run;
 
-pub(crate) use self::bodies::{Body, requests};
+pub(crate) use self::bodies::{Body, post, requests};
 pub(crate) use self::client::Client;
 pub(crate) use self::outcome::Outcome;
 pub(crate) use self::run::Load;

@@ -15,6 +15,7 @@ mod download_pendigits;
 mod load;
 mod mutants;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Task {
     Load(load::Arguments),
     /// Time the program and its PyTorch counterpart in turn, and print the ratios.
     Compare(compare::Arguments),
+    /// Try the promises of the server for as long as one likes, and print what was found beside each.
+    Torture(torture::Arguments),
     /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
     Mutants(mutants::Arguments),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::BrowserTest(arguments) => browser_test::run(&arguments),
         Task::Load(arguments) => load::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),
+        Task::Torture(arguments) => torture::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
     };
     match result {

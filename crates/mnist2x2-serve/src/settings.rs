@@ -62,6 +62,9 @@ pub struct Limits {
     pub all_bytes: usize,
     /// Inputs that wait for the model.
     pub queue: usize,
+    /// How long what waits may take the model, as far as the last batches tell; [`Limits::batch`] inputs may wait in any
+    /// case.
+    pub wait: Duration,
     /// Inputs that the model reads at a time.
     pub batch: usize,
 }
@@ -78,6 +81,7 @@ impl Default for Limits {
             body_bytes: 2 << 20,
             all_bytes: 128 << 20,
             queue: 256,
+            wait: Duration::from_millis(100),
             batch: 32,
         }
     }

@@ -41,8 +41,13 @@ impl Client {
 
     /// Sends a request and waits for its answer.
     pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
-        self.stream.write_all(request)?;
+        self.write(request)?;
         self.receive()
+    }
+
+    /// Sends a request.
+    pub(crate) fn write(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.write_all(request)
     }
 
     /// Waits for the answer to what was sent.

@@ -42,7 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
         ],
     ),
     ("mnist2x2-cli", &["mnist2x2"]),
-    ("xtask", &["mnist2x2-data"]),
+    ("xtask", &["mnist2x2-data", "mnist2x2-corrections"]),
 ];
 
 /// Tests everywhere may draw random numbers.

@@ -5,6 +5,9 @@ mod support;
 /// What goes right: train, evaluate, predict, sample, info.
 mod journey;
 
+/// MNIST's digits as pictures.
+mod pictures;
+
 /// What the shipped model's card says.
 mod card;
 
