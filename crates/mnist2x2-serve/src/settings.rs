@@ -72,7 +72,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            // Most systems let a program have 1,024 files and sockets open, and the server needs a few itself.
+            connections: 900,
             header: Duration::from_secs(10),
             body: Duration::from_secs(10),
             stall: Duration::from_secs(10),

@@ -17,3 +17,7 @@ mod bad_input;
 /// What is interrupted, and goes on.
 #[cfg(unix)]
 mod interrupt;
+
+/// The server as a program.
+#[cfg(unix)]
+mod serving;
