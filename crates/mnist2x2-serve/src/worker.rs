@@ -66,10 +66,10 @@ impl Worker {
         let (queue, jobs) = sync_channel(limits.queue);
         let (reader, waiting, pace) = (RwLock::new(reader), AtomicUsize::new(0), AtomicU64::new(0));
         let shared = Arc::new(Shared { reader, waiting, pace, metrics });
-        let (its, batch) = (Arc::clone(&shared), limits.batch);
+        let (its, limits) = (Arc::clone(&shared), *limits);
         let thread = std::thread::Builder::new().name("reader".into());
-        thread.spawn(move || its.work(&jobs, batch)).map_err(Error::Threads)?;
-        Ok(Self { queue, shared, limits: *limits })
+        thread.spawn(move || its.work(&jobs, &limits)).map_err(Error::Threads)?;
+        Ok(Self { queue, shared, limits })
     }
 
     /// Has an input read, with what else waits.
@@ -120,10 +120,17 @@ impl Shared {
         Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn work(&self, jobs: &Receiver<Job>, batch: usize) {
+    /// How many inputs to read at a time: no more than take half the time that others may wait.
+    fn batch(&self, limits: &Limits) -> usize {
+        let most = (limits.wait / 2).as_nanos() as u64 / self.pace.load(Ordering::Relaxed).max(1);
+        most.clamp(1, limits.batch as u64) as usize
+    }
+
+    fn work(&self, jobs: &Receiver<Job>, limits: &Limits) {
         // It waits for the first and never for a second: while a batch is read, the next one gathers by itself.
         while let Ok(first) = jobs.recv() {
-            let taken: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).take(batch).collect();
+            let taken: Vec<Job> =
+                std::iter::once(first).chain(jobs.try_iter()).take(self.batch(limits)).collect();
             self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
             self.answer(taken);
         }
