@@ -51,13 +51,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     done(npm(&["run", "check"]), "the types of the scripts do not fit")?;
     let mut tests = npm(&["test", "--"]);
     tests.args(&arguments.playwright).env("CHROMIUM", browser);
-    match &arguments.server {
-        Some(url) => tests.env("SERVER_URL", url),
-        None => {
-            let [counter, program] = built()?;
-            tests.env("SERVER_BINARY", counter).env("PROGRAM", program)
-        }
-    };
+    if let Some(url) = &arguments.server {
+        tests.env("SERVER_URL", url);
+    } else {
+        let [counter, program] = built()?;
+        tests.env("SERVER_BINARY", counter).env("PROGRAM", program);
+    }
     if let Some(folder) = &arguments.screenshots {
         let absolute = env::current_dir().context("there is no current folder")?.join(folder);
         tests.env("SCREENSHOTS", absolute);

@@ -27,8 +27,13 @@ struct Server {
 
 /// Starts the program with at most so many files and sockets.
 fn start(bench: &Bench, descriptors: usize) -> Server {
+    start_after(bench, &format!("ulimit -n {descriptors}"))
+}
+
+/// Starts the program in a shell that has done this.
+fn start_after(bench: &Bench, limits: &str) -> Server {
     let program = env!("CARGO_BIN_EXE_mnist2x2-cli");
-    let line = format!("ulimit -n {descriptors}; exec '{program}' serve --addr 127.0.0.1:0 --store store");
+    let line = format!("{limits}; exec '{program}' serve --addr 127.0.0.1:0 --store store");
     let mut command = Command::new("sh");
     command.args(["-c", &line]).current_dir(bench.path("")).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -107,6 +112,29 @@ fn a_correction_that_was_acknowledged_is_there_once_whenever_the_server_is_kille
         assert!(store.get(&key(number)).unwrap().is_some(), "{number} was acknowledged");
     }
     assert_eq!(store.count().unwrap(), POSTS as u64, "each once");
+}
+
+#[test]
+fn a_store_that_cannot_grow_takes_no_more_and_loses_nothing() {
+    let bench = Bench::new();
+    // What would make a file larger than this fails, as on a full disk.
+    let server = start_after(&bench, "trap '' XFSZ; ulimit -f 300");
+    let points: Vec<[i32; 2]> = (0..2000).map(|n| [n % 9, n % 7]).collect();
+    let strokes = json!({ "cells": [[points], [], [], []], "width": 9, "height": 9 });
+    let post = |number: usize| {
+        let correction = json!({ "key": key(number), "model": "a".repeat(64), "read": "1234", "right": "1235",
+            "strokes": strokes });
+        ask(server.address, "POST", "/api/corrections", &correction.to_string()).unwrap()
+    };
+    let kept = (0..1000).take_while(|&number| post(number) == 201).count();
+    assert!((1..1000).contains(&kept), "{kept} kept");
+    assert_eq!(post(kept), 503);
+    assert_eq!(ask(server.address, "POST", "/api/predict", &strokes.to_string()).unwrap(), 200);
+    assert_eq!(ask(server.address, "GET", "/readyz", "").unwrap(), 200);
+    drop(server);
+    let store = Store::open(&bench.path("store")).unwrap();
+    store.check().unwrap();
+    assert!((0..kept).all(|number| store.get(&key(number)).unwrap().is_some()));
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) fn load(binary: &Path, time: Duration) -> Result<Line> {
     })
 }
 
-/// Pictures answered in a second when as many are sent as are answered.
+/// Requests answered in a second when as many are sent as are answered.
 fn capacity(address: SocketAddr, requests: &[Vec<u8>]) -> Result<f64> {
     let outcome = Load { duration: MEASURED, ..Load::new(address, requests) }.run();
     match outcome.errors.first() {
