@@ -4,7 +4,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -14,13 +14,15 @@ use crate::workspace;
 /// The names of a program that drives pages as the tests expect.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
-/// The server that they talk to if they are given no other.
-const EXAMPLE: &str = "counting_reader";
+/// A server that counts strokes, so that it can be told what to answer: an example of mnist2x2-serve.
+const COUNTER: &str = "counting_reader";
+/// The program itself, with its model.
+const PROGRAM: &str = "mnist2x2-cli";
 
 /// What to test, and what to leave.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Test the page of this server, such as <http://127.0.0.1:7860>, and not one of our own that counts strokes.
+    /// Test the page of this server, such as <http://127.0.0.1:7860>, and not those of our own.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
     /// Put pictures of the page into this folder.
@@ -49,10 +51,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     done(npm(&["run", "check"]), "the types of the scripts do not fit")?;
     let mut tests = npm(&["test", "--"]);
     tests.args(&arguments.playwright).env("CHROMIUM", browser);
-    match &arguments.server {
-        Some(url) => tests.env("SERVER_URL", url),
-        None => tests.env("SERVER_BINARY", built_example()?),
-    };
+    if let Some(url) = &arguments.server {
+        tests.env("SERVER_URL", url);
+    } else {
+        let [counter, program] = built()?;
+        tests.env("SERVER_BINARY", counter).env("PROGRAM", program);
+    }
     if let Some(folder) = &arguments.screenshots {
         let absolute = env::current_dir().context("there is no current folder")?.join(folder);
         tests.env("SCREENSHOTS", absolute);
@@ -67,29 +71,32 @@ fn done(mut command: Command, otherwise: &'static str) -> Result<()> {
     if status.success() { Ok(()) } else { bail!(otherwise) }
 }
 
-/// Builds the server and gives its path, which cargo knows.
-fn built_example() -> Result<PathBuf> {
+/// Builds both servers and gives their paths, which cargo knows.
+fn built() -> Result<[PathBuf; 2]> {
+    // Asked for the whole workspace, cargo builds nothing again that its tests have built.
     let output = Command::new(workspace::cargo())
-        .args(["build", "--package", "mnist2x2-serve", "--example", EXAMPLE])
+        .args(["build", "--workspace", "--example", COUNTER, "--bin", PROGRAM])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(workspace::root())
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;
     if !output.status.success() {
-        bail!("the example {EXAMPLE} of mnist2x2-serve does not build");
+        bail!("{COUNTER} of mnist2x2-serve or {PROGRAM} does not build");
     }
-    executable(&output.stdout).context("cargo did not say where it put the example")
+    let path = |name| executable(&output.stdout, name).context("cargo did not say where it put a program");
+    Ok([path(COUNTER)?, path(PROGRAM)?])
 }
 
-/// The program that cargo's messages tell of.
-fn executable(messages: &[u8]) -> Option<PathBuf> {
+/// The path of the program `name`, which cargo's messages tell.
+fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
     let mut artifacts = cargo_metadata::Message::parse_stream(messages).filter_map(|message| match message {
         Ok(cargo_metadata::Message::CompilerArtifact(artifact)) => Some(artifact),
         _ => None,
     });
-    let artifact = artifacts.find(|artifact| artifact.target.name == EXAMPLE)?;
-    artifact.executable.map(PathBuf::from)
+    artifacts
+        .find_map(|artifact| artifact.executable.filter(|_| artifact.target.name == name))
+        .map(PathBuf::from)
 }
 
 /// The first of these programs that is on the path.
@@ -120,6 +127,6 @@ mod tests {
     fn what_is_tested_is_in_the_repository() {
         let folder = workspace::root().join("crates/mnist2x2-serve");
         assert!(folder.join("browser/package-lock.json").is_file());
-        assert!(folder.join("examples").join(EXAMPLE).with_extension("rs").is_file());
+        assert!(folder.join("examples").join(COUNTER).with_extension("rs").is_file());
     }
 }

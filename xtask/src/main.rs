@@ -12,6 +12,7 @@ mod ci;
 mod compare;
 mod download_mnist;
 mod download_pendigits;
+mod load;
 mod mutants;
 mod tidy;
 mod torture;
@@ -34,6 +35,8 @@ enum Task {
     Ci(ci::Arguments),
     /// Try the drawing page in a browser, if there is one.
     BrowserTest(browser_test::Arguments),
+    /// Load a server with requests, and tell how many it answers and how soon.
+    Load(load::Arguments),
     /// Time the program and its PyTorch counterpart in turn, and print the ratios.
     Compare(compare::Arguments),
     /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Ci(arguments) => ci::run(&arguments),
         Task::BrowserTest(arguments) => browser_test::run(&arguments),
+        Task::Load(arguments) => load::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
         Task::Torture(arguments) => torture::run(&arguments),

@@ -3,6 +3,7 @@
 //! The tests of every day are the same code with smaller numbers; environment variables make them larger.
 
 mod files;
+mod serving;
 mod training;
 
 use std::process::Command;
@@ -30,6 +31,8 @@ enum Part {
     Training,
     /// Files and requests by strangers.
     Files,
+    /// The server under load and ill will.
+    Serving,
 }
 
 impl Part {
@@ -37,6 +40,7 @@ impl Part {
         match self {
             Self::Training => training::lines(minutes),
             Self::Files => files::lines(minutes),
+            Self::Serving => serving::lines(minutes),
         }
     }
 }

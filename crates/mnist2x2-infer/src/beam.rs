@@ -5,14 +5,16 @@ use candle_core::Tensor;
 use mnist2x2_model::{Cache, Seq2Seq};
 use mnist2x2_tokenizer::{FINISH, START};
 
+use crate::calibration::likeliest;
 use crate::decoding::{Blanks, Sequence, next_logits};
 use crate::{Error, Temperature};
 
-/// One way to go on: a sequence, and the row of the cache that has read it but for its newest token.
-#[derive(Clone)]
+/// A sequence so far, and the row of the cache that has read it but for its newest token.
 struct Hypothesis {
     sequence: Sequence,
     row: u32,
+    /// Whether every token of it was the likeliest one.
+    is_greedy: bool,
 }
 
 impl Hypothesis {
@@ -23,20 +25,31 @@ impl Hypothesis {
     fn is_finished(&self) -> bool {
         self.newest() == FINISH
     }
+}
 
-    fn followed_by(&self, token: usize, log_probability: f64) -> Self {
-        let mut sequence = self.sequence.clone();
-        sequence.tokens.push(token as u32);
-        sequence.log_probabilities.push(log_probability);
-        Self { sequence, row: self.row }
+/// What was found for one picture.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// What [`crate::greedy`] writes.
+    pub(crate) greedy: Sequence,
+    /// The likeliest sequences, likeliest first.
+    pub(crate) likeliest: Vec<Sequence>,
+}
+
+impl Found {
+    fn of(beam: Vec<Hypothesis>, width: usize) -> Self {
+        let greedy = beam.iter().find(|hypothesis| hypothesis.is_greedy);
+        let greedy = greedy.expect("one hypothesis is greedy, and it is always kept").sequence.clone();
+        let likeliest = beam.into_iter().take(width).map(|hypothesis| hypothesis.sequence).collect();
+        Self { greedy, likeliest }
     }
 }
 
 /// The `width` likeliest sequences found for each picture at `temperature`, likeliest first.
 ///
-/// The search keeps `width` hypotheses after every token, so the first is at least as likely as [`crate::greedy`]'s
-/// whenever that one is never pushed out; with `width` 1 it is [`crate::greedy`]'s. The temperature decides the order of
-/// sequences that differ in more than one token, so the search is done at it.
+/// The search keeps `width` hypotheses after every token, and [`crate::greedy`]'s beside them if it is not among them: so
+/// the first is at least as likely as that one. The temperature decides the order of sequences that differ in more than
+/// one token, so the search is done at it.
 ///
 /// # Shapes
 /// `images` (B, height, width)
@@ -49,20 +62,21 @@ pub fn beam_search(
     width: usize,
     temperature: Temperature,
 ) -> Result<Vec<Vec<Sequence>>, Error> {
-    beam_search_over(model, &model.encode(images)?, &Blanks::default(), width, temperature)
+    let found = search(model, &model.encode(images)?, &Blanks::default(), width, temperature)?;
+    Ok(found.into_iter().map(|found| found.likeliest).collect())
 }
 
-/// [`beam_search`] over pictures that are encoded already: (B, N, D).
-pub(crate) fn beam_search_over(
+/// [`beam_search`] over pictures that are encoded already: (B, N, D). What is greedy comes along for free.
+pub(crate) fn search(
     model: &Seq2Seq,
     memory: &Tensor,
     blanks: &Blanks,
     width: usize,
     temperature: Temperature,
-) -> Result<Vec<Vec<Sequence>>, Error> {
+) -> Result<Vec<Found>, Error> {
     let mut cache = Cache::new(model, memory)?;
     let empty = Sequence { tokens: Vec::new(), log_probabilities: Vec::new() };
-    let start = |row| vec![Hypothesis { sequence: empty.clone(), row }];
+    let start = |row| vec![Hypothesis { sequence: empty.clone(), row, is_greedy: true }];
     let mut beams: Vec<Vec<Hypothesis>> = (0..memory.dim(0)? as u32).map(start).collect();
     for position in 0..model.config().cells() {
         let live: Vec<&mut Hypothesis> = beams.iter_mut().flatten().filter(|h| !h.is_finished()).collect();
@@ -72,49 +86,74 @@ pub(crate) fn beam_search_over(
         let rows: Vec<u32> = live.iter().map(|hypothesis| hypothesis.row).collect();
         let newest: Vec<u32> = live.iter().map(|hypothesis| hypothesis.newest()).collect();
         live.into_iter().zip(0..).for_each(|(hypothesis, row)| hypothesis.row = row);
-        cache = cache.select(&rows)?;
+        // At first there is one row for each picture, as in the cache.
+        if position > 0 {
+            cache = cache.select(&rows)?;
+        }
         let logits = next_logits(&mut cache, &newest)?;
-        let given = |row, logits: &[f32]| blanks.token(row, position, logits);
-        let advanced = beams
-            .into_iter()
-            .enumerate()
-            .map(|(row, beam)| advance(beam, &logits, width, temperature, |logits| given(row, logits)));
-        beams = advanced.collect();
+        for (picture, beam) in beams.iter_mut().enumerate() {
+            let given = |logits: &[f32]| blanks.token(picture, position, logits);
+            *beam = advance(beam, &logits, width, temperature, given);
+        }
     }
-    Ok(beams
-        .into_iter()
-        .map(|beam| beam.into_iter().map(|hypothesis| hypothesis.sequence).collect())
-        .collect())
+    Ok(beams.into_iter().map(|beam| Found::of(beam, width)).collect())
 }
 
-/// The `width` likeliest of all ways to go on by one token, or by the one that is `given`; what has finished stays as it
-/// is.
+/// A way to go on from a hypothesis of a beam.
+struct Candidate {
+    parent: usize,
+    /// A token and the logarithm of its probability; nothing if the hypothesis is finished and stays as it is.
+    next: Option<(usize, f64)>,
+    /// The logarithm of the probability of all of it.
+    total: f64,
+    is_greedy: bool,
+}
+
+impl Candidate {
+    fn hypothesis(self, beam: &[Hypothesis]) -> Hypothesis {
+        let parent = &beam[self.parent];
+        let mut sequence = parent.sequence.clone();
+        if let Some((token, log_probability)) = self.next {
+            sequence.tokens.push(token as u32);
+            sequence.log_probabilities.push(log_probability);
+        }
+        Hypothesis { sequence, row: parent.row, is_greedy: self.is_greedy }
+    }
+}
+
+/// The `width` likeliest of all ways to go on by one token, or by the one that is `given`, and the greedy way.
 fn advance(
-    beam: Vec<Hypothesis>,
+    beam: &[Hypothesis],
     logits: &[Vec<f32>],
     width: usize,
     temperature: Temperature,
     given: impl Fn(&[f32]) -> Option<u32>,
 ) -> Vec<Hypothesis> {
     let mut candidates = Vec::new();
-    for hypothesis in beam {
+    for (parent, hypothesis) in beam.iter().enumerate() {
+        let before = hypothesis.sequence.log_probability();
+        let mut add = |next: Option<(usize, f64)>, is_likeliest| {
+            let total = before + next.map_or(0.0, |(_, log_probability)| log_probability);
+            let is_greedy = hypothesis.is_greedy && is_likeliest;
+            candidates.push(Candidate { parent, next, total, is_greedy });
+        };
         if hypothesis.is_finished() {
-            candidates.push(hypothesis);
+            add(None, true);
             continue;
         }
         let logits = &logits[hypothesis.row as usize];
         if let Some(token) = given(logits) {
-            candidates.push(hypothesis.followed_by(token as usize, 0.0));
+            add(Some((token as usize, 0.0)), true);
             continue;
         }
-        let log_probability = temperature.log_softmax(logits);
-        let next = 0..logits.len();
-        candidates.extend(next.map(|token| hypothesis.followed_by(token, log_probability(token))));
+        let (log_probability, best) = (temperature.log_softmax(logits), likeliest(logits));
+        (0..logits.len()).for_each(|token| add(Some((token, log_probability(token))), token == best));
     }
     // A stable sort: of equally likely sequences the one with the smaller tokens comes first, on every machine.
-    candidates.sort_by(|a, b| b.sequence.log_probability().total_cmp(&a.sequence.log_probability()));
-    candidates.truncate(width);
-    candidates
+    candidates.sort_by(|a, b| b.total.total_cmp(&a.total));
+    let ranked = candidates.into_iter().enumerate();
+    let kept = ranked.filter(|(rank, candidate)| *rank < width || candidate.is_greedy);
+    kept.map(|(_, candidate)| candidate.hypothesis(beam)).collect()
 }
 
 #[cfg(test)]
@@ -170,6 +209,21 @@ mod tests {
         let beams = beam_search(&model, &images, 1, Temperature::ONE).unwrap();
         for (beam, greedy) in beams.iter().zip(&greedy) {
             assert_eq!(beam[0].tokens, greedy.tokens);
+        }
+    }
+
+    #[test]
+    fn the_greedy_sequence_is_found_at_any_width_and_temperature() {
+        let (model, images) = model_and_images(5);
+        let expected = greedy(&model, &images).unwrap();
+        let memory = model.encode(&images).unwrap();
+        for (width, temperature) in [(1, 0.5), (2, 3.0), (5, 1.0)] {
+            let temperature = Temperature::new(temperature).unwrap();
+            let found = search(&model, &memory, &Blanks::default(), width, temperature).unwrap();
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_eq!((&found.greedy.tokens, found.likeliest.len()), (&expected.tokens, width));
+                assert!(found.likeliest[0].log_probability() >= found.greedy.log_probability());
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use mnist2x2_data::{GridShape, SIDE};
 use mnist2x2_model::{Config, Seq2Seq, Weights};
 use mnist2x2_tokenizer::VOCABULARY;
 
-use crate::beam::beam_search_over;
-use crate::decoding::{Blanks, transcribe_over};
+use crate::beam::{Found, search};
+use crate::decoding::Blanks;
 use crate::{Calibration, Drawing, Error, Picture, Reading, Seen, Temperature};
 
 /// How many sequences a reading names beside its answer.
@@ -154,12 +154,11 @@ impl Recognizer {
         let images = Tensor::from_vec(pixels, (seen.len(), height, width), device)?; // (B, height, width)
         let memory = self.model.encode(&images)?; // (B, N, D)
         let (blanks, temperature) = (Blanks::new(seen.iter().map(Seen::empty)), self.temperature());
-        let answers = transcribe_over(&self.model, &memory, &blanks)?;
-        let beams = beam_search_over(&self.model, &memory, &blanks, ALTERNATIVES + 1, temperature)?;
-        let readings = answers.iter().zip(beams).zip(seen).map(|((answer, mut others), seen)| {
-            others.retain(|other| other.tokens != answer.tokens);
+        let found = search(&self.model, &memory, &blanks, ALTERNATIVES + 1, temperature)?;
+        let readings = found.into_iter().zip(seen).map(|(Found { greedy, likeliest: mut others }, seen)| {
+            others.retain(|other| other.tokens != greedy.tokens);
             others.truncate(ALTERNATIVES);
-            Reading::new(&answer.at(temperature), &others, seen.empty())
+            Reading::new(&greedy, &others, seen.empty())
         });
         Ok(readings.collect())
     }

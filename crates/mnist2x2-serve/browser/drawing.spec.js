@@ -1,29 +1,14 @@
 // @ts-check
 /** Drawing, reading, undoing; by mouse, finger, pen and keys. */
 
-import { Hand, expect, expectShown, shown, test } from "./support.js";
-
-/** The longest time from lifting the pen to the right digits, in milliseconds. */
-const SOON = 300;
+import { Hand, SOON, expect, expectShown, shown, test, timeReading } from "./support.js";
 
 for (const kind of /** @type {const} */ (["mouse", "touch", "pen"])) {
   test(`four digits drawn by ${kind} are read soon`, async ({ page, hasTouch }) => {
     test.skip(kind === "touch" && !hasTouch, "this screen cannot be touched");
     await page.goto("/");
-    await page.evaluate(() => {
-      const digits = /** @type {Element} */ (document.querySelector("#digits"));
-      const window = /** @type {any} */ (globalThis);
-      addEventListener("pointerup", () => (window.lifted = performance.now()), true);
-      const look = () => {
-        const text = Array.from(digits.querySelectorAll("b"), (digit) => digit.textContent).join("");
-        if (text === "4729") window.read ??= performance.now();
-      };
-      new MutationObserver(look).observe(digits, { childList: true, subtree: true, characterData: true });
-    });
-    await new Hand(page, kind).write("4729");
-    await expectShown(page, "4729");
-    const took = await page.evaluate("read - lifted");
-    console.log(`  read ${Math.round(Number(took))} ms after the ${kind} was lifted`);
+    const took = await timeReading(page, "4729", () => new Hand(page, kind).write("4729"));
+    console.log(`  read ${took} ms after the ${kind} was lifted`);
     expect(took).toBeLessThan(SOON);
     await expect(page.locator("#digits .note").first()).toHaveText(/^\d+ %$/);
     await expect(page.locator("#sure")).toHaveText(/^\d+ % sure of all$/);

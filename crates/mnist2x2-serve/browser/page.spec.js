@@ -2,13 +2,10 @@
 /** The page itself: quick, small, accessible at every width, and patient when the server is gone. */
 
 import { mkdtemp, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { expect, expectShown, isOwn, startServer, test } from "./support.js";
-
-/** @typedef {import("@playwright/test").Page} Page */
+import { expect, expectNoFindings, expectShown, isOwn, look, startServer, test } from "./support.js";
 
 /** The most that the page may take: bytes, and milliseconds until one can draw, in the best of so many loads. */
 const [MOST_BYTES, MOST_MS, MOST_LOADS] = [100_000, 100, 30];
@@ -165,18 +162,3 @@ test("without scripts a form reads a picture", async ({ browser, server }) => {
   await expect(page.locator(".answer")).toHaveText(isOwn ? "1234" : /^[0-9_]{4}$/);
   await context.close();
 });
-
-/** What axe calls serious or critical. @param {Page} page */
-async function expectNoFindings(page) {
-  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-  await page.evaluate(axe);
-  const { violations } = /** @type {import("axe-core").AxeResults} */ (await page.evaluate("axe.run()"));
-  for (const { impact, id, nodes } of violations) console.log(`  axe: ${impact} ${id}: ${nodes[0].html}`);
-  expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical")).toEqual([]);
-}
-
-/** Takes a picture, where a folder for them is given. @param {Page} page @param {...string} names */
-async function look(page, ...names) {
-  const folder = process.env.SCREENSHOTS;
-  if (folder) await page.screenshot({ path: join(folder, `page-${names.join("-")}.png`), fullPage: true });
-}

@@ -3,7 +3,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -25,8 +26,30 @@ import { sample } from "../page/samples.js";
 // Digits drawn by the tests are always the same ones.
 Math.random = () => 0.5;
 
+/** The longest time from lifting the pen to the right digits, in milliseconds. */
+export const SOON = 300;
+
 /** Whether the tests started the server, and so may stop it. */
 export const isOwn = !process.env.SERVER_URL;
+
+/** Starts the program that people start, with the model that it ships. @returns {Promise<Server>} */
+export async function startProgram() {
+  const folder = await mkdtemp(join(tmpdir(), "mnist2x2-"));
+  const program = process.env.PROGRAM;
+  if (!program) throw new Error("run these tests with `cargo xtask browser-test`");
+  const arguments_ = ["serve", "--addr", "127.0.0.1:0", "--store", join(folder, "corrections")];
+  const child = spawn(program, arguments_, { stdio: ["ignore", "inherit", "pipe"] });
+  const [line] = await once(createInterface(child.stderr), "line");
+  const url = /http:\/\/[^ ]+/.exec(line)?.[0];
+  if (!url) throw new Error(`the program says: ${line}`);
+  const stop = async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGINT");
+    await ended;
+    await rm(folder, { recursive: true });
+  };
+  return { url, stop };
+}
 
 /** Starts the server that the task has built. @returns {Promise<Server>} */
 export async function startServer(address = "127.0.0.1:0", store = "") {
@@ -160,6 +183,44 @@ export const pressAtOnce = (page, ...keys) => page.evaluate((keys) => {
 export async function stored(page) {
   const text = await (await page.request.get("/api/corrections")).text();
   return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+}
+
+/**
+ * Milliseconds from lifting the pen to the digits.
+ * @param {Page} page @param {string} digits @param {() => Promise<void>} draw
+ */
+export async function timeReading(page, digits, draw) {
+  await page.evaluate((digits) => {
+    const shown = /** @type {Element} */ (document.querySelector("#digits"));
+    const window = /** @type {any} */ (globalThis);
+    addEventListener("pointerup", () => {
+      window.lifted = performance.now();
+      window.read = undefined;
+    }, true);
+    const look = () => {
+      const text = Array.from(shown.querySelectorAll("b"), (digit) => digit.textContent || "_").join("");
+      if (text === digits) window.read ??= performance.now();
+    };
+    new MutationObserver(look).observe(shown, { childList: true, subtree: true, characterData: true });
+  }, digits);
+  await draw();
+  await expectShown(page, digits);
+  return Math.max(0, Math.round(Number(await page.evaluate("(globalThis.read ?? lifted) - lifted"))));
+}
+
+/** What axe calls serious or critical. @param {Page} page */
+export async function expectNoFindings(page) {
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(axe);
+  const { violations } = /** @type {import("axe-core").AxeResults} */ (await page.evaluate("axe.run()"));
+  for (const { impact, id, nodes } of violations) console.log(`  axe: ${impact} ${id}: ${nodes[0].html}`);
+  expect(violations.filter(({ impact }) => impact === "serious" || impact === "critical")).toEqual([]);
+}
+
+/** Takes a picture, where a folder for them is given. @param {Page} page @param {...string} names */
+export async function look(page, ...names) {
+  const folder = process.env.SCREENSHOTS;
+  if (folder) await page.screenshot({ path: join(folder, `page-${names.join("-")}.png`), fullPage: true });
 }
 
 export { expect };

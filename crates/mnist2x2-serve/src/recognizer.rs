@@ -2,8 +2,13 @@
 
 use mnist2x2_data::Strokes;
 use mnist2x2_infer::{self as infer, Picture, Recognizer, cross_attention};
+use rayon::prelude::*;
 
 use crate::{Answer, Drawing, Error, Input, ModelInfo, Reader, Seen, Wanted};
+
+/// Inputs that one thread prepares and reads at a time. The model reads several with less work than one by one, but the
+/// keys and values of many outgrow the processor's second cache: with 16 it takes 1.3 times as long for each as with 4.
+const PART: usize = 4;
 
 /// A trained model behind the server.
 #[derive(Debug)]
@@ -57,6 +62,27 @@ impl RecognizerReader {
         infer::Drawing::new(strokes, width, height).map_err(|error| Error::Input(error.to_string()))
     }
 
+    /// An answer or an error for each input.
+    fn read_part(&self, part: &[Input]) -> Vec<Result<Answer, Error>> {
+        let inputs: Vec<Result<infer::Seen, Error>> = part.iter().map(|input| self.see(input)).collect();
+        let readable: Vec<infer::Seen> =
+            inputs.iter().filter_map(|seen| seen.as_ref().ok().cloned()).collect();
+        let readings = match self.recognizer.read_many(&readable) {
+            Ok(readings) => readings,
+            Err(error) => {
+                return inputs.into_iter().map(|seen| seen.and_then(|_| Err(failed(&error)))).collect();
+            }
+        };
+        let mut readings = readings.into_iter();
+        let answers = inputs.into_iter().zip(part).map(|(seen, input)| {
+            let (Input::Picture(_, wanted) | Input::Drawing(_, wanted)) = input;
+            let seen = seen?;
+            let reading = readings.next().ok_or_else(|| Error::Model("gave too few readings".into()))?;
+            self.answer(reading, &seen, *wanted)
+        });
+        answers.collect()
+    }
+
     /// The reading with what else is wanted.
     fn answer(&self, reading: infer::Reading, seen: &infer::Seen, wanted: Wanted) -> Result<Answer, Error> {
         let look = || cross_attention(self.recognizer.model(), &seen.normalised());
@@ -74,26 +100,8 @@ impl Reader for RecognizerReader {
     }
 
     fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
-        let inputs: Vec<Result<infer::Seen, Error>> = batch.iter().map(|input| self.see(input)).collect();
-        let readable: Vec<infer::Seen> =
-            inputs.iter().filter_map(|seen| seen.as_ref().ok().cloned()).collect();
-        let readings = match self.recognizer.read_many(&readable) {
-            Ok(readings) => readings,
-            Err(error) => {
-                return inputs
-                    .into_iter()
-                    .map(|seen| seen.and(Err(Error::Model(error.to_string()))))
-                    .collect();
-            }
-        };
-        let mut readings = readings.into_iter();
-        let answers = inputs.into_iter().zip(batch).map(|(seen, input)| {
-            let (Input::Picture(_, wanted) | Input::Drawing(_, wanted)) = input;
-            let seen = seen?;
-            let reading = readings.next().ok_or_else(|| Error::Model("gave too few readings".into()))?;
-            self.answer(reading, &seen, *wanted)
-        });
-        answers.collect()
+        let parts: Vec<_> = batch.par_chunks(PART).map(|part| self.read_part(part)).collect();
+        parts.into_iter().flatten().collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The loop that accepts connections, and how it ends.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener as Listener};
 use std::pin::pin;
 use std::sync::Arc;
@@ -98,9 +98,8 @@ impl Server {
         let Self { listener, runtime, app, stop } = self;
         let address = app.settings.address;
         let cut = runtime.block_on(async {
-            let listener =
-                TcpListener::from_std(listener).map_err(|source| Error::Listen { address, source })?;
-            accept(listener, &app, &stop).await;
+            let accepted = accept(listener, &app, &stop).await;
+            accepted.map_err(|source| Error::Listen { address, source })?;
             app.stopping.store(true, Ordering::Relaxed);
             Ok(drain(&app).await)
         });
@@ -110,24 +109,32 @@ impl Server {
 }
 
 /// Accepts connections until it is told to stop; then the address is free.
-async fn accept(listener: TcpListener, app: &Arc<App>, stop: &watch::Sender<bool>) {
+async fn accept(listener: Listener, app: &Arc<App>, stop: &watch::Sender<bool>) -> io::Result<()> {
+    let accepting = TcpListener::from_std(listener.try_clone()?)?;
+    // A file descriptor to give up when there are no more: whoever waits can then be refused, and would hang otherwise.
+    let mut spare = listener.try_clone().ok();
     let router = api::router(Arc::clone(app));
     let mut stopped = stop.subscribe();
     loop {
         let accepted = tokio::select! {
-            _ = stopped.wait_for(|&stop| stop) => return,
-            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|&stop| stop) => return Ok(()),
+            accepted = accepting.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
-            sleep(REST).await;
+            drop(spare.take());
+            match timeout(REST, accepting.accept()).await {
+                Ok(Ok((stream, _))) => turn_away(stream, app),
+                Ok(Err(_)) => sleep(REST).await,
+                Err(_) => {}
+            }
+            spare = listener.try_clone().ok();
             continue;
         };
         if let Ok(place) = Arc::clone(&app.connections).try_acquire_owned() {
             let limits = app.settings.limits;
             tokio::spawn(serve(stream, router.clone(), limits, stop.subscribe(), place));
         } else {
-            app.metrics.shed_connections.add(1);
-            refuse(stream);
+            turn_away(stream, app);
         }
     }
 }
@@ -155,7 +162,8 @@ async fn serve(
 }
 
 /// Tells a client that there is no place, as far as that goes without waiting for it.
-fn refuse(stream: TcpStream) {
+fn turn_away(stream: TcpStream, app: &App) {
+    app.metrics.shed_connections.add(1);
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write_all(REFUSAL);
     }

@@ -62,6 +62,9 @@ pub struct Limits {
     pub all_bytes: usize,
     /// Inputs that wait for the model.
     pub queue: usize,
+    /// How long what waits may take the model, as far as the last batches tell; [`Limits::batch`] inputs may wait in any
+    /// case.
+    pub wait: Duration,
     /// Inputs that the model reads at a time.
     pub batch: usize,
 }
@@ -69,7 +72,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            // Most systems let a program have 1,024 files and sockets open, and the server needs a few itself.
+            connections: 900,
             header: Duration::from_secs(10),
             body: Duration::from_secs(10),
             stall: Duration::from_secs(10),
@@ -78,6 +82,7 @@ impl Default for Limits {
             body_bytes: 2 << 20,
             all_bytes: 128 << 20,
             queue: 256,
+            wait: Duration::from_millis(100),
             batch: 32,
         }
     }

@@ -1,7 +1,7 @@
 //! The one thread that reads: it takes what waits, as one batch, and answers each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 
 use crate::metrics::Metrics;
 use crate::{Answer, Error, Input, Limits, Reader};
+
+/// Batches after which one counts about a third of what it did for the pace.
+const MEMORY: u64 = 4;
 
 /// An answer and the digest of the model that gave it.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ struct Job {
 struct Shared {
     reader: RwLock<Arc<dyn Reader>>,
     waiting: AtomicUsize,
+    /// Nanoseconds that an input takes, a mean in which older batches count less and less.
+    pace: AtomicU64,
     metrics: Arc<Metrics>,
 }
 
@@ -48,7 +53,7 @@ struct Shared {
 pub(crate) struct Worker {
     queue: SyncSender<Job>,
     shared: Arc<Shared>,
-    limit: Duration,
+    limits: Limits,
 }
 
 impl Worker {
@@ -59,30 +64,39 @@ impl Worker {
         metrics: Arc<Metrics>,
     ) -> Result<Self, Error> {
         let (queue, jobs) = sync_channel(limits.queue);
-        let shared = Arc::new(Shared { reader: RwLock::new(reader), waiting: AtomicUsize::new(0), metrics });
-        let (its, batch) = (Arc::clone(&shared), limits.batch);
+        let (reader, waiting, pace) = (RwLock::new(reader), AtomicUsize::new(0), AtomicU64::new(0));
+        let shared = Arc::new(Shared { reader, waiting, pace, metrics });
+        let (its, limits) = (Arc::clone(&shared), *limits);
         let thread = std::thread::Builder::new().name("reader".into());
-        thread.spawn(move || its.work(&jobs, batch)).map_err(Error::Threads)?;
-        Ok(Self { queue, shared, limit: limits.answer })
+        thread.spawn(move || its.work(&jobs, &limits)).map_err(Error::Threads)?;
+        Ok(Self { queue, shared, limits })
     }
 
     /// Has an input read, with what else waits.
     pub(crate) async fn read(&self, input: Input) -> Result<Answered, Failure> {
         let (answer, answered) = oneshot::channel();
         // Counted before it is sent: the thread may take it before this one goes on.
-        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        self.queue.try_send(Job { input, answer }).map_err(|error| {
-            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
-            match error {
-                TrySendError::Full(_) => {
-                    self.shared.metrics.shed_queue.add(1);
-                    Failure::Full
-                }
+        let before = self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = if self.is_too_long(before) {
+            Err(Failure::Full)
+        } else {
+            self.queue.try_send(Job { input, answer }).map_err(|error| match error {
+                TrySendError::Full(_) => Failure::Full,
                 TrySendError::Disconnected(_) => Failure::Panicked,
-            }
+            })
+        };
+        sent.inspect_err(|failure| {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.shared.metrics.shed_queue.add(matches!(failure, Failure::Full).into());
         })?;
-        let outcome = tokio::time::timeout(self.limit, answered).await.map_err(|_| Failure::Late)?;
+        let outcome = tokio::time::timeout(self.limits.answer, answered).await.map_err(|_| Failure::Late)?;
         outcome.unwrap_or(Err(Failure::Panicked))
+    }
+
+    /// Whether one more would wait too long behind so many others.
+    fn is_too_long(&self, others: usize) -> bool {
+        let time = Duration::from_nanos(self.shared.pace.load(Ordering::Relaxed) * others as u64);
+        others >= self.limits.batch && time > self.limits.wait
     }
 
     /// The reader that reads now.
@@ -106,10 +120,17 @@ impl Shared {
         Arc::clone(&self.reader.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn work(&self, jobs: &Receiver<Job>, batch: usize) {
+    /// How many inputs to read at a time: no more than take half the time that others may wait.
+    fn batch(&self, limits: &Limits) -> usize {
+        let most = (limits.wait / 2).as_nanos() as u64 / self.pace.load(Ordering::Relaxed).max(1);
+        most.clamp(1, limits.batch as u64) as usize
+    }
+
+    fn work(&self, jobs: &Receiver<Job>, limits: &Limits) {
         // It waits for the first and never for a second: while a batch is read, the next one gathers by itself.
         while let Ok(first) = jobs.recv() {
-            let taken: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).take(batch).collect();
+            let taken: Vec<Job> =
+                std::iter::once(first).chain(jobs.try_iter()).take(self.batch(limits)).collect();
             self.waiting.fetch_sub(taken.len(), Ordering::Relaxed);
             self.answer(taken);
         }
@@ -124,7 +145,11 @@ impl Shared {
         let reader = self.reader();
         let begin = Instant::now();
         let outcomes = self.read(&*reader, &inputs);
-        self.metrics.batch(inputs.len(), begin.elapsed());
+        let time = begin.elapsed();
+        self.metrics.batch(inputs.len(), time);
+        // This thread alone writes it.
+        let (before, now) = (self.pace.load(Ordering::Relaxed), time.as_nanos() as u64 / inputs.len() as u64);
+        self.pace.store(before - before / MEMORY + now / MEMORY, Ordering::Relaxed);
         for (to, outcome) in answers.into_iter().zip(outcomes) {
             // Who has gone away meanwhile needs no answer.
             let _ = to.send(outcome);

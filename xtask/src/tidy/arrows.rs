@@ -54,7 +54,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-serve",
         ],
     ),
-    ("xtask", &["mnist2x2-data"]),
+    ("xtask", &["mnist2x2-data", "mnist2x2-corrections"]),
 ];
 
 /// Tests everywhere may draw random numbers.

@@ -1,6 +1,7 @@
 //! `eval`: counts what a model reads right of the test grids.
 
 mod page;
+mod pictures;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +34,9 @@ pub(crate) struct Args {
     /// Write a page with figures, mistakes and attention to this folder: index.html, replaced if it exists
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
+    /// Save each test grid as a PNG so many pixels wide, and read that as `predict` does
+    #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
+    pictures: Option<u32>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
     device: device::Choice,
@@ -46,6 +50,9 @@ pub(crate) struct Args {
 struct Json<'a> {
     dataset: &'a str,
     grids: &'a str,
+    /// How wide the pictures of them were, in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pictures: Option<u32>,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
     /// Lowest and highest plausible sequence accuracy (Wilson, 95 %).
@@ -74,15 +81,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recognizer = args.model.load(&device::open(args.device)?)?;
     let dataset = args.data.resolve()?;
     let workers = Workers::new(args.threads.map(usize::from))?;
-    let test = Test::run(recognizer.model(), recognizer.temperature(), &dataset, &workers)?;
+    let test = match args.pictures {
+        Some(width) => Test::of_pictures(&recognizer, &dataset, width, workers.count())?,
+        None => Test::run(recognizer.model(), recognizer.temperature(), &dataset, &workers)?,
+    };
     if let Some(folder) = &args.report {
         let facts = page::facts(&recognizer, &args.model.origin());
         page::write(folder, &test, recognizer.model(), &dataset, &facts)?;
     }
     if args.json {
-        console::print_json(&test.json(&dataset))?;
+        console::print_json(&Json { pictures: args.pictures, ..test.json(&dataset) })?;
     } else {
         console::print(&format!("model       {}", args.model.origin()))?;
+        if let Some(width) = args.pictures {
+            console::print(&format!("pictures    PNG, {width} pixels wide"))?;
+        }
         test.print_table(&dataset)?;
     }
     Ok(ExitCode::SUCCESS)
@@ -114,6 +127,7 @@ impl Test {
         Json {
             dataset: dataset.name(),
             grids: "reference",
+            pictures: None,
             evaluation: &self.evaluation,
             sequence_interval: [interval.low, interval.high],
             temperature: self.temperature.get(),

@@ -35,6 +35,10 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
     assert_eq!(eval["confusion"].as_array().unwrap().len(), 10);
     assert!(eval["confusion"][9].as_array().unwrap().len() == 11 && eval["seconds"].is_number(), "{eval}");
 
+    let pictures =
+        bench.done("eval --model run --data-dir mnist --json --pictures 112 --threads 3").json().remove(0);
+    assert_eq!((&pictures["pictures"], &pictures["digits"]), (&112.into(), &160.into()), "{pictures}");
+
     bench.write_grid("grid.png");
     let read = bench.done("predict --model run/model.safetensors --json grid.png").json().remove(0);
     assert_eq!(read["image"], "grid.png");

@@ -5,6 +5,9 @@ mod support;
 /// What goes right: train, evaluate, predict, sample, info.
 mod journey;
 
+/// MNIST's digits as pictures.
+mod pictures;
+
 /// What the shipped model's card says.
 mod card;
 
@@ -18,3 +21,7 @@ mod interrupt;
 /// What the disk has no room for.
 #[cfg(unix)]
 mod full_disk;
+
+/// The server as a program.
+#[cfg(unix)]
+mod serving;

@@ -45,6 +45,25 @@ fn bad_drawings() -> Vec<(u16, Vec<u8>, &'static str)> {
         (422, cells("[[[1, -10]]]"), "-10"),
         (422, with("cells", json!([])), "there are 0"),
         (422, with("cells", json!([[], [], [], [], []])), "there are 5"),
+        (400, with("cells", json!("[]")), "invalid type"),
+        (400, with("cells", json!(null)), "invalid type"),
+        (400, with("cells", json!([[], [], [], [null]])), "body"),
+        (400, with("cells", json!([[], [], [], [[["1", "2"]]]])), "body"),
+        (400, with("cells", json!([[], [], [], [[{ "x": 1, "y": 2 }]]])), "body"),
+        (400, with("width", json!(null)), "invalid type"),
+        (400, with("width", json!([1])), "invalid type"),
+        (400, with("height", json!(true)), "invalid type"),
+        (400, with("Width", json!(3)), "unknown field"),
+        (400, b"\"cells\"".to_vec(), "an object"),
+        (400, b"7".to_vec(), "an object"),
+        (400, b"{} {}".to_vec(), "body"),
+        (400, b"{\"cells\": [[], [], [], []], \"width\": 1, \"height\": 1} x".to_vec(), "body"),
+        (400, b"\0".to_vec(), "an object"),
+        (400, b"\xef\xbb\xbf{}".to_vec(), "an object"),
+        (422, cells("[[[28, 1]]]"), "28"),
+        (422, cells("[[[1, 1e38]]]"), "cell away"),
+        (422, with("height", json!(0)), "height"),
+        (422, with("width", json!(10_001)), "width"),
         (422, with("width", json!(0)), "width"),
         (422, with("width", json!(-3)), "width"),
         (422, with("height", json!(1e30)), "height"),
@@ -82,6 +101,14 @@ fn bad_requests_are_refused_with_a_reason() {
         (405, "PUT", "/api/corrections", &[], b""),
         (405, "DELETE", "/healthz", &[], b""),
         (405, "POST", "/metrics", &[], b""),
+        (404, "GET", "/api", &[], b""),
+        (404, "GET", "/api/model/", &[], b""),
+        (404, "GET", "//", &[], b""),
+        (404, "GET", "/assets/../api/model", &[], b""),
+        (405, "PATCH", "/api/model", &[], b""),
+        (405, "GET", "/api/model/reload", &[], b""),
+        (405, "GET", "/upload", &[], b""),
+        (405, "DELETE", "/", &[], b""),
         (415, "POST", "/api/predict", &[], b"x"),
         (415, "POST", "/api/predict", &[("Content-Type", "text/plain")], b"{}"),
         (415, "POST", "/api/predict", &[("Content-Type", "image/gif")], b"GIF89a"),
@@ -105,7 +132,8 @@ fn bad_requests_are_refused_with_a_reason() {
     still_answers(&server);
 }
 
-/// What HTTP itself forbids is answered by hyper, without a body, and the connection is closed.
+/// What is no HTTP is refused by hyper before there is a request that could be answered: it gives a status without a body,
+/// which nobody but hyper can add to, and closes the connection.
 #[test]
 fn what_is_no_http_is_refused() {
     let server = start(Fake::new('a'), |_| ());

@@ -149,6 +149,37 @@ fn a_full_queue_sheds_at_once_and_the_server_stays_in_health() {
 }
 
 #[test]
+fn what_would_wait_too_long_is_refused_at_once_and_what_is_accepted_is_answered_soon() {
+    let reader = Fake { time: Duration::from_millis(60), ..Fake::new('a') };
+    let server = start(reader, |settings| {
+        settings.limits.batch = 2;
+        settings.limits.wait = Duration::from_millis(120);
+    });
+    // It learns how long an input takes.
+    for _ in 0..12 {
+        assert_eq!(server.picture(b"any").status, 200);
+    }
+    thread::scope(|scope| {
+        let send = || {
+            let begin = Instant::now();
+            (server.picture(b"any"), begin.elapsed())
+        };
+        let sent: Vec<_> = (0..40).map(|_| scope.spawn(send)).collect();
+        let (good, shed): (Vec<_>, Vec<_>) = sent
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .partition(|(answer, _)| answer.status == 200);
+        assert!(good.len() >= 2 && shed.len() >= 10, "{} answered", good.len());
+        assert!(good.iter().all(|(_, time)| *time < AT_ONCE + Duration::from_millis(500)), "{good:?}");
+        for (answer, time) in &shed {
+            answer.problem(503);
+            assert!(answer.header("retry-after").is_some() && *time < AT_ONCE, "{time:?}");
+        }
+    });
+    answers_at_once(&server);
+}
+
+#[test]
 fn bodies_together_take_no_more_than_their_share_of_memory() {
     let server = start(Fake::new('a'), |settings| settings.limits.all_bytes = 1 << 20);
     let whole = request("POST", "/api/predict", PNG, &vec![b'x'; 700_000]);
