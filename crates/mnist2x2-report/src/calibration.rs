@@ -50,15 +50,26 @@ fn past_equals(sorted: &[(f64, bool)], cut: usize) -> usize {
     cut + after.iter().take_while(equal).count()
 }
 
-/// The expected calibration error of the sequences' confidence, from 0 to 1; `None` without grids or bins.
+/// Sorts grids into `bins` equal ranges of the confidence of the whole sequence, the least confident first; ranges without
+/// a grid are left out.
+pub fn equal_ranges(graded: &[Graded], bins: usize) -> Vec<Bin> {
+    let range = |confidence: f64| ((confidence * bins as f64) as usize).min(bins.saturating_sub(1));
+    let sorted = by_confidence(graded);
+    let same = |(a, _): &(f64, bool), (b, _): &(f64, bool)| range(*a) == range(*b);
+    if bins == 0 { Vec::new() } else { sorted.chunk_by(same).map(Bin::of).collect() }
+}
+
+/// How far confidence is from coming true, from 0 to 1: the distance between mean confidence and share of right readings,
+/// averaged over the bins, each weighted by its grids; `None` without bins.
 ///
-/// It is the distance between mean confidence and share of right readings, averaged over the bins of [`reliability`],
-/// each weighted by its grids (M. P. Naeini et al., *Obtaining well calibrated probabilities using Bayesian binning*,
-/// 2015; C. Guo et al., *On calibration of modern neural networks*, 2017).
-pub fn calibration_error(graded: &[Graded], bins: usize) -> Option<f64> {
-    let bins = reliability(graded, bins);
+/// Over [`equal_ranges`] this is the expected calibration error (M. P. Naeini et al., *Obtaining well calibrated
+/// probabilities using Bayesian binning*, 2015; C. Guo et al., *On calibration of modern neural networks*, 2017), over
+/// [`reliability`] the adaptive one (J. Nixon et al., *Measuring calibration in deep learning*, 2019), which sees more of
+/// what happens among the surest grids, and more of chance.
+pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
     let gap = |bin: &Bin| (bin.confidence * bin.share.of as f64 - bin.share.right as f64).abs();
-    (!bins.is_empty()).then(|| bins.iter().map(gap).sum::<f64>() / graded.len() as f64)
+    let grids: u64 = bins.iter().map(|bin| bin.share.of).sum();
+    (grids > 0).then(|| bins.iter().map(gap).sum::<f64>() / grids as f64)
 }
 
 #[cfg(test)]
@@ -91,16 +102,33 @@ mod tests {
     #[test]
     fn the_error_is_the_mean_gap() {
         let mut all: Vec<_> = (0..8).map(|i| graded(0.75, i % 4 != 0)).collect();
-        assert_eq!(calibration_error(&all, BINS), Some(0.0), "three of four are right, as said");
+        assert_eq!(
+            calibration_error(&reliability(&all, BINS)),
+            Some(0.0),
+            "three of four are right, as said"
+        );
         all.extend([graded(1.0, true), graded(1.0, false)]);
-        let error = calibration_error(&all, BINS).unwrap();
+        let error = calibration_error(&reliability(&all, BINS)).unwrap();
         assert!((error - 0.2 * 0.5).abs() < 1e-12, "two grids of ten are half wrong: {error}");
     }
 
     #[test]
+    fn ranges_are_equally_wide_and_never_empty() {
+        let all: Vec<_> =
+            [0.0, 0.19, 0.2, 0.55, 0.8, 1.0].into_iter().map(|c| graded(c, c > 0.5)).rev().collect();
+        let bins = equal_ranges(&all, 5);
+        assert_eq!(bins.iter().map(|bin| bin.share.of).collect::<Vec<_>>(), [2, 1, 1, 2]);
+        assert!((bins[0].confidence - 0.095).abs() < 1e-12);
+        let error = calibration_error(&bins).unwrap();
+        assert!((error - (0.19 + 0.2 + 0.45 + 0.2) / 6.0).abs() < 1e-12, "{error}");
+    }
+
+    #[test]
     fn nothing_has_no_error() {
-        assert_eq!(calibration_error(&[], BINS), None);
-        assert_eq!(calibration_error(&[graded(0.5, true)], 0), None);
+        for bins in [reliability, equal_ranges] {
+            assert_eq!(calibration_error(&bins(&[], BINS)), None);
+            assert_eq!(calibration_error(&bins(&[graded(0.5, true)], 0)), None);
+        }
         assert_eq!(reliability(&[graded(0.5, true)], BINS).len(), 1);
     }
 }

@@ -41,7 +41,7 @@ mod report;
 mod events;
 
 pub use axis::Scale;
-pub use calibration::{BINS, Bin, calibration_error, reliability};
+pub use calibration::{BINS, Bin, calibration_error, equal_ranges, reliability};
 pub use coverage::{Coverage, at_coverage, coverage_curve};
 pub use error::Error;
 pub use events::EventFile;

@@ -58,7 +58,10 @@ struct Json<'a> {
     /// Lowest and highest plausible sequence accuracy (Wilson, 95 %).
     sequence_interval: [f64; 2],
     temperature: f64,
+    /// The expected calibration error, over equal ranges of confidence.
     calibration_error: Option<f64>,
+    /// The same over bins of equally many grids.
+    adaptive_calibration_error: Option<f64>,
     accuracy_at_coverage: Vec<Covered>,
 }
 
@@ -131,13 +134,14 @@ impl Test {
             evaluation: &self.evaluation,
             sequence_interval: [interval.low, interval.high],
             temperature: self.temperature.get(),
-            calibration_error: self.calibration_error(),
+            calibration_error: self.calibration_error(report::equal_ranges),
+            adaptive_calibration_error: self.calibration_error(report::reliability),
             accuracy_at_coverage: self.covered(),
         }
     }
 
-    fn calibration_error(&self) -> Option<f64> {
-        report::calibration_error(&self.graded, report::BINS)
+    fn calibration_error(&self, bins: fn(&[Graded], usize) -> Vec<report::Bin>) -> Option<f64> {
+        report::calibration_error(&bins(&self.graded, report::BINS))
     }
 
     fn covered(&self) -> Vec<Covered> {
@@ -172,11 +176,13 @@ impl Test {
         line("digits", report::digits(&self.graded), format!("{digits_correct} of {digits}"))?;
         let positions: Vec<String> = per_position.iter().map(|&share| percent(share)).collect();
         console::print(&format!("by position {}", positions.join("  ")))?;
-        if let Some(error) = self.calibration_error() {
+        let errors = [report::equal_ranges, report::reliability].map(|bins| self.calibration_error(bins));
+        if let [Some(expected), Some(adaptive)] = errors {
             let temperature = self.temperature.get();
             console::print(&format!(
-                "calibration {} expected error of confidence, at temperature {temperature:.3}",
-                percent(error)
+                "calibration {} expected error of confidence, {} adaptive, at temperature {temperature:.3}",
+                percent(expected),
+                percent(adaptive)
             ))?;
         }
         let covered = self.covered().into_iter().map(|Covered { coverage, accuracy }| {

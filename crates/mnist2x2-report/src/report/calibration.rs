@@ -7,13 +7,14 @@ use crate::frame::{Frame, Labels, line, line_sample};
 use crate::markup::{Element, element};
 use crate::number::{grouped, percent};
 use crate::plot::dot;
-use crate::{BINS, Bin, Scale, calibration_error, reliability};
+use crate::{BINS, Bin, Scale, calibration_error, equal_ranges, reliability};
 
 const TITLE: &str = "Calibration";
 
 pub(super) fn section(report: &Report<'_>) -> Element {
     let bins = reliability(report.graded, BINS);
-    let Some(error) = calibration_error(report.graded, BINS) else {
+    let errors = [&equal_ranges(report.graded, BINS), &bins].map(|bins| calibration_error(bins));
+    let [Some(expected), Some(adaptive)] = errors else {
         return part(TITLE, "No grid was read, so there is no confidence to judge.", None);
     };
     let explanation = format!(
@@ -21,7 +22,12 @@ pub(super) fn section(report: &Report<'_>) -> Element {
          the same confidence share a bin. A dot on the line means that a bin is right as often as the model says; the \
          strokes are 95 % intervals."
     );
-    let error = format!("Expected calibration error over these bins: {}.", percent(error));
+    let error = format!(
+        "Over these bins confidence is off by {} in the mean (adaptive calibration error), over {BINS} equal ranges of \
+         confidence by {} (expected calibration error).",
+        percent(adaptive),
+        percent(expected)
+    );
     part(TITLE, &explanation, [paragraph(&error)].into_iter().chain(drawing(&bins)).chain([details(&bins)]))
 }
 
