@@ -1,6 +1,7 @@
 //! The verbs, one file each.
 
 pub(crate) mod bench;
+pub(crate) mod corrections;
 pub(crate) mod eval;
 pub(crate) mod experiment;
 pub(crate) mod info;

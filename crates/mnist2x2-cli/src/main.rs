@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 failed; 2 wrong usage, values out of range included; 130 interrupted after saving.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod console;
 mod data;
 mod device;
@@ -35,6 +36,8 @@ enum Command {
     Predict(commands::predict::Args),
     /// Serves a page to draw on
     Serve(commands::serve::Args),
+    /// Shows, exports and imports what people corrected
+    Corrections(commands::corrections::Args),
     /// Measures how fast this machine trains and reads
     Bench(commands::bench::Args),
     /// Draws a sheet of labelled grids
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Serve(args) => commands::serve::run(args),
+        Command::Corrections(args) => commands::corrections::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Info(args) => commands::info::run(&args),

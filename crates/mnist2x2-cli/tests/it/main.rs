@@ -11,6 +11,9 @@ mod card;
 /// What goes wrong: one clear line, the right exit code, nothing half-written.
 mod bad_input;
 
+/// What people corrected, on its way out and in.
+mod corrections;
+
 /// What is interrupted, and goes on.
 #[cfg(unix)]
 mod interrupt;
