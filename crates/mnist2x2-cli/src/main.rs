@@ -38,6 +38,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Shows, exports and imports what people corrected
     Corrections(commands::corrections::Args),
+    /// Trains a model on from corrections, and keeps the outcome only if it is better
+    Finetune(commands::finetune::Args),
     /// Measures how fast this machine trains and reads
     Bench(commands::bench::Args),
     /// Draws a sheet of labelled grids
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Predict(args) => commands::predict::run(&args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Corrections(args) => commands::corrections::run(&args),
+        Command::Finetune(args) => commands::finetune::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Info(args) => commands::info::run(&args),

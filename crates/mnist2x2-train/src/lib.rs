@@ -28,10 +28,13 @@ mod graded;
 mod evaluate;
 mod calibrate;
 
+mod finetune;
+
 pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
+pub use finetune::{FinetuneRecord, Finetuning, Lesson, Marks, Verdict};
 pub use graded::Graded;
 pub use loaders::HELD_OUT_WRITERS;
 pub use metrics::{EpochMetrics, Evaluation, Validation};

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::overrides::read_toml;
-use crate::{Checkpoint, EpochMetrics, Error, Observer, Outcome, Recipe, StepReport, Trainer, Workers};
+use crate::{
+    Checkpoint, EpochMetrics, Error, FinetuneRecord, Observer, Outcome, Recipe, StepReport, Trainer, Workers,
+};
 
 /// How many checkpoints are kept.
 const KEPT: usize = 3;
@@ -40,6 +42,9 @@ pub struct RunRecord {
     /// Who taught it, where the recipe distils.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher: Option<TeacherRecord>,
+    /// Where its first weights came from and which corrections it learnt, where it was fine-tuned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<FinetuneRecord>,
 }
 
 /// The model that a run learns from.
@@ -99,16 +104,25 @@ impl RunFolder {
     /// [`Error::Run`] if `path` exists and is not an empty folder: nothing is ever overwritten. [`Error::Io`] if it
     /// cannot be written.
     pub fn create(path: &Path, record: &RunRecord) -> Result<Self, Error> {
-        if path.exists() && !path.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
-            let problem =
-                "exists already and is never overwritten; choose another --out, or go on with --resume";
-            return Err(Error::run(path, problem));
-        }
+        Self::check_free(path)?;
         fs::create_dir_all(path.join(CHECKPOINTS)).map_err(Error::io(path))?;
         let run = Self::lock(path, record)?;
         let text = toml::to_string_pretty(record).map_err(|error| Error::run(path, error.to_string()))?;
         write(&run.path.join("run.toml"), text.as_bytes())?;
         Ok(run)
+    }
+
+    /// Makes sure that a run can be made at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it exists and is not an empty folder: nothing is ever overwritten.
+    pub fn check_free(path: &Path) -> Result<(), Error> {
+        if path.exists() && !path.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
+            let problem =
+                "exists already and is never overwritten; choose another --out, or go on with --resume";
+            return Err(Error::run(path, problem));
+        }
+        Ok(())
     }
 
     /// Opens the folder of an earlier run.

@@ -55,7 +55,14 @@ fn record(recipe: &Recipe) -> RunRecord {
         labels_sha256: String::new(),
         strokes_sha256: None,
     };
-    RunRecord { version: "0".into(), model: Config::tiny(), recipe: recipe.clone(), data, teacher: None }
+    RunRecord {
+        version: "0".into(),
+        model: Config::tiny(),
+        recipe: recipe.clone(),
+        data,
+        teacher: None,
+        finetune: None,
+    }
 }
 
 /// Stops the run after so many steps.

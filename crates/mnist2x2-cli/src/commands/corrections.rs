@@ -80,9 +80,10 @@ fn list(store: &Store, json: bool) -> anyhow::Result<()> {
             "place", "time (UTC)", "read", "right", "drawing", "model"
         ))?;
         each(store, |summary| Ok(console::print(&line(summary, width))?))?;
-        return Ok(console::log(&format!("{} corrections", store.count()?)));
+        console::log(&format!("{} corrections", store.count()?));
+        return Ok(());
     }
-    each(store, |summary| console::print_json(summary))
+    each(store, console::print_json)
 }
 
 /// The width of the columns of digits.
@@ -123,7 +124,8 @@ fn export(store: &Store) -> anyhow::Result<()> {
         Error::Stream(error) => anyhow::Error::from(error),
         error => error.into(),
     })?;
-    Ok(console::log(&format!("{count} corrections")))
+    console::log(&format!("{count} corrections"));
+    Ok(())
 }
 
 fn import(store: &Path, json: bool, lines: &Path) -> anyhow::Result<()> {

@@ -159,7 +159,7 @@ impl Plan {
 }
 
 /// `KEY=VALUE` as TOML; what is no TOML value is a word.
-fn parse_setting(text: &str) -> Result<Table, String> {
+pub(crate) fn parse_setting(text: &str) -> Result<Table, String> {
     let (key, value) = text.split_once('=').ok_or("has no `=`; write SETTING=VALUE")?;
     let as_word = || format!("{key} = {}", toml::Value::from(value)).parse::<Table>();
     format!("{key} = {value}").parse::<Table>().or_else(|_| as_word()).map_err(|error| error.message().into())

@@ -46,7 +46,8 @@ impl Run {
         let trainer = trainer(&model, &recipe, loaders, teacher.as_ref(), device)?;
         let teacher = teacher.zip(plan.teacher.clone());
         let teacher = teacher.map(|(teacher, path)| TeacherRecord { path, sha256: teacher.digest().into() });
-        let record = RunRecord { version: env!("CARGO_PKG_VERSION").into(), model, recipe, data, teacher };
+        let version = env!("CARGO_PKG_VERSION").into();
+        let record = RunRecord { version, model, recipe, data, teacher, finetune: None };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?;
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -61,12 +62,13 @@ impl Run {
             Some(folder) => folder.to_path_buf(),
             None => options::newest_unfinished_run()?,
         };
-        let (folder, RunRecord { model, recipe, data, teacher, .. }) = RunFolder::open(&path)?;
+        let (folder, RunRecord { model, recipe, data, teacher, finetune, .. }) = RunFolder::open(&path)?;
         ensure!(
             !RunFolder::is_finished(&path),
             "{}: this run is finished; start another without --resume",
             path.display()
         );
+        ensure!(finetune.is_none(), "{}: fine-tuning is not gone on with; start it anew", path.display());
         folder.read_metrics()?;
         let dataset = Dataset::of_run(&data.dataset, &plan.data)?;
         let (loaders, found) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
