@@ -30,7 +30,7 @@ enum Command {
     Train(commands::train::Args),
     /// Trains a recipe with several seeds and compares what they read right
     Experiment(commands::experiment::Args),
-    /// Counts what a model reads right of the test grids
+    /// Counts what a model reads right of the test grids, or of drawings
     Eval(commands::eval::Args),
     /// Reads the digits of pictures
     Predict(commands::predict::Args),

@@ -21,6 +21,8 @@ use crate::{
     Checkpoint, Error, Grids, Keep, Observer, OptimiserSettings, Outcome, Recipe, Schedule, Trainer, Workers,
 };
 
+use lesson::Drawn;
+
 pub use lesson::Lesson;
 pub use verdict::{Marks, Verdict};
 
@@ -41,6 +43,19 @@ pub struct FinetuneRecord {
     pub learnt: u64,
     /// What became of it.
     pub verdict: Verdict,
+}
+
+/// What a model is fine-tuned on.
+#[derive(Debug)]
+pub struct Material<'a> {
+    /// MNIST's training split, or whatever the model was trained on, to be rehearsed.
+    pub digits: Digits,
+    /// Pen strokes to be rehearsed, where the recipe asks for them.
+    pub pens: Option<&'a PenDigits>,
+    /// The corrections.
+    pub lessons: Vec<Lesson>,
+    /// The share of digits that are from corrections, above 0 and at most 1.
+    pub share: f64,
 }
 
 impl Recipe {
@@ -73,8 +88,8 @@ pub struct Finetuning {
 }
 
 impl Finetuning {
-    /// Prepares to train `base` by `recipe` on the training split `digits`, on `pens` where the recipe says so, and on
-    /// those of `lessons` that are not held out.
+    /// Prepares to train `base` by `recipe` on all of `material` but what is held out of it: digits to validate with, and
+    /// some of the corrections.
     ///
     /// # Errors
     /// [`Error::NotFinetuned`] if there are fewer than ten corrections, or the model reads all that are held out;
@@ -82,12 +97,11 @@ impl Finetuning {
     pub fn new(
         base: &Recognizer,
         recipe: Recipe,
-        digits: Digits,
-        pens: Option<&PenDigits>,
-        lessons: Vec<Lesson>,
+        material: Material,
         workers: &Workers,
     ) -> Result<Self, Error> {
-        check(base, &recipe, &lessons)?;
+        check(base, &recipe, &material)?;
+        let Material { digits, pens, lessons, share } = material;
         let shape = base.shape();
         let sha256 = lesson::sha256(&lessons);
         let (learnt, held_out) = lesson::hold_out(lessons);
@@ -103,7 +117,8 @@ impl Finetuning {
             return Err(Error::NotFinetuned { problem });
         }
         let pens = recipe.draw(pens)?;
-        let training = grids::training(&recipe, digits, pens.as_ref(), &learnt, shape)?;
+        let drawn = Drawn::of(&learnt, shape)?;
+        let training = grids::training(&recipe, digits, pens.as_ref(), (&drawn, share), shape)?;
         let trainer = begin(base.model(), recipe, training)?.with_validation(validation.clone())?;
         Ok(Self { trainer, validation, held_out, learnt: learnt.len() as u64, sha256, before })
     }
@@ -168,8 +183,13 @@ impl Finetuning {
 }
 
 /// Refuses what cannot be learnt, before anything is computed.
-fn check(base: &Recognizer, recipe: &Recipe, lessons: &[Lesson]) -> Result<(), Error> {
+fn check(base: &Recognizer, recipe: &Recipe, material: &Material) -> Result<(), Error> {
     recipe.validate()?;
+    let Material { lessons, share, .. } = material;
+    if !(*share > 0.0 && *share <= 1.0) {
+        let problem = format!("the share of corrections is {share}, but must be above 0 and at most 1");
+        return Err(Error::NotFinetuned { problem });
+    }
     let count = lessons.len();
     if count < FEWEST {
         let problem = format!(

@@ -27,6 +27,7 @@ mod metrics;
 mod graded;
 mod evaluate;
 mod calibrate;
+mod written;
 
 mod finetune;
 
@@ -34,7 +35,7 @@ pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
-pub use finetune::{FinetuneRecord, Finetuning, Lesson, Marks, Verdict};
+pub use finetune::{FinetuneRecord, Finetuning, Lesson, Marks, Material, Verdict};
 pub use graded::Graded;
 pub use loaders::HELD_OUT_WRITERS;
 pub use metrics::{EpochMetrics, Evaluation, Validation};
@@ -46,3 +47,4 @@ pub use run::{DataRecord, RunFolder, RunRecord, TeacherRecord};
 pub use schedule::{Schedule, Shape};
 pub use trainer::{Position, Trainer};
 pub use workers::Workers;
+pub use written::grade_written;

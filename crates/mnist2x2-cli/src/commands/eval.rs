@@ -1,6 +1,7 @@
-//! `eval`: counts what a model reads right of the test grids.
+//! `eval`: counts what a model reads right of the test grids, or of drawings.
 
 mod page;
+mod strokes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,11 +28,13 @@ pub(crate) struct Args {
     model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    strokes: strokes::StrokesArgs,
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
     /// Write a page with figures, mistakes and attention to this folder: index.html, replaced if it exists
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "strokes")]
     report: Option<PathBuf>,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
@@ -72,8 +75,11 @@ pub(crate) struct Test {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recognizer = args.model.load(&device::open(args.device)?)?;
-    let dataset = args.data.resolve()?;
     let workers = Workers::new(args.threads.map(usize::from))?;
+    if let Some(file) = args.strokes.file() {
+        return args.strokes.run(file, &recognizer, &workers, args.json);
+    }
+    let dataset = args.data.resolve()?;
     let test = Test::run(recognizer.model(), recognizer.temperature(), &dataset, &workers)?;
     if let Some(folder) = &args.report {
         let facts = page::facts(&recognizer, &args.model.origin());

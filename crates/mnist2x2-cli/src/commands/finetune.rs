@@ -12,7 +12,8 @@ use mnist2x2::corrections::Store;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::unipen;
 use mnist2x2::train::{
-    DataRecord, EpochMetrics, FinetuneRecord, Finetuning, Marks, Outcome, RunRecord, Verdict, with_overrides,
+    DataRecord, EpochMetrics, FinetuneRecord, Finetuning, Lesson, Marks, Material, Outcome, RunRecord,
+    Verdict, with_overrides,
 };
 use mnist2x2::{Recipe, Recognizer, RunFolder, Workers};
 use serde::Serialize;
@@ -27,6 +28,9 @@ use watch::Watch;
 
 /// The share of digits that are pen strokes, where there are some.
 const STROKES: f64 = 0.25;
+
+/// The share of digits that are from corrections: more would make what they show seem likelier than it is.
+const SHARE: f64 = 0.1;
 
 /// Options of `finetune`.
 #[derive(clap::Args)]
@@ -47,6 +51,9 @@ pub(crate) struct Args {
     /// Decides the grids and how they are augmented; which corrections are held out does not depend on it
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
+    /// The share of digits that are from corrections, above 0 and at most 1
+    #[arg(long, value_name = "SHARE", default_value_t = SHARE, value_parser = parse_share)]
+    share: f64,
     /// One setting in place of the recipe's, such as `epochs=3`; may be given several times
     #[arg(long, value_name = "SETTING=VALUE", value_parser = parse_setting)]
     set: Vec<Table>,
@@ -135,12 +142,13 @@ impl Args {
         base: &Recognizer,
         recipe: Recipe,
         dataset: &Dataset,
-        lessons: Vec<mnist2x2::train::Lesson>,
+        lessons: Vec<Lesson>,
         workers: &Workers,
     ) -> anyhow::Result<(Finetuning, DataRecord)> {
         let (digits, digests) = dataset.load(Split::Train)?;
         let pens = self.strokes.as_deref().map(unipen::read).transpose()?;
-        let finetuning = Finetuning::new(base, recipe, digits, pens.as_ref(), lessons, workers)?;
+        let material = Material { digits, pens: pens.as_ref(), lessons, share: self.share };
+        let finetuning = Finetuning::new(base, recipe, material, workers)?;
         let data = DataRecord {
             dataset: dataset.name().into(),
             images_sha256: digests.images,
@@ -183,6 +191,12 @@ fn save(
     epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
     calibration.save(path)?;
     Ok(model.parameters().save(path)?)
+}
+
+/// A share of something.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| "is no number".to_owned())?;
+    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("must be above 0 and at most 1".into()) }
 }
 
 /// What was read right before and after.

@@ -6,38 +6,34 @@ use std::sync::Arc;
 use mnist2x2_data::{Digits, GridShape, GridSource, IndexMap, Loader};
 use mnist2x2_random::Random;
 
-use super::lesson::{Drawn, Lesson};
+use super::lesson::Drawn;
 use crate::{Error, Recipe};
 
-/// The share of grids that are corrections as they were drawn.
-const WHOLE: f64 = 0.1;
-/// The share of digits in the other grids that are from corrections.
-const CORRECTED: f64 = 0.25;
-
-/// The grids of one epoch: of MNIST's `digits`, of `pens` in the share that the recipe says, and of `lessons`.
+/// The grids of one epoch: of MNIST's `digits`, of `pens` in the share that the recipe says, and in a share of their own of
+/// what `drawn` holds: half of it as grids that were drawn so, half as digits among others.
 pub(super) fn training(
     recipe: &Recipe,
     digits: Digits,
     pens: Option<&Digits>,
-    lessons: &[Lesson],
+    (drawn, share): (&Drawn, f64),
     shape: GridShape,
 ) -> Result<Loader, Error> {
-    let drawn = Drawn::of(lessons, shape)?;
+    let half = share / 2.0;
     let mnist = 0..digits.len() as u32;
     let strokes = after(&mnist, pens.map_or(0, Digits::len));
     let corrected = after(&strokes, drawn.digits.len());
     let cell = |random: &mut Random| {
         let kind = random.unit();
         let kind = match pens {
-            _ if kind < CORRECTED => &corrected,
-            Some(_) if kind < CORRECTED + recipe.strokes => &strokes,
+            _ if kind < half => &corrected,
+            Some(_) if kind < half + recipe.strokes => &strokes,
             _ => &mnist,
         };
         kind.start + random.below(kind.end - kind.start)
     };
     let grid = |place: usize| -> Vec<u32> {
         let mut random = Random::keyed(recipe.seed, "finetune grid", 0, place as u64);
-        if !drawn.wholes.is_empty() && random.unit() < WHOLE {
+        if !drawn.wholes.is_empty() && random.unit() < half {
             let whole = drawn.wholes[random.below(drawn.wholes.len() as u32) as usize];
             return (corrected.start + whole..).take(shape.cells()).collect();
         }

@@ -107,6 +107,9 @@ impl Drawn {
                 }
             }
         }
+        if labels.is_empty() {
+            return Err(Error::Lesson { problem: "no correction that is not held out shows a digit".into() });
+        }
         Ok(Self { digits: Digits::new(pixels, labels)?, wholes })
     }
 }
