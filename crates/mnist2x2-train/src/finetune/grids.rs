@@ -52,3 +52,63 @@ pub(super) fn training(
 fn after(kind: &Range<u32>, count: usize) -> Range<u32> {
     kind.end..kind.end + count as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use mnist2x2_data::mnist::Split;
+    use mnist2x2_data::{SIDE, synthetic};
+
+    use super::*;
+    use crate::finetune::lesson::hold_out;
+    use crate::finetune::lesson::tests::{SHAPE, lessons};
+
+    type Image = Vec<u32>;
+
+    /// Every cell of every grid of an epoch, bit by bit.
+    fn cells(loader: &Loader) -> Vec<Image> {
+        let epoch = loader.epoch(0);
+        let images: Vec<f32> = (0..epoch.steps()).flat_map(|step| epoch.batch(step).images).collect();
+        let cell = |image: &[f32], cell: usize| -> Image {
+            let rows = image.chunks(SHAPE.width());
+            rows.flat_map(|row| row[cell * SIDE..][..SIDE].iter().map(|x| x.to_bits())).collect()
+        };
+        let grids = images.chunks(SHAPE.pixels());
+        grids.flat_map(|image| (0..SHAPE.cells()).map(move |k| cell(image, k))).collect()
+    }
+
+    /// The digits of these grids, as they are.
+    fn alone(digits: Digits) -> HashSet<Image> {
+        let map = IndexMap::new((0..digits.len() as u32 / 3 * 3).collect(), 3).unwrap();
+        let loader = Loader::new(Arc::new(digits), GridSource::Fixed(map), SHAPE, 9, 0).unwrap();
+        cells(&loader).into_iter().collect()
+    }
+
+    fn training_on(learnt: &Drawn, share: f64) -> Loader {
+        let recipe = Recipe { epoch_grids: 900, batch: 50, ..Recipe::finetune(3) };
+        let digits = synthetic::digits(Split::Train, 40, 0);
+        training(&recipe, digits, None, (learnt, share), SHAPE).unwrap()
+    }
+
+    #[test]
+    fn no_held_out_correction_is_trained_on_and_every_other_is() {
+        let (learnt, held_out) = hold_out(lessons(24));
+        let learnt = Drawn::of(&learnt, SHAPE).unwrap();
+        let seen: HashSet<Image> = cells(&training_on(&learnt, 0.9)).into_iter().collect();
+        assert!(seen.is_disjoint(&alone(Drawn::of(&held_out, SHAPE).unwrap().digits)));
+        let learnt = alone(learnt.digits);
+        assert!(learnt.is_subset(&seen), "{} of {}", learnt.intersection(&seen).count(), learnt.len());
+    }
+
+    #[test]
+    fn the_share_is_that_of_digits_from_corrections() {
+        let learnt = Drawn::of(&lessons(24), SHAPE).unwrap();
+        let corrected = alone(Drawn::of(&lessons(24), SHAPE).unwrap().digits);
+        for share in [0.1, 0.5] {
+            let all = cells(&training_on(&learnt, share));
+            let found = all.iter().filter(|cell| corrected.contains(*cell)).count() as f64 / all.len() as f64;
+            assert!((found - share).abs() < 0.07, "{found} for {share}");
+        }
+    }
+}

@@ -133,3 +133,97 @@ pub(super) fn hold_out(lessons: Vec<Lesson>) -> (Vec<Lesson>, Vec<Lesson>) {
     let lessons = |ordered: Vec<(_, Lesson)>| ordered.into_iter().map(|(_, lesson)| lesson).collect();
     (lessons(learnt), lessons(ordered))
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use mnist2x2_infer::Drawing;
+
+    use super::*;
+
+    pub(crate) const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
+
+    /// A grid of three digits that no other number gives, the middle cell empty in every seventh.
+    pub(crate) fn lesson(number: u32) -> Lesson {
+        let at = |k: u32| (number.wrapping_mul(2_654_435_761).rotate_left(5 * k) % 1000) as f32 / 1000.0;
+        let stroke = |k| Strokes::new(vec![vec![[at(k), 0.0], [at(k + 1), 0.5], [at(k + 2), 1.0]]]).unwrap();
+        let is_empty = |cell| number.is_multiple_of(7) && cell == 1;
+        let cells: Vec<Strokes> =
+            (0..3).map(|cell| if is_empty(cell) { Strokes::default() } else { stroke(cell) }).collect();
+        let drawing = Drawing::of_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
+        let right = (0..3).map(|cell| (!is_empty(cell)).then_some((number + cell) as u8 % 10)).collect();
+        Lesson::new(Seen::of_drawing(&drawing, SHAPE), right, Some(drawing.cells(SHAPE))).unwrap()
+    }
+
+    pub(crate) fn lessons(count: u32) -> Vec<Lesson> {
+        (0..count).map(lesson).collect()
+    }
+
+    #[test]
+    fn one_in_five_is_held_out_at_least_and_each_is_on_one_side() {
+        for count in [1, 2, 9, 10, 11, 60] {
+            let (learnt, held_out) = hold_out(lessons(count));
+            assert!(5 * held_out.len() >= count as usize, "{} of {count}", held_out.len());
+            assert_eq!(learnt.len() + held_out.len(), count as usize);
+            assert!(learnt.iter().all(|lesson| !held_out.contains(lesson)));
+        }
+    }
+
+    #[test]
+    fn what_is_held_out_depends_on_the_drawings_alone() {
+        let (_, held_out) = hold_out(lessons(40));
+        let mut turned = lessons(40);
+        turned.reverse();
+        assert_eq!(hold_out(turned.clone()).1, held_out);
+        assert_eq!(sha256(&turned), sha256(&lessons(40)));
+        assert_ne!(sha256(&turned[1..]), sha256(&turned));
+        // A store that has grown holds out what it always did, but for those that filled up the fifth.
+        let always = |lessons: &[Lesson]| -> Vec<Lesson> {
+            lessons.iter().filter(|lesson| lesson.identity()[0] < ALWAYS_HELD_OUT).cloned().collect()
+        };
+        let (_, grown) = hold_out(lessons(80));
+        assert!(
+            !always(&held_out).is_empty() && always(&held_out).iter().all(|lesson| grown.contains(lesson))
+        );
+    }
+
+    #[test]
+    fn the_same_drawing_is_never_on_both_sides() {
+        let twice: Vec<Lesson> = (0..20).map(|number| lesson(number % 4)).collect();
+        let (learnt, held_out) = hold_out(twice);
+        assert!(!learnt.is_empty() && !held_out.is_empty());
+        assert!(learnt.iter().all(|lesson| !held_out.contains(lesson)));
+    }
+
+    #[test]
+    fn digits_come_in_every_pen_and_whole_grids_are_known() {
+        let drawn = Drawn::of(&[lesson(7), lesson(8)], SHAPE).unwrap();
+        assert_eq!(drawn.digits.len(), PENS.len() * (2 + 3));
+        assert_eq!(drawn.wholes, [6, 9, 12], "of the second grid only, which has no empty cell");
+        assert_eq!([6, 7, 8].map(|digit| drawn.digits.label(digit)), [8, 9, 0]);
+        let ink = |digit| drawn.digits.image(digit).iter().map(|&grey| u32::from(grey)).sum::<u32>();
+        assert!(ink(6) < ink(9) && ink(9) < ink(12), "wider pens");
+    }
+
+    #[test]
+    fn without_strokes_the_cells_of_what_is_seen_are_learnt() {
+        let seen = lesson(8).seen().clone();
+        let picture = Lesson::new(seen.clone(), vec![Some(1), None, Some(3)], None).unwrap();
+        let drawn = Drawn::of(&[picture], SHAPE).unwrap();
+        assert_eq!((drawn.digits.image(0), drawn.digits.image(1)), (&seen.cell(0)[..], &seen.cell(2)[..]));
+        assert!(drawn.wholes.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let seen = lesson(8).seen().clone();
+        for (right, strokes) in [
+            (vec![Some(1); 4], None),
+            (vec![Some(10), None, None], None),
+            (vec![None; 3], Some(vec![None; 2])),
+        ] {
+            assert!(matches!(Lesson::new(seen.clone(), right, strokes), Err(Error::Lesson { .. })));
+        }
+        let empty = Lesson::new(seen, vec![None; 3], None).unwrap();
+        assert!(matches!(Drawn::of(&[empty], SHAPE), Err(Error::Lesson { .. })));
+    }
+}
