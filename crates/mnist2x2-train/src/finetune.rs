@@ -2,17 +2,19 @@
 //!
 //! A model that people corrected is trained for a short time from the weights it has, gently, on grids in which its
 //! corrections stand beside MNIST's digits: what is new is learnt, and what is known is rehearsed (A. Robins,
-//! *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995). Some corrections are held out, and tell beside
-//! MNIST's validation digits whether the outcome is better than what there was.
+//! *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995). Of the way from the old weights to the new ones it then
+//! goes only as far as validation lets it (M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022): between
+//! the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits whether the
+//! outcome is better than what there was.
 
 mod lesson;
 mod grids;
 mod verdict;
 
 use mnist2x2_data::unipen::PenDigits;
-use mnist2x2_data::{Augmentation, Digits, Loader};
+use mnist2x2_data::{Digits, Loader};
 use mnist2x2_infer::{Calibration, Recognizer, Seen};
-use mnist2x2_model::{Seq2Seq, Weights};
+use mnist2x2_model::{Parameters, Seq2Seq, Weights};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{EVALUATION_BATCH, evaluate};
@@ -28,6 +30,11 @@ pub use verdict::{Marks, Verdict};
 
 /// The fewest corrections that are learnt from: of fewer, those held out would say nothing.
 const FEWEST: usize = 10;
+/// The parts of the way from the old weights to the new ones after which it is tried to stop.
+const STOPS: u8 = 8;
+/// How much of validation's accuracy the way may cost: half of what the verdict allows, because a model that was chosen by
+/// these digits reads them a little better than others.
+const MOST_SPENT: f64 = verdict::MOST_LOST / 2.0;
 
 /// Where a fine-tuned model came from and what it learnt: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +48,8 @@ pub struct FinetuneRecord {
     pub corrections_sha256: String,
     /// Corrections that were learnt.
     pub learnt: u64,
+    /// As [`Finetuning::way`].
+    pub way: f64,
     /// What became of it.
     pub verdict: Verdict,
 }
@@ -64,13 +73,12 @@ impl Recipe {
         let recommended = Self::recommended(seed);
         Self {
             name: "finetune".into(),
-            epochs: 2,
-            epoch_grids: 20_000,
+            epochs: 3,
+            epoch_grids: 25_000,
             keep: Keep::Last,
             average: 0.99,
             optimiser: OptimiserSettings { learning_rate: 1e-3, ..recommended.optimiser },
             schedule: Schedule { warm_up: 0.1, ..Schedule::linear() },
-            augmentation: Augmentation { stroke: 0.2, ..recommended.augmentation },
             ..recommended
         }
     }
@@ -84,6 +92,9 @@ pub struct Finetuning {
     held_out: Vec<Lesson>,
     learnt: u64,
     sha256: String,
+    /// The weights that it has come to, in flat order; those of the beginning before it has run.
+    values: Vec<f32>,
+    way: f64,
     before: Marks,
 }
 
@@ -120,15 +131,43 @@ impl Finetuning {
         let drawn = Drawn::of(&learnt, shape)?;
         let training = grids::training(&recipe, digits, pens.as_ref(), (&drawn, share), shape)?;
         let trainer = begin(base.model(), recipe, training)?.with_validation(validation.clone())?;
-        Ok(Self { trainer, validation, held_out, learnt: learnt.len() as u64, sha256, before })
+        let (values, learnt) = (base.model().parameters().to_flat()?, learnt.len() as u64);
+        Ok(Self { trainer, validation, held_out, learnt, sha256, values, way: 0.0, before })
     }
 
-    /// Trains to the end of the recipe, or until `observer` stops it.
+    /// Trains to the end of the recipe, or until `observer` stops it; then goes as far towards the new weights as validation
+    /// lets it, or all the way if it never does.
     ///
     /// # Errors
     /// As [`Trainer::run`].
     pub fn run(&mut self, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, Error> {
-        self.trainer.run(workers, observer)
+        let outcome = self.trainer.run(workers, observer)?;
+        if outcome == Outcome::Finished {
+            self.settle(workers)?;
+        }
+        Ok(outcome)
+    }
+
+    fn settle(&mut self, workers: &Workers) -> Result<(), Error> {
+        let old = std::mem::take(&mut self.values);
+        let new = self.trainer.result()?.parameters().to_flat()?;
+        for stop in (1..=STOPS).rev() {
+            let way = f32::from(stop) / f32::from(STOPS);
+            let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + way * (new - old)).collect();
+            let accuracy =
+                evaluate(&self.frozen(&values)?, &self.validation, workers, |_| ())?.sequence_accuracy;
+            if self.before.validation - accuracy <= MOST_SPENT {
+                (self.values, self.way) = (values, way.into());
+                return Ok(());
+            }
+        }
+        (self.values, self.way) = (new, 1.0);
+        Ok(())
+    }
+
+    fn frozen(&self, values: &[f32]) -> Result<Seq2Seq, Error> {
+        let (config, parameters) = (self.trainer.model().config(), self.trainer.model().parameters());
+        Ok(Seq2Seq::new(Parameters::from_flat(config, values, parameters.device())?)?)
     }
 
     /// How the model that it has come to does beside the one that it began with.
@@ -165,12 +204,17 @@ impl Finetuning {
         &self.trainer
     }
 
+    /// How much of the way from the old weights to those at the end of training it has gone, 0 to 1.
+    pub fn way(&self) -> f64 {
+        self.way
+    }
+
     /// The model that it has come to.
     ///
     /// # Errors
     /// As [`Trainer::result`].
     pub fn result(&self) -> Result<Seq2Seq, Error> {
-        self.trainer.result()
+        self.frozen(&self.values)
     }
 
     /// How far that model's confidence can be trusted.

@@ -4,6 +4,7 @@
 //! and lets an interrupted run go on exactly where it was; [`evaluate`] counts what a trained model reads right, and
 //! [`calibrate`] finds the temperature at which its confidences come true. The same recipe, seed and data give the same bytes of weights on the same machine, whatever the number of threads and
 //! however often the run was interrupted.
+//! A trained model learns what people corrected by [`Finetuning`].
 #![forbid(unsafe_code)]
 
 mod error;

@@ -68,7 +68,7 @@ fn a_style_is_learnt_and_the_same_again_gives_the_same_weights() {
     let one = Workers::new(Some(1)).unwrap();
     let base = base(&one);
     let (values, [before, after, of]) = finetuned(&base, &one);
-    assert!(before == 0 && 2 * after > of, "{before} of {of} before and {after} after");
+    assert!(before < after && 2 * after > of, "{before} of {of} before and {after} after");
     assert_eq!(finetuned(&base, &Workers::new(Some(3)).unwrap()).0, values);
     assert_ne!(base.model().parameters().to_flat().unwrap(), values);
 }

@@ -30,7 +30,7 @@ use watch::Watch;
 const STROKES: f64 = 0.25;
 
 /// The share of digits that are from corrections: more would make what they show seem likelier than it is.
-const SHARE: f64 = 0.1;
+const SHARE: f64 = 0.08;
 
 /// Options of `finetune`.
 #[derive(clap::Args)]
@@ -164,6 +164,7 @@ impl Args {
             base_sha256: base.digest().into(),
             corrections_sha256: of.corrections_sha256().into(),
             learnt: of.learnt(),
+            way: of.way(),
             verdict,
         };
         RunRecord {

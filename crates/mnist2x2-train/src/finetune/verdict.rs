@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How much of validation's accuracy a fine-tuned model may lose: 0.2 points.
-const MOST_LOST: f64 = 0.002;
+pub(super) const MOST_LOST: f64 = 0.002;
 
 /// What a model reads right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
