@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::evaluate::{EVALUATION_BATCH, evaluate};
 use crate::loaders::validation;
 use crate::{
-    Checkpoint, Error, Grids, Keep, Observer, OptimiserSettings, Outcome, Recipe, Schedule, Trainer, Workers,
+    Checkpoint, Error, Grids, Keep, Observer, OptimiserSettings, Outcome, Recipe, Rule, Schedule, Trainer,
+    Workers,
 };
 
 use lesson::Drawn;
@@ -69,6 +70,9 @@ pub struct Material<'a> {
 
 impl Recipe {
     /// Some thousand grids at a gentle rate, from weights that are good already; see [`Finetuning`].
+    ///
+    /// Matrices move by AdamW: Muon, whose steps are as long in every direction, forgets more on the way to the same
+    /// corrections.
     pub fn finetune(seed: u64) -> Self {
         let recommended = Self::recommended(seed);
         Self {
@@ -76,8 +80,12 @@ impl Recipe {
             epochs: 3,
             epoch_grids: 25_000,
             keep: Keep::Last,
-            average: 0.99,
-            optimiser: OptimiserSettings { learning_rate: 1e-3, ..recommended.optimiser },
+            average: 0.998,
+            optimiser: OptimiserSettings {
+                matrices: Rule::AdamW,
+                learning_rate: 3e-4,
+                ..recommended.optimiser
+            },
             schedule: Schedule { warm_up: 0.1, ..Schedule::linear() },
             ..recommended
         }

@@ -46,6 +46,7 @@ fn material(lessons: Vec<Lesson>) -> Material<'static> {
 
 fn recipe() -> Recipe {
     let mut recipe = Recipe { epochs: 1, epoch_grids: 1_200, batch: 16, ..Recipe::finetune(4) };
+    recipe.optimiser.learning_rate = 3e-3;
     recipe.augmentation = Augmentation { shift: 0.5, ..Augmentation::default() };
     recipe
 }
