@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 failed; 2 wrong usage, values out of range included; 130 interrupted after saving.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod console;
 mod data;
 mod device;
@@ -29,12 +30,16 @@ enum Command {
     Train(commands::train::Args),
     /// Trains a recipe with several seeds and compares what they read right
     Experiment(commands::experiment::Args),
-    /// Counts what a model reads right of the test grids
+    /// Counts what a model reads right of the test grids, or of drawings
     Eval(commands::eval::Args),
     /// Reads the digits of pictures
     Predict(commands::predict::Args),
     /// Serves a page to draw on
     Serve(commands::serve::Args),
+    /// Shows, exports and imports what people corrected
+    Corrections(commands::corrections::Args),
+    /// Trains a model on from corrections, and keeps the outcome only if it is better
+    Finetune(commands::finetune::Args),
     /// Measures how fast this machine trains and reads
     Bench(commands::bench::Args),
     /// Draws a sheet of labelled grids
@@ -50,6 +55,8 @@ fn main() -> ExitCode {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Serve(args) => commands::serve::run(args),
+        Command::Corrections(args) => commands::corrections::run(&args),
+        Command::Finetune(args) => commands::finetune::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Info(args) => commands::info::run(&args),

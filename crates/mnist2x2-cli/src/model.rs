@@ -14,6 +14,11 @@ pub(crate) struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// The model at `path`.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { model: Some(path) }
+    }
+
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Recognizer> {
         Ok(match &self.model {
             Some(path) => Recognizer::load(path, device)?,

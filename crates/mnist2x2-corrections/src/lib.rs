@@ -3,7 +3,7 @@
 //! A [`Correction`] says what a model read in a drawing and what is right. [`Store::add`] keeps it: once it has
 //! returned, the correction survives a killed process, and a power failure as far as the disk keeps its word. A
 //! correction is known by its key, so that whoever is unsure whether it arrived sends it again and nothing is doubled.
-//! [`Store::export`] and [`Store::import`] carry corrections from store to store as JSON Lines.
+//! [`Store::open_to_read`] is for those who only look. [`Store::export`] and [`Store::import`] carry corrections from store to store as JSON Lines.
 //!
 //! ```
 //! use mnist2x2_corrections::{Correction, Store};

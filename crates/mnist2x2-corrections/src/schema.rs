@@ -41,6 +41,29 @@ pub(crate) fn open(path: &Path, wait: Duration) -> Result<Connection, Error> {
     }
 }
 
+/// Opens the store at `path` for reading alone: it must be there, and of the schema that this program writes.
+///
+/// It refuses to write whatever is asked of it. The file itself is opened for writing, if the system lets us: only so
+/// can SQLite clear away the log that it needs for reading, or bring home one that a killed program left.
+pub(crate) fn open_to_read(path: &Path, wait: Duration) -> Result<Connection, Error> {
+    if !path.exists() {
+        return Err(Error::Missing { path: path.into() });
+    }
+    let failed = |error| Error::sqlite(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(wait).map_err(failed)?;
+    connection.pragma_update(None, "query_only", true).map_err(failed)?;
+    let known = MIGRATIONS.len() as i64;
+    match recognise(&mut connection, path, known)? {
+        0 => return Err(Error::NotADatabase { path: path.into() }),
+        schema if schema < known => return Err(Error::Older { path: path.into(), found: schema, known }),
+        _ => {}
+    }
+    guard_against_strangers(&connection).map_err(failed)?;
+    Ok(connection)
+}
+
 fn open_once(path: &Path, wait: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite(path, error);
     let flags =
@@ -85,7 +108,11 @@ fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    // Files may come from strangers: their schemas run no functions, and damaged cells are noticed when they are read.
+    guard_against_strangers(connection)
+}
+
+/// Files may come from strangers: their schemas run no functions, and damaged cells are noticed when they are read.
+fn guard_against_strangers(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)
 }

@@ -90,6 +90,17 @@ impl Store {
         Ok(Self { path: path.into(), connection: Mutex::new(connection), file: Identity::of(path) })
     }
 
+    /// Opens the store at `path` to read it alone: it is never made and never changed, and others may write to it
+    /// meanwhile. What would write fails with [`Error::ReadOnly`].
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is no file, [`Error::Older`] if it would have to be migrated, and as
+    /// [`Store::open`].
+    pub fn open_to_read(path: &Path) -> Result<Self, Error> {
+        let connection = schema::open_to_read(path, WAIT)?;
+        Ok(Self { path: path.into(), connection: Mutex::new(connection), file: Identity::of(path) })
+    }
+
     /// Where the store is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -3,7 +3,7 @@
 //! Reading order: how a file of bytes is checked ([`idx`]), what comes out of it ([`Digits`]), the four official files
 //! ([`mnist`]), the published grids ([`mod@reference`]), how digits become one image ([`stitch`]), digits that need no file
 //! ([`synthetic`]), and seeded batches ([`Loader`]). Pen trajectories ([`Strokes`]) are read by [`unipen`] and drawn as
-//! MNIST's digits look, or as people draw on a [`Canvas`]. Feature `download` adds the module `download`, which fetches the
+//! MNIST's digits look, or as people draw on a [`Canvas`], in one [`Variant`] or another. Feature `download` adds the module `download`, which fetches the
 //! four files; feature `hub` adds `hub`, which reads them with candle-datasets.
 //!
 //! ```
@@ -38,6 +38,7 @@ pub mod unipen;
 // From digits to batches.
 mod grid;
 mod canvas;
+mod variant;
 pub mod synthetic;
 
 mod augment;
@@ -59,3 +60,4 @@ pub use grid::{GridShape, IndexMap, MEAN, STD, denormalise, normalise, stitch, s
 pub use loader::{Batch, Epoch, GridSource, Loader};
 pub use pen::{INK_SIDE, Pen, Point, centre_ink};
 pub use strokes::Strokes;
+pub use variant::Variant;

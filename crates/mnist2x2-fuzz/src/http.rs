@@ -47,7 +47,7 @@ fn server() -> SocketAddr {
         let (digest, source) = ("0".repeat(64), "none".into());
         let info = ModelInfo { digest, source, parameters: 1, rows: 2, cols: 2, calibrated: false };
         let settings = Settings { address: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
-        let none = || Err(Error::Model("there is no other".into()));
+        let none = |_: Option<&str>| Err(Error::Model("there is no other".into()));
         let server = Server::bind(settings, Arc::new(Same(info)), none, |_| ()).expect("a port is free");
         let address = server.address().expect("it listens");
         thread::spawn(|| server.run());

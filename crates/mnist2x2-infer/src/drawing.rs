@@ -32,10 +32,31 @@ impl Drawing {
         }
     }
 
+    /// A drawing made of what was drawn in each cell of `shape`, row by row: strokes whose origin is the upper left corner
+    /// of their cell, in cells of this width and height.
+    ///
+    /// # Errors
+    /// [`Error::Canvas`] if the cells have no area.
+    ///
+    /// # Panics
+    /// If there are not as many cells.
+    pub fn of_cells(cells: &[Strokes], width: f32, height: f32, shape: GridShape) -> Result<Self, Error> {
+        assert_eq!(cells.len(), shape.cells(), "strokes, or none, for each cell");
+        let placed = cells.iter().enumerate().flat_map(|(cell, strokes)| {
+            let corner = [(cell % shape.cols) as f32 * width, (cell / shape.cols) as f32 * height];
+            strokes
+                .iter()
+                .map(move |stroke| stroke.iter().map(|[x, y]| [x + corner[0], y + corner[1]]).collect())
+        });
+        let canvas = (width * shape.cols as f32, height * shape.rows as f32);
+        let strokes = Strokes::new(placed.collect()).map_err(|_| Error::Canvas { width, height })?;
+        Self::new(strokes, canvas.0, canvas.1)
+    }
+
     /// The strokes of each cell of `shape`; nothing for a cell without.
     ///
     /// A stroke that crosses a border goes to the cell that holds most of its length.
-    pub(crate) fn cells(&self, shape: GridShape) -> Vec<Option<Strokes>> {
+    pub fn cells(&self, shape: GridShape) -> Vec<Option<Strokes>> {
         let mut cells = vec![Vec::new(); shape.cells()];
         for stroke in self.strokes.iter().filter(|stroke| !stroke.is_empty()) {
             cells[self.cell_of(stroke, shape)].push(stroke.to_vec());
@@ -116,6 +137,20 @@ mod tests {
         let (tap, dot): (&[Point], &[Point]) = (&[[150.0, 40.0]], &[[152.0, 30.0], [153.0, 31.0]]);
         assert_eq!(cells(&[tap, dot, &[]]), [0; 6]);
         assert_eq!(cells(&[tap, &[[130.0, 20.0], [140.0, 60.0]], dot]), [0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn cells_put_side_by_side_are_found_again() {
+        let strokes =
+            |x: f32| Strokes::new(vec![vec![[x, 10.0], [x, 60.0]], vec![[x, 70.0], [40.0, 70.0]]]).unwrap();
+        let cells: Vec<Strokes> = (0..6).map(|cell| strokes(cell as f32)).collect();
+        let found = Drawing::of_cells(&cells, 100.0, 80.0, SHAPE).unwrap().cells(SHAPE);
+        for (cell, strokes) in found.iter().enumerate() {
+            let corner = [(cell % 3) as f32 * 100.0, (cell / 3) as f32 * 80.0];
+            let moved = cells[cell].map(|[x, y]| [x + corner[0], y + corner[1]]);
+            assert_eq!(strokes.as_ref(), Some(&moved), "cell {cell}");
+        }
+        assert!(matches!(Drawing::of_cells(&cells, f32::MAX, 1.0, SHAPE), Err(Error::Canvas { .. })));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod lines;
 mod pieces;
 mod redraw;
 mod seen;
+mod drawn;
 
 mod reading;
 mod recognizer;

@@ -50,15 +50,15 @@ impl Seen {
 
     /// These digits side by side.
     fn of_cells(shape: GridShape, cells: &[Option<[u8; PIXELS]>]) -> Self {
-        let mut pixels = vec![0; shape.pixels()];
+        let empty = cells.iter().map(Option::is_none).collect();
+        let mut seen = Self { shape, pixels: vec![0; shape.pixels()], empty };
         for (cell, digit) in cells.iter().enumerate() {
-            let start = cell / shape.cols * SIDE * shape.width() + cell % shape.cols * SIDE;
+            let corner = seen.corner(cell);
             for (y, row) in digit.iter().flat_map(|digit| digit.chunks_exact(SIDE)).enumerate() {
-                pixels[start + y * shape.width()..][..SIDE].copy_from_slice(row);
+                seen.pixels[corner + y * shape.width()..][..SIDE].copy_from_slice(row);
             }
         }
-        let empty = cells.iter().map(Option::is_none).collect();
-        Self { shape, pixels, empty }
+        seen
     }
 
     /// Rows and columns of cells.
@@ -79,11 +79,43 @@ impl Seen {
         &self.empty
     }
 
+    /// The 28 x 28 pixels of one cell, row by row.
+    ///
+    /// # Panics
+    /// If there is no such cell.
+    pub fn cell(&self, cell: usize) -> [u8; PIXELS] {
+        assert!(cell < self.shape.cells(), "cell {cell} of {}", self.shape.cells());
+        let (width, corner) = (self.shape.width(), self.corner(cell));
+        std::array::from_fn(|i| self.pixels[corner + i / SIDE * width + i % SIDE])
+    }
+
+    /// Where the first pixel of a cell is.
+    fn corner(&self, cell: usize) -> usize {
+        (cell / self.shape.cols * self.shape.width() + cell % self.shape.cols) * SIDE
+    }
+
     /// The pixels as the network takes them: normalised.
     ///
     /// # Shapes
     /// (height, width), row by row
     pub fn normalised(&self) -> Vec<f32> {
         self.pixels.iter().map(|&grey| normalise(grey)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cell_keeps_its_pixels() {
+        let shape = GridShape { rows: 3, cols: 2 };
+        let cells: Vec<_> =
+            (0..6_u8).map(|cell| (cell != 4).then(|| std::array::from_fn(|i| cell ^ i as u8))).collect();
+        let seen = Seen::of_cells(shape, &cells);
+        for (cell, digit) in cells.iter().enumerate() {
+            assert_eq!(seen.cell(cell), digit.unwrap_or([0; PIXELS]), "cell {cell}");
+        }
+        assert_eq!(seen.empty(), [false, false, false, false, true, false]);
     }
 }

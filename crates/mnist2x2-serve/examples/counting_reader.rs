@@ -147,7 +147,7 @@ fn main() -> Result<(), Box<dyn Failure>> {
         cols: 2,
         calibrated: false,
     };
-    let reload = || Err(Error::Model("there is no other".into()));
+    let reload = |_: Option<&str>| Err(Error::Model("there is no other".into()));
     let server = Server::bind(settings, Arc::new(Counter(info)), reload, |line| println!("{line}"))?;
     println!("http://{}/", server.address()?);
     let stopper = server.stopper();

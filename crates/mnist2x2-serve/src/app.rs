@@ -11,8 +11,8 @@ use crate::metrics::Metrics;
 use crate::worker::Worker;
 use crate::{Error, Reader, Settings};
 
-/// Where a reader comes from when the server is told to load it anew.
-pub(crate) type Reload = dyn Fn() -> Result<Arc<dyn Reader>, Error> + Send + Sync;
+/// Where a reader comes from when the server is told to load the one of this name, or its own anew.
+pub(crate) type Reload = dyn Fn(Option<&str>) -> Result<Arc<dyn Reader>, Error> + Send + Sync;
 /// Where lines for the operator go.
 pub(crate) type Report = dyn Fn(&str) + Send + Sync;
 

@@ -52,15 +52,16 @@ impl Stopper {
 impl Server {
     /// Listens as `settings` say, for requests that `reader` will answer.
     ///
-    /// `reload` gives the reader that takes its place when `POST /api/model/reload` asks for it; `report` takes lines
-    /// for the operator. A store that cannot be opened is reported, and is no error: readings need none.
+    /// `reload` gives the reader that takes its place when `POST /api/model/reload` asks for one by name, or by none for
+    /// that of the beginning; what names there are is its own affair, and it must trust none. `report` takes lines for
+    /// the operator. A store that cannot be opened is reported, and is no error: readings need none.
     ///
     /// # Errors
     /// [`Error::Listen`] if the address cannot be had, [`Error::Threads`] if no threads can be started.
     pub fn bind(
         settings: Settings,
         reader: Arc<dyn Reader>,
-        reload: impl Fn() -> Result<Arc<dyn Reader>, Error> + Send + Sync + 'static,
+        reload: impl Fn(Option<&str>) -> Result<Arc<dyn Reader>, Error> + Send + Sync + 'static,
         report: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let address = settings.address;

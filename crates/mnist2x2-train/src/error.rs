@@ -22,6 +22,18 @@ pub enum Error {
         /// What is wrong with it, as the end of a sentence.
         problem: String,
     },
+    /// A correction that nothing can be learnt from.
+    #[error("{problem}")]
+    Lesson {
+        /// What is wrong with it, as a whole sentence.
+        problem: String,
+    },
+    /// Corrections from which no model can be fine-tuned; nothing was trained.
+    #[error("{problem}")]
+    NotFinetuned {
+        /// Why not, and what to do next.
+        problem: String,
+    },
     /// The loss, a gradient or a step of the optimiser became infinite or not a number.
     #[error(
         "training diverged in epoch {epoch}, step {step}: the {what} is not finite; try a lower learning rate \

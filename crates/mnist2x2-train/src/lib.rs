@@ -4,6 +4,7 @@
 //! and lets an interrupted run go on exactly where it was; [`evaluate`] counts what a trained model reads right, and
 //! [`calibrate`] finds the temperature at which its confidences come true. The same recipe, seed and data give the same
 //! bytes of weights on the same machine, whatever the number of threads and however often the run was interrupted.
+//! A trained model learns what people corrected by [`Finetuning`].
 #![forbid(unsafe_code)]
 
 mod error;
@@ -30,12 +31,16 @@ mod metrics;
 mod graded;
 mod evaluate;
 mod calibrate;
+mod written;
+
+mod finetune;
 
 pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
 pub use disk::Disk;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
+pub use finetune::{FinetuneRecord, Finetuning, Lesson, Marks, Material, Verdict};
 pub use graded::Graded;
 pub use keeping::Keeping;
 pub use loaders::HELD_OUT_WRITERS;
@@ -49,3 +54,4 @@ pub use run::RunFolder;
 pub use schedule::{Schedule, Shape};
 pub use trainer::{Position, Trainer};
 pub use workers::Workers;
+pub use written::grade_written;

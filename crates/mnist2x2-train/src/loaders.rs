@@ -17,7 +17,7 @@ pub const HELD_OUT_WRITERS: RangeInclusive<u32> = 25..=30;
 /// The other people.
 const WRITERS: RangeInclusive<u32> = 1..=24;
 /// The pens that their strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
-const PENS: [f32; 3] = [1.7, 2.3, 3.1];
+pub(crate) const PENS: [f32; 3] = [1.7, 2.3, 3.1];
 
 impl Recipe {
     /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those that
@@ -36,22 +36,12 @@ impl Recipe {
         shape: GridShape,
     ) -> Result<(Loader, Option<Loader>), Error> {
         let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
-        let held_out = digits.len().checked_div(self.validate_one_in).unwrap_or(0);
-        if held_out == digits.len() {
-            let problem = format!("holds all {held_out} digits back; none are left to train on");
-            return Err(Error::Recipe { field: "validate_one_in", problem });
-        }
-        let (training, held_out) = digits.split_last(held_out);
-        let problem = |problem: &str| Error::Recipe { field: "strokes", problem: problem.into() };
-        let pens = match (pens, self.strokes > 0.0) {
-            (Some(pens), true) => Some(pens.drawn(&WRITERS, &PENS)),
-            (None, false) => None,
-            (None, true) => return Err(problem("is above 0, but there are no pen strokes")),
-            (Some(_), false) => return Err(problem("is 0, but there are pen strokes")),
-        };
-        let fixed = |digits: &Digits, grids| reference::grids(digits.len() as u32, grids, shape.cells());
+        let (training, held_out) = self.split(digits)?;
+        let pens = self.draw(pens)?;
         let source = match (self.grids, &pens) {
-            (Grids::Fixed, _) => GridSource::Fixed(fixed(&training, grids)),
+            (Grids::Fixed, _) => {
+                GridSource::Fixed(reference::grids(training.len() as u32, grids, shape.cells()))
+            }
             (Grids::Fresh, None) => GridSource::Fresh { grids },
             (Grids::Fresh, Some(_)) => {
                 GridSource::Mixed { grids, second: training.len(), share: self.strokes }
@@ -62,13 +52,39 @@ impl Recipe {
             None => training,
         };
         let training = Loader::new(Arc::new(training), source, shape, self.batch, self.seed)?;
-        if held_out.is_empty() {
-            return Ok((training, None));
-        }
-        let source = GridSource::Fixed(fixed(&held_out, GRIDS_PER_DIGIT * held_out.len()));
-        let validation = Loader::new(Arc::new(held_out), source, shape, EVALUATION_BATCH, 0)?;
-        Ok((training, Some(validation)))
+        Ok((training, validation(held_out, shape)?))
     }
+
+    /// The pen strokes that this recipe trains on as digits, in each of [`PENS`]; nothing if it asks for none.
+    pub(crate) fn draw(&self, pens: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
+        let problem = |problem: &str| Error::Recipe { field: "strokes", problem: problem.into() };
+        match (pens, self.strokes > 0.0) {
+            (Some(pens), true) => Ok(Some(pens.drawn(&WRITERS, &PENS))),
+            (None, false) => Ok(None),
+            (None, true) => Err(problem("is above 0, but there are no pen strokes")),
+            (Some(_), false) => Err(problem("is 0, but there are pen strokes")),
+        }
+    }
+
+    /// The digits to train on, and those that [`validate_one_in`](Recipe::validate_one_in) holds back.
+    pub(crate) fn split(&self, digits: Digits) -> Result<(Digits, Digits), Error> {
+        let held_out = digits.len().checked_div(self.validate_one_in).unwrap_or(0);
+        if held_out == digits.len() {
+            let problem = format!("holds all {held_out} digits back; none are left to train on");
+            return Err(Error::Recipe { field: "validate_one_in", problem });
+        }
+        Ok(digits.split_last(held_out))
+    }
+}
+
+/// The fixed grids of `held_out` digits to validate with; nothing if there are none.
+pub(crate) fn validation(held_out: Digits, shape: GridShape) -> Result<Option<Loader>, Error> {
+    if held_out.is_empty() {
+        return Ok(None);
+    }
+    let grids = reference::grids(held_out.len() as u32, GRIDS_PER_DIGIT * held_out.len(), shape.cells());
+    let source = GridSource::Fixed(grids);
+    Ok(Some(Loader::new(Arc::new(held_out), source, shape, EVALUATION_BATCH, 0)?))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::overrides::read_toml;
-use crate::{Error, Recipe};
+use crate::{Error, FinetuneRecord, Recipe};
 
 /// What a run was asked to do: `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct RunRecord {
     /// Who taught it, where the recipe distils.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teachers: Vec<TeacherRecord>,
+    /// Where its first weights came from and which corrections it learnt, where it was fine-tuned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<FinetuneRecord>,
 }
 
 /// A model that a run learns from.

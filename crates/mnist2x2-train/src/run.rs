@@ -39,16 +39,25 @@ impl RunFolder {
     /// [`Error::Run`] if `path` exists and is not an empty folder: nothing is ever overwritten. [`Error::Io`] if it
     /// cannot be written.
     pub fn create(path: &Path, record: &RunRecord) -> Result<Self, Error> {
-        if path.exists() && !path.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
-            let problem =
-                "exists already and is never overwritten; choose another --out, or go on with --resume";
-            return Err(Error::run(path, problem));
-        }
+        Self::check_free(path)?;
         fs::create_dir_all(path.join(CHECKPOINTS)).map_err(Error::io(path))?;
         let run = Self::lock(path, record)?;
         let text = toml::to_string_pretty(record).map_err(|error| Error::run(path, error.to_string()))?;
         run.disk().write(&run.path.join("run.toml"), text.as_bytes()).inspect_err(|_| abandon(path))?;
         Ok(run)
+    }
+
+    /// Makes sure that a run can be made at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Run`] if it exists and is not an empty folder: nothing is ever overwritten.
+    pub fn check_free(path: &Path) -> Result<(), Error> {
+        if path.exists() && !path.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
+            let problem =
+                "exists already and is never overwritten; choose another --out, or go on with --resume";
+            return Err(Error::run(path, problem));
+        }
+        Ok(())
     }
 
     /// Opens the folder of an earlier run.

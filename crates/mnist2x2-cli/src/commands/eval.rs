@@ -1,7 +1,8 @@
-//! `eval`: counts what a model reads right of the test grids.
+//! `eval`: counts what a model reads right of the test grids, or of drawings.
 
 mod page;
 mod pictures;
+mod strokes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,11 +29,13 @@ pub(crate) struct Args {
     model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    strokes: strokes::StrokesArgs,
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
     /// Write a page with figures, mistakes and attention to this folder: index.html, replaced if it exists
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "strokes")]
     report: Option<PathBuf>,
     /// Save each test grid as a PNG so many pixels wide, and read that as `predict` does
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
@@ -82,8 +85,11 @@ pub(crate) struct Test {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recognizer = args.model.load(&device::open(args.device)?)?;
-    let dataset = args.data.resolve()?;
     let workers = Workers::new(args.threads.map(usize::from))?;
+    if let Some(file) = args.strokes.file() {
+        return args.strokes.run(file, &recognizer, &workers, args.json);
+    }
+    let dataset = args.data.resolve()?;
     let test = match args.pictures {
         Some(width) => Test::of_pictures(&recognizer, &dataset, width, workers.count())?,
         None => Test::run(recognizer.model(), recognizer.temperature(), &dataset, &workers)?,

@@ -1,11 +1,11 @@
 //! `serve`: the page to draw on, and the HTTP API behind it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use mnist2x2::Device;
 use mnist2x2::serve::{Error, Reader, RecognizerReader, Server, Settings};
 
@@ -17,6 +17,9 @@ use crate::model::ModelArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
+    /// The folder whose models `POST /api/model/reload` may name, as in `{"model": "NAME"}`
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    models: PathBuf,
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7860")]
     addr: SocketAddr,
@@ -32,10 +35,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let Args { model, addr, store, token, host } = args;
+    let Args { model, models, addr, store, token, host } = args;
     let reader = load(&model)?;
     let settings = Settings { address: addr, token, hosts: host, store, ..Settings::default() };
-    let reload = move || load(&model).map_err(|error| Error::Model(format!("{error:#}")));
+    let reload = move |name: Option<&str>| {
+        let reader = match name {
+            Some(name) => named(&models, name).and_then(|path| load(&ModelArgs::at(path))),
+            None => load(&model),
+        };
+        reader.map_err(|error| Error::Model(format!("{error:#}")))
+    };
     let server = Server::bind(settings, reader, reload, console::log)?;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop()).context("cannot listen for interrupts")?;
@@ -45,6 +54,29 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The model of this name in the folder `models`, and nothing beside or above it.
+fn named(models: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let mut parts = Path::new(name).components();
+    match (parts.next(), parts.next()) {
+        (Some(Component::Normal(only)), None) if only == name => Ok(models.join(only)),
+        _ => bail!("{name:?} is no name of a model; name a folder or file in {}", models.display()),
+    }
+}
+
 fn load(model: &ModelArgs) -> anyhow::Result<Arc<dyn Reader>> {
     Ok(Arc::new(RecognizerReader::new(model.load(&Device::Cpu)?, &model.origin())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_into_the_folder_and_nowhere_else() {
+        assert_eq!(named("runs".as_ref(), "mine").unwrap(), Path::new("runs/mine"));
+        for name in ["", ".", "..", "../mine", "/etc", "a/b", "mine/", "./mine"] {
+            let error = named("runs".as_ref(), name).unwrap_err().to_string();
+            assert!(error.contains("is no name of a model"), "{error}");
+        }
+    }
 }

@@ -14,12 +14,12 @@ use mnist2x2::train::Outcome;
 use crate::console::{self, duration};
 use crate::device;
 
-pub(crate) use options::{Args, Plan};
+pub(crate) use options::{Args, Plan, default_folder, parse_setting};
 pub(crate) use run::Run;
 pub(crate) use watch::Interrupt;
 
 /// How people start this program.
-const PROGRAM: &str = "cargo run -p mnist2x2-cli --";
+pub(crate) const PROGRAM: &str = "cargo run -p mnist2x2-cli --";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = &args.plan;

@@ -11,3 +11,6 @@ mod kill;
 
 /// Files that are no stores, or cannot be written.
 mod damage;
+
+/// Opened to be read alone.
+mod reading;

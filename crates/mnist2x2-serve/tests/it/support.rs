@@ -81,13 +81,13 @@ pub(crate) struct Running {
 
 /// A server on a free port of this machine, with a store, after `change`.
 pub(crate) fn start(reader: impl Reader + 'static, change: impl FnOnce(&mut Settings)) -> Running {
-    start_with(reader, || Err(Error::Model("there is no other".into())), change)
+    start_with(reader, |_| Err(Error::Model("there is no other".into())), change)
 }
 
 /// The same, with what gives the next reader.
 pub(crate) fn start_with(
     reader: impl Reader + 'static,
-    reload: impl Fn() -> Result<Arc<dyn Reader>, Error> + Send + Sync + 'static,
+    reload: impl Fn(Option<&str>) -> Result<Arc<dyn Reader>, Error> + Send + Sync + 'static,
     change: impl FnOnce(&mut Settings),
 ) -> Running {
     let folder = tempfile::tempdir().unwrap();

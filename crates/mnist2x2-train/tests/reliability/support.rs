@@ -42,7 +42,14 @@ fn record(recipe: Recipe) -> RunRecord {
         folder: None,
         strokes: None,
     };
-    RunRecord { version: "0".into(), model: Config::tiny(), recipe, data, teachers: Vec::new() }
+    RunRecord {
+        version: "0".into(),
+        model: Config::tiny(),
+        recipe,
+        data,
+        teachers: Vec::new(),
+        finetune: None,
+    }
 }
 
 pub(crate) fn create(folder: &Path, recipe: Recipe) -> RunFolder {

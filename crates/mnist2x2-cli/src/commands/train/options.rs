@@ -12,6 +12,7 @@ use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use toml::Table;
 
+use crate::clock::utc;
 use crate::data::DataArgs;
 use crate::device;
 
@@ -181,7 +182,7 @@ impl Plan {
 }
 
 /// `KEY=VALUE` as TOML; what is no TOML value is a word.
-fn parse_setting(text: &str) -> Result<Table, String> {
+pub(crate) fn parse_setting(text: &str) -> Result<Table, String> {
     let (key, value) = text.split_once('=').ok_or("has no `=`; write SETTING=VALUE")?;
     let as_word = || format!("{key} = {}", toml::Value::from(value)).parse::<Table>();
     format!("{key} = {value}").parse::<Table>().or_else(|_| as_word()).map_err(|error| error.message().into())
@@ -207,32 +208,4 @@ pub(crate) fn newest_unfinished_run() -> anyhow::Result<PathBuf> {
     let unfinished = folders.filter(|path| path.join("run.toml").exists() && !RunFolder::is_finished(path));
     // Their names begin with the time.
     unfinished.max().with_context(|| format!("{RUNS} holds no unfinished run; name one with --resume DIR"))
-}
-
-/// Seconds since 1970 as `20260131T235959Z` (the calendar by H. Hinnant, *chrono-Compatible Low-Level Date
-/// Algorithms*, 2013: years begin in March, eras of 400 years are alike).
-fn utc(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_utc() {
-        assert_eq!(utc(0), "19700101T000000Z");
-        assert_eq!(utc(951_782_399), "20000228T235959Z");
-        assert_eq!(utc(951_782_400), "20000229T000000Z");
-        assert_eq!(utc(1_767_225_599), "20251231T235959Z");
-    }
 }

@@ -45,7 +45,7 @@ impl Run {
         let (teachers, records) = find_teachers(&plan.teacher, device)?;
         let trainer = trainer(&model, &recipe, loaders, &teachers, device)?;
         let version = env!("CARGO_PKG_VERSION").into();
-        let record = RunRecord { version, model, recipe, data, teachers: records };
+        let record = RunRecord { version, model, recipe, data, teachers: records, finetune: None };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -60,12 +60,14 @@ impl Run {
             Some(folder) => folder.to_path_buf(),
             None => options::newest_unfinished_run()?,
         };
-        let (folder, RunRecord { model, recipe, data, teachers: records, .. }) = RunFolder::open(&path)?;
+        let (folder, RunRecord { model, recipe, data, teachers: records, finetune, .. }) =
+            RunFolder::open(&path)?;
         ensure!(
             !RunFolder::is_finished(&path),
             "{}: this run is finished; start another without --resume",
             path.display()
         );
+        ensure!(finetune.is_none(), "{}: fine-tuning is not gone on with; start it anew", path.display());
         folder.read_metrics()?;
         let dataset = Dataset::of_run(&data, &plan.data)?;
         let strokes = plan.strokes.as_deref().or(data.strokes.as_deref());

@@ -1,0 +1,150 @@
+//! `eval --strokes`: counts what a model reads right of digits that people wrote with a pen.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::ensure;
+use mnist2x2::data::Variant;
+use mnist2x2::data::unipen::{self, PenDigit};
+use mnist2x2::report::{self, Share};
+use mnist2x2::train::{Graded, grade_written};
+use mnist2x2::{Evaluation, Recognizer, Workers};
+use serde::Serialize;
+
+use crate::console::{self, Bar, percent};
+
+/// Options about pen strokes.
+#[derive(clap::Args)]
+pub(crate) struct StrokesArgs {
+    /// Read drawings of the pen strokes in this UNIPEN file, as PNGs of 800 x 800 drawn with a brush of 15
+    ///
+    /// Consecutive digits of the file stand on a canvas in reading order; those at the end that fill none are left out.
+    /// Each canvas is read as `predict` reads a picture.
+    #[arg(long, value_name = "FILE")]
+    strokes: Option<PathBuf>,
+    /// The writers whose digits are taken, such as 25-30 or 7 [default: all in the file]
+    #[arg(long, value_name = "A-B", value_parser = parse_writers, requires = "strokes")]
+    writers: Option<RangeInclusive<u32>>,
+    /// The first N canvases only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "strokes")]
+    grids: Option<u32>,
+    /// Read the same drawings in other ways too: as strokes, with other brushes, smaller, larger, moved, inverted, with lines
+    #[arg(long, requires = "strokes")]
+    variants: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Json<'a> {
+    dataset: &'static str,
+    /// SHA-256 of the file.
+    strokes_sha256: &'a str,
+    /// The first and the last writer that was asked for; nothing if all were.
+    writers: Option<[u32; 2]>,
+    grids: &'static str,
+    #[serde(flatten)]
+    judged: Row,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<Row>,
+}
+
+/// What was read right of the drawings in one of the ways to show them.
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    /// Lowest and highest plausible sequence accuracy (Wilson, 95 %).
+    sequence_interval: [f64; 2],
+    /// The same of the digits.
+    digit_interval: [f64; 2],
+}
+
+/// `1-24`, or `7`.
+fn parse_writers(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.parse::<u32>().map_err(|_| format!("`{text}` is no writer's number"));
+    let (first, last) = (number(first)?, number(last)?);
+    if first <= last { Ok(first..=last) } else { Err(format!("{first} is above {last}")) }
+}
+
+impl StrokesArgs {
+    /// The file of pen strokes, if that is what is to be read.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.strokes.as_deref()
+    }
+
+    /// Reads the drawings, and prints what is right.
+    pub(super) fn run(
+        &self,
+        file: &Path,
+        recognizer: &Recognizer,
+        workers: &Workers,
+        json: bool,
+    ) -> anyhow::Result<ExitCode> {
+        let pens = unipen::read(file)?;
+        let digits = self.choose(pens.digits, recognizer.shape().cells());
+        ensure!(!digits.is_empty(), "{}: these writers fill no canvas", file.display());
+        let others: &[Variant] = if self.variants { &Variant::OTHERS } else { &[] };
+        let row = |variant: &Variant| Row::of(recognizer, &digits, variant, workers);
+        let judged = row(&Variant::JUDGED)?;
+        if json {
+            let writers = self.writers.as_ref().map(|writers| [*writers.start(), *writers.end()]);
+            let variants = others.iter().map(row).collect::<anyhow::Result<_>>()?;
+            let (dataset, grids) = ("strokes", "consecutive");
+            let json = Json { dataset, strokes_sha256: &pens.sha256, writers, grids, judged, variants };
+            console::print_json(&json)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let count = judged.evaluation.sequences;
+        console::print(&format!("drawings    {count} of consecutive digits of {}", file.display()))?;
+        console::print(&format!("{:20}{:>10}{:>24}{:>12}", "", "grids", "(interval)", "digits"))?;
+        judged.print()?;
+        others.iter().try_for_each(|variant| row(variant)?.print())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The digits of the writers asked for, as many as fill the canvases asked for.
+    fn choose(&self, mut digits: Vec<PenDigit>, cells: usize) -> Vec<PenDigit> {
+        if let Some(writers) = &self.writers {
+            digits.retain(|digit| digit.writer.is_some_and(|writer| writers.contains(&writer)));
+        }
+        let most = self.grids.map_or(digits.len() / cells, |grids| grids as usize);
+        digits.truncate(most.saturating_mul(cells).min(digits.len() / cells * cells));
+        digits
+    }
+}
+
+impl Row {
+    fn of(
+        recognizer: &Recognizer,
+        digits: &[PenDigit],
+        variant: &Variant,
+        workers: &Workers,
+    ) -> anyhow::Result<Self> {
+        let start = Instant::now();
+        let mut bar = Bar::new(digits.len() / recognizer.shape().cells(), variant.name);
+        let graded = grade_written(recognizer, digits, variant, workers, |grids| bar.advance(grids))?;
+        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
+        let interval = |share: fn(&[Graded]) -> Share| {
+            let interval = share(&graded).interval();
+            [interval.low, interval.high]
+        };
+        let intervals = [interval(report::sequences), interval(report::digits)];
+        Ok(Self {
+            name: variant.name,
+            evaluation,
+            sequence_interval: intervals[0],
+            digit_interval: intervals[1],
+        })
+    }
+
+    fn print(&self) -> anyhow::Result<()> {
+        let Self { name, evaluation, sequence_interval: [low, high], .. } = self;
+        let interval = format!("({} to {})", percent(*low), percent(*high));
+        let (grids, digits) = (percent(evaluation.sequence_accuracy), percent(evaluation.digit_accuracy));
+        Ok(console::print(&format!("{name:20}{grids:>10}{interval:>24}{digits:>12}"))?)
+    }
+}

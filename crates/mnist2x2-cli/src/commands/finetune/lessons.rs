@@ -1,0 +1,51 @@
+//! From corrections as they are kept to grids that a model can learn.
+
+use anyhow::{Context, ensure};
+use mnist2x2::corrections::{Correction, Store};
+use mnist2x2::data::{GridShape, Strokes};
+use mnist2x2::train::Lesson;
+use mnist2x2::{Drawing, Picture, Seen, serve};
+use serde::Deserialize;
+
+/// Every correction in `store`, for a model that reads grids of `shape`.
+///
+/// # Errors
+/// If the store is damaged, or a correction is of other grids or cannot be understood.
+pub(super) fn read(store: &Store, shape: GridShape) -> anyhow::Result<Vec<Lesson>> {
+    store.check()?;
+    let mut lessons = Vec::new();
+    let mut id = 0;
+    while let Some(stored) = store.after(id)? {
+        let correction = &stored.correction;
+        lessons.push(lesson(correction, shape).with_context(|| format!("correction {}", correction.key))?);
+        id = stored.id;
+    }
+    Ok(lessons)
+}
+
+fn lesson(correction: &Correction, shape: GridShape) -> anyhow::Result<Lesson> {
+    let right: Vec<Option<u8>> =
+        correction.right.chars().map(|cell| cell.to_digit(10).map(|digit| digit as u8)).collect();
+    ensure!(
+        right.len() == shape.cells(),
+        "is of {} cells, but the model reads {} x {}",
+        right.len(),
+        shape.rows,
+        shape.cols
+    );
+    if let Some(strokes) = &correction.strokes {
+        let drawing = drawing(serve::Drawing::deserialize(strokes).context("strokes")?, shape)?;
+        let seen = Seen::of_drawing(&drawing, shape);
+        return Ok(Lesson::new(seen, right, Some(drawing.cells(shape)))?);
+    }
+    let picture = correction.picture.as_deref().context("has neither strokes nor a picture")?;
+    Ok(Lesson::new(Seen::of_picture(&Picture::from_bytes(picture)?, shape), right, None)?)
+}
+
+/// The drawing as the server shows it to a model.
+fn drawing(sent: serve::Drawing, shape: GridShape) -> anyhow::Result<Drawing> {
+    sent.check(shape.cells())?;
+    let serve::Drawing { cells, width, height } = sent;
+    let cells = cells.into_iter().map(Strokes::new).collect::<Result<Vec<_>, _>>()?;
+    Ok(Drawing::of_cells(&cells, width, height, shape)?)
+}

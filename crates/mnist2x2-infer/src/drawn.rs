@@ -1,0 +1,76 @@
+//! What a model sees of digits that were written with a pen, as strokes or as a picture of them.
+
+use std::io::Cursor;
+
+use image::{GrayImage, ImageFormat};
+use mnist2x2_data::{Canvas, GridShape, Strokes};
+
+use crate::{Drawing, Error, Picture, Seen};
+
+impl Seen {
+    /// One digit in each cell, row by row, each written in the unit square: drawn on `canvas`, saved as a PNG and read back as
+    /// any picture is; or, without a canvas, taken from the strokes.
+    ///
+    /// # Errors
+    /// [`Error::Image`] if the canvas has more pixels than a PNG can, and as [`Picture::from_bytes`].
+    ///
+    /// # Panics
+    /// If there are not as many digits as cells.
+    pub fn of_written(digits: &[&Strokes], canvas: Option<&Canvas>, shape: GridShape) -> Result<Self, Error> {
+        let Some(canvas) = canvas else {
+            let cells: Vec<Strokes> = digits.iter().map(|&strokes| strokes.clone()).collect();
+            return Ok(Self::of_drawing(&Drawing::of_cells(&cells, 1.0, 1.0, shape)?, shape));
+        };
+        let cells: Vec<Option<&Strokes>> = digits.iter().copied().map(Some).collect();
+        let [width, height] = [shape.cols, shape.rows].map(|cells| (cells * canvas.cell) as u32);
+        let png = png(width, height, canvas.draw(&cells, shape))?;
+        Ok(Self::of_picture(&Picture::from_bytes(&png)?, shape))
+    }
+}
+
+/// Grey values as a file.
+fn png(width: u32, height: u32, greys: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let image = GrayImage::from_raw(width, height, greys)
+        .ok_or_else(|| Error::Image("the canvas has no pixels".into()))?;
+    image
+        .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+        .map_err(|error| Error::Image(error.to_string()))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether every pixel of `a` that is full of ink has some in `b`, there or beside it.
+    fn covers(b: &[u8], a: &[u8]) -> bool {
+        let near =
+            |i: usize| [0, 1, 27, 28, 29].into_iter().flat_map(move |d| [i.checked_sub(d), Some(i + d)]);
+        let has_ink = |i: usize| near(i).flatten().any(|i| b.get(i).is_some_and(|&grey| grey > 60));
+        a.iter().enumerate().all(|(i, &grey)| grey < 200 || has_ink(i))
+    }
+
+    #[test]
+    fn strokes_and_pictures_of_them_are_seen_alike() {
+        let shape = GridShape { rows: 1, cols: 3 };
+        let strokes = |points: &[[f32; 2]]| Strokes::new(vec![points.to_vec()]).unwrap();
+        let digits = [
+            strokes(&[[0.2, 0.2], [0.7, 0.2], [0.4, 0.9]]),
+            strokes(&[[0.5, 0.1], [0.45, 0.8]]),
+            strokes(&[[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]),
+        ];
+        let digits = digits.each_ref();
+        let plain = Seen::of_written(&digits, None, shape).unwrap();
+        for canvas in [Canvas::default(), Canvas { inverted: true, size: 0.5, ..Canvas::default() }] {
+            let drawn = Seen::of_written(&digits, Some(&canvas), shape).unwrap();
+            assert_eq!(drawn.empty(), [false; 3]);
+            for cell in 0..3 {
+                let (a, b) = (drawn.cell(cell), plain.cell(cell));
+                assert!(covers(&a, &b) && covers(&b, &a), "cell {cell} on {canvas:?}");
+                let others = (0..3).filter(|&other| other != cell);
+                assert!(others.into_iter().all(|other| !covers(&drawn.cell(other), &b)), "cell {cell}");
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Whether a fine-tuned model may take the place of the one that it came from.
+
+use serde::{Deserialize, Serialize};
+
+/// How much of validation's accuracy a fine-tuned model may lose: 0.2 points.
+pub(super) const MOST_LOST: f64 = 0.002;
+
+/// What a model reads right.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marks {
+    /// Held-out corrections of which every cell is right, empty ones included.
+    pub corrections: u64,
+    /// Cells of them that are right.
+    pub cells: u64,
+    /// The share of validation grids of which every digit is right.
+    pub validation: f64,
+}
+
+/// What a model read right before and after it was fine-tuned.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// Corrections that were not learnt from.
+    pub held_out: u64,
+    /// The model that was begun with.
+    pub before: Marks,
+    /// The fine-tuned one.
+    pub after: Marks,
+}
+
+impl Verdict {
+    /// Whether the held-out corrections are read better: more of them right, or as many and more of their cells.
+    pub fn is_better(&self) -> bool {
+        let rank = |marks: &Marks| (marks.corrections, marks.cells);
+        rank(&self.after) > rank(&self.before)
+    }
+
+    /// Whether validation has kept its accuracy, but for 0.2 points.
+    pub fn keeps_validation(&self) -> bool {
+        // Accuracies are shares of some thousand grids: what lies beneath that is rounding.
+        self.before.validation - self.after.validation <= MOST_LOST + 1e-9
+    }
+
+    /// Why the fine-tuned model is not to be used; nothing if it is.
+    pub fn objection(&self) -> Option<String> {
+        let Self { held_out, before, after } = self;
+        let mut objections = Vec::new();
+        if !self.is_better() {
+            objections.push(format!(
+                "the held-out corrections are not read better: {} of {held_out} right and {} cells, after {} and {}",
+                after.corrections, after.cells, before.corrections, before.cells
+            ));
+        }
+        if !self.keeps_validation() {
+            objections.push(format!(
+                "validation falls by more than {:.1} points: from {:.2} % to {:.2} % of grids",
+                100.0 * MOST_LOST,
+                100.0 * before.validation,
+                100.0 * after.validation
+            ));
+        }
+        (!objections.is_empty()).then(|| objections.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(before: (u64, u64, f64), after: (u64, u64, f64)) -> Verdict {
+        let marks = |(corrections, cells, validation)| Marks { corrections, cells, validation };
+        Verdict { held_out: 7, before: marks(before), after: marks(after) }
+    }
+
+    #[test]
+    fn better_is_more_corrections_or_as_many_and_more_cells() {
+        for (after, is_better) in
+            [((3, 20), false), ((4, 12), true), ((3, 21), true), ((3, 19), false), ((2, 27), false)]
+        {
+            let verdict = verdict((3, 20, 0.98), (after.0, after.1, 0.98));
+            assert_eq!(verdict.is_better(), is_better, "{after:?}");
+            assert_eq!(verdict.objection().is_none(), is_better, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn validation_may_fall_by_two_tenths_of_a_point_and_no_more() {
+        for (grids, is_kept) in [(9_800, true), (9_780, true), (9_779, false), (9_900, true)] {
+            let verdict = verdict((0, 0, 0.98), (1, 4, f64::from(grids) / 10_000.0));
+            assert_eq!(verdict.keeps_validation(), is_kept, "{grids}");
+            let said = verdict.objection().unwrap_or_default();
+            assert_eq!(said.contains("from 98.00 % to"), !is_kept, "{said}");
+        }
+    }
+
+    #[test]
+    fn each_objection_is_told() {
+        let said = verdict((3, 20, 0.98), (3, 20, 0.9)).objection().unwrap();
+        assert!(said.contains("3 of 7 right and 20 cells") && said.contains("to 90.00 % of grids"), "{said}");
+    }
+}
