@@ -1,30 +1,22 @@
 //! The grids that a recipe trains on and validates with.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use mnist2x2_data::unipen::PenDigits;
 use mnist2x2_data::{Digits, GridShape, GridSource, Loader, reference};
 
 use crate::evaluate::EVALUATION_BATCH;
-use crate::{Error, Grids, Recipe};
+use crate::{Error, Grids, Recipe, pens};
 
 /// Validation grids for each validation digit.
 const GRIDS_PER_DIGIT: usize = 2;
-
-/// The people whose pen strokes are never trained on, of the 30 of the training half: to see whether new ones are read.
-pub const HELD_OUT_WRITERS: RangeInclusive<u32> = 25..=30;
-/// The other people.
-const WRITERS: RangeInclusive<u32> = 1..=24;
-/// The pens that their strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
-pub(crate) const PENS: [f32; 3] = [1.7, 2.3, 3.1];
 
 impl Recipe {
     /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those that
     /// [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated
     /// with.
     ///
-    /// `pens` are mixed in if the recipe says so: all writers but [`HELD_OUT_WRITERS`].
+    /// `pens` are mixed in if the recipe says so: all writers but [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
     ///
     /// # Errors
     /// [`Error::Recipe`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
@@ -55,11 +47,11 @@ impl Recipe {
         Ok((training, validation(held_out, shape)?))
     }
 
-    /// The pen strokes that this recipe trains on as digits, in each of [`PENS`]; nothing if it asks for none.
-    pub(crate) fn draw(&self, pens: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
+    /// The pen strokes that this recipe trains on as digits, see [`pens::digits`]; nothing if it asks for none.
+    pub(crate) fn draw(&self, strokes: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
         let problem = |problem: &str| Error::Recipe { field: "strokes", problem: problem.into() };
-        match (pens, self.strokes > 0.0) {
-            (Some(pens), true) => Ok(Some(pens.drawn(&WRITERS, &PENS))),
+        match (strokes, self.strokes > 0.0) {
+            (Some(strokes), true) => Ok(Some(pens::digits(strokes)?)),
             (None, false) => Ok(None),
             (None, true) => Err(problem("is above 0, but there are no pen strokes")),
             (Some(_), false) => Err(problem("is 0, but there are pen strokes")),
@@ -141,7 +133,6 @@ mod tests {
         let digits = synthetic::digits(Split::Train, 50, 0);
         let (training, _) = recipe.loaders(digits.clone(), Some(&pens), SHAPE).unwrap();
         assert!(training.epoch(0).batch(0).labels.iter().all(|&label| label == 4));
-        assert_eq!(pens.drawn(&WRITERS, &PENS).len(), 6);
         for (recipe, pens) in [(recipe, None), (Recipe::reference(0), Some(&pens))] {
             let message = recipe.loaders(digits.clone(), pens, SHAPE).unwrap_err().to_string();
             assert!(message.contains("`strokes` is"), "{message}");

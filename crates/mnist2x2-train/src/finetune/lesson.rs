@@ -6,7 +6,7 @@ use mnist2x2_model::files::hex;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::loaders::PENS;
+use crate::pens::PENS;
 
 /// One correction in so many is held out at least.
 const HOLD_OUT_ONE_IN: usize = 5;

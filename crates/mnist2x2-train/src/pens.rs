@@ -1,0 +1,65 @@
+//! Pen strokes as digits to train on: drawn as MNIST's digits are, and as a reader sees drawings of them.
+
+use std::ops::RangeInclusive;
+
+use mnist2x2_data::unipen::{PenDigit, PenDigits};
+use mnist2x2_data::{Canvas, Digits, GridShape, PIXELS};
+use mnist2x2_infer::Seen;
+use rayon::prelude::*;
+
+use crate::Error;
+
+/// The people whose pen strokes are never trained on, of the 30 of the training half: to see whether new ones are read.
+pub const HELD_OUT_WRITERS: RangeInclusive<u32> = 25..=30;
+/// The other people.
+const WRITERS: RangeInclusive<u32> = 1..=24;
+/// The pens that their strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
+pub(crate) const PENS: [f32; 3] = [1.7, 2.3, 3.1];
+
+/// Pixels along a drawing's side: enough to see any brush, few enough that thousands are seen within seconds.
+const SIDE: usize = 200;
+/// The brushes of the drawings, as shares of a side: between the thinnest and the widest that people draw with, at which
+/// loops close and crossings become blots, whatever is done to make strokes thin again.
+const BRUSHES: [f32; 3] = [0.035, 0.065, 0.095];
+
+/// The digits of all writers but [`HELD_OUT_WRITERS`], each in every one of [`PENS`] and drawn with every one of
+/// [`BRUSHES`].
+///
+/// # Errors
+/// As [`Seen::of_written`].
+pub(crate) fn digits(pens: &PenDigits) -> Result<Digits, Error> {
+    let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| WRITERS.contains(&writer));
+    let theirs: Vec<&PenDigit> = pens.digits.iter().filter(is_theirs).collect();
+    let all: Vec<(&PenDigit, f32)> =
+        BRUSHES.iter().flat_map(|&brush| theirs.iter().map(move |&digit| (digit, brush))).collect();
+    let images = all.par_iter().map(|&(digit, brush)| seen(digit, brush));
+    let pixels = images.collect::<Result<Vec<_>, Error>>()?.concat();
+    let labels = all.iter().map(|(digit, _)| digit.label).collect();
+    Ok(pens.drawn(&WRITERS, &PENS).chain(&Digits::new(pixels, labels)?))
+}
+
+/// What a reader sees of a drawing of `digit`, alone on its canvas.
+fn seen(digit: &PenDigit, brush: f32) -> Result<[u8; PIXELS], Error> {
+    let canvas = Canvas { cell: SIDE, brush: brush * SIDE as f32, ..Canvas::default() };
+    Ok(Seen::of_written(&[&digit.strokes], Some(&canvas), GridShape { rows: 1, cols: 1 })?.cell(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist2x2_data::Strokes;
+
+    use super::*;
+
+    #[test]
+    fn each_digit_of_the_writers_who_are_not_held_out_comes_with_every_pen_and_brush() {
+        let strokes = Strokes::new(vec![vec![[0.3, 0.1], [0.6, 0.8]]]).unwrap();
+        let digit = |writer, label| PenDigit { label, writer: Some(writer), strokes: strokes.clone() };
+        let given = vec![digit(1, 4), digit(24, 7), digit(25, 0), digit(30, 0)];
+        let found = digits(&PenDigits { digits: given, sha256: String::new() }).unwrap();
+        let labels: Vec<u8> = (0..found.len()).map(|i| found.label(i)).collect();
+        assert_eq!(labels, [4, 7].repeat(PENS.len() + BRUSHES.len()));
+        for i in 0..found.len() {
+            assert!(found.image(i).iter().any(|&grey| grey > 200), "digit {i} has no ink");
+        }
+    }
+}
