@@ -16,7 +16,7 @@ impl Recipe {
     /// [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated
     /// with.
     ///
-    /// `pens` are mixed in if the recipe says so: all writers but [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
+    /// `pens` are mixed in if the recipe says so, of all writers or of all but [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
     ///
     /// # Errors
     /// [`Error::Recipe`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
@@ -51,7 +51,7 @@ impl Recipe {
     pub(crate) fn draw(&self, strokes: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
         let problem = |problem: &str| Error::Recipe { field: "strokes", problem: problem.into() };
         match (strokes, self.strokes > 0.0) {
-            (Some(strokes), true) => Ok(Some(pens::digits(strokes)?)),
+            (Some(strokes), true) => Ok(Some(pens::digits(strokes, self.all_writers)?)),
             (None, false) => Ok(None),
             (None, true) => Err(problem("is above 0, but there are no pen strokes")),
             (Some(_), false) => Err(problem("is 0, but there are pen strokes")),

@@ -9,10 +9,9 @@ use rayon::prelude::*;
 
 use crate::Error;
 
-/// The people whose pen strokes are never trained on, of the 30 of the training half: to see whether new ones are read.
+/// The people whose pen strokes are not trained on unless a recipe asks for all, of the 30 of the training half: to see
+/// whether new ones are read.
 pub const HELD_OUT_WRITERS: RangeInclusive<u32> = 25..=30;
-/// The other people.
-const WRITERS: RangeInclusive<u32> = 1..=24;
 /// The pens that their strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
 pub(crate) const PENS: [f32; 3] = [1.7, 2.3, 3.1];
 
@@ -22,20 +21,22 @@ const SIDE: usize = 200;
 /// loops close and crossings become blots, whatever is done to make strokes thin again.
 const BRUSHES: [f32; 3] = [0.035, 0.065, 0.095];
 
-/// The digits of all writers but [`HELD_OUT_WRITERS`], each in every one of [`PENS`] and drawn with every one of
-/// [`BRUSHES`].
+/// The digits of all writers, or of all but [`HELD_OUT_WRITERS`], each in every one of [`PENS`] and drawn with every one
+/// of [`BRUSHES`].
 ///
 /// # Errors
 /// As [`Seen::of_written`].
-pub(crate) fn digits(pens: &PenDigits) -> Result<Digits, Error> {
-    let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| WRITERS.contains(&writer));
+pub(crate) fn digits(pens: &PenDigits, all_writers: bool) -> Result<Digits, Error> {
+    let (held_out, all) = (HELD_OUT_WRITERS, 1..=*HELD_OUT_WRITERS.end());
+    let writers = if all_writers { all } else { 1..=held_out.start() - 1 };
+    let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| writers.contains(&writer));
     let theirs: Vec<&PenDigit> = pens.digits.iter().filter(is_theirs).collect();
     let all: Vec<(&PenDigit, f32)> =
         BRUSHES.iter().flat_map(|&brush| theirs.iter().map(move |&digit| (digit, brush))).collect();
     let images = all.par_iter().map(|&(digit, brush)| seen(digit, brush));
     let pixels = images.collect::<Result<Vec<_>, Error>>()?.concat();
     let labels = all.iter().map(|(digit, _)| digit.label).collect();
-    Ok(pens.drawn(&WRITERS, &PENS).chain(&Digits::new(pixels, labels)?))
+    Ok(pens.drawn(&writers, &PENS).chain(&Digits::new(pixels, labels)?))
 }
 
 /// What a reader sees of a drawing of `digit`, alone on its canvas.
@@ -55,9 +56,12 @@ mod tests {
         let strokes = Strokes::new(vec![vec![[0.3, 0.1], [0.6, 0.8]]]).unwrap();
         let digit = |writer, label| PenDigit { label, writer: Some(writer), strokes: strokes.clone() };
         let given = vec![digit(1, 4), digit(24, 7), digit(25, 0), digit(30, 0)];
-        let found = digits(&PenDigits { digits: given, sha256: String::new() }).unwrap();
-        let labels: Vec<u8> = (0..found.len()).map(|i| found.label(i)).collect();
-        assert_eq!(labels, [4, 7].repeat(PENS.len() + BRUSHES.len()));
+        let pens = PenDigits { digits: given, sha256: String::new() };
+        let labels = |found: &Digits| (0..found.len()).map(|i| found.label(i)).collect::<Vec<u8>>();
+        let found = digits(&pens, true).unwrap();
+        assert_eq!(labels(&found), [4, 7, 0, 0].repeat(PENS.len() + BRUSHES.len()));
+        let found = digits(&pens, false).unwrap();
+        assert_eq!(labels(&found), [4, 7].repeat(PENS.len() + BRUSHES.len()));
         for i in 0..found.len() {
             assert!(found.image(i).iter().any(|&grey| grey > 200), "digit {i} has no ink");
         }

@@ -30,6 +30,9 @@ pub struct Recipe {
     pub validate_one_in: usize,
     /// The share of digits that are drawn from pen strokes instead; 0 for none.
     pub strokes: f64,
+    /// Whether those include the strokes of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
+    /// chosen by them.
+    pub all_writers: bool,
     /// Which weights a run ends with.
     pub keep: Keep,
     /// How the weights begin.
@@ -87,6 +90,7 @@ impl Recipe {
             grids: Grids::Fixed,
             validate_one_in: 0,
             strokes: 0.0,
+            all_writers: false,
             keep: Keep::Last,
             initialisation: Initialisation::PyTorch,
             distillation: 0.0,
