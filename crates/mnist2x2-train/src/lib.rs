@@ -22,7 +22,6 @@ mod trainer;
 
 mod checkpoint;
 mod record;
-mod disk;
 mod keeping;
 mod run;
 
@@ -33,7 +32,6 @@ mod calibrate;
 
 pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
-pub use disk::Disk;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
 pub use graded::Graded;
