@@ -82,7 +82,9 @@ fn a_read_only_folder_is_named_and_the_run_goes_on_later() {
     };
     set_mode("", 0o755);
     set_mode("run/checkpoints/.lock", 0o444);
-    ["run/checkpoints", "run"].into_iter().for_each(|folder| set_mode(folder, 0o555));
+    for folder in ["run/checkpoints", "run"] {
+        set_mode(folder, 0o555);
+    }
     let before = bench.names("run/checkpoints");
     let another = format!("{RUN} --out run/another");
     for (arguments, named) in [("train --resume run --no-test", "run/checkpoints"), (&another, "run/another")]
@@ -96,7 +98,9 @@ fn a_read_only_folder_is_named_and_the_run_goes_on_later() {
     assert_eq!(bench.names("run/checkpoints"), before);
     assert!(!bench.path("run/another").exists());
 
-    ["run", "run/checkpoints"].into_iter().for_each(|folder| set_mode(folder, 0o755));
+    for folder in ["run", "run/checkpoints"] {
+        set_mode(folder, 0o755);
+    }
     set_mode("run/checkpoints/.lock", 0o644);
     bench.done("train --resume run --no-test");
     assert_eq!(bench.read("whole/model.safetensors"), bench.read("run/model.safetensors"));
