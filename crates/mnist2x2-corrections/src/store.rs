@@ -17,6 +17,9 @@ const WAIT: Duration = Duration::from_secs(5);
 /// The most corrections on one page of [`Store::page`].
 const MOST_PER_PAGE: u32 = 1000;
 
+/// The bytes that [`Store::probe`] takes: those of a long drawing.
+const ROOM: usize = 64 << 10;
+
 const COLUMNS: &str = "id, key, time, model, read, \"right\", strokes, picture, source";
 
 /// A file of corrections.
@@ -188,18 +191,21 @@ impl Store {
         Err(Error::Corrupt { path: self.path.clone(), problem: findings.join("; ") })
     }
 
-    /// Tries whether a correction could be kept now, by a commit that changes nothing.
+    /// Tries whether corrections could be kept now, by taking as much room as some of them would and giving it back.
+    ///
+    /// A commit of a few bytes would succeed on a disk on which the next correction finds no room.
     ///
     /// # Errors
     /// What is wrong with the store.
     pub fn probe(&self) -> Result<(), Error> {
-        self.write(|transaction, path| {
-            let same = || -> rusqlite::Result<()> {
-                let schema: i64 = transaction.query_row("PRAGMA user_version", (), |row| row.get(0))?;
-                transaction.pragma_update(None, "user_version", schema)
-            };
-            same().map_err(|error| Error::sqlite(path, error))
-        })
+        let run = |commands: &str| {
+            self.write(|transaction, path| {
+                transaction.execute_batch(commands).map_err(|error| Error::sqlite(path, error))
+            })
+        };
+        // The table may be there already, from a process that was killed in between.
+        run(&format!("DROP TABLE IF EXISTS room; CREATE TABLE room AS SELECT zeroblob({ROOM}) AS taken"))?;
+        run("DROP TABLE room")
     }
 
     /// Does `work` in one transaction, which writes all or nothing.
@@ -318,7 +324,10 @@ mod tests {
         store.check().unwrap();
         assert_eq!(store.count().unwrap(), kept.len() as u64);
 
+        assert!(matches!(store.probe(), Err(Error::Full { .. })), "nor is there room for the next");
+
         limit_pages(&store, 1 << 20);
+        store.probe().unwrap();
         let next = store.add(&correction("more")).unwrap();
         assert_eq!(next.stored.id, kept.len() as i64 + 1);
         assert_eq!(store.after(0).unwrap().unwrap(), kept[0]);

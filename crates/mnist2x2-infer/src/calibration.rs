@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use mnist2x2_model::files::write_atomically;
+use mnist2x2_model::files::Disk;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -123,9 +123,17 @@ impl Calibration {
     /// # Errors
     /// [`Error::Write`] if it cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        self.save_on(&Disk::default(), folder)
+    }
+
+    /// The same on a disk that may fail.
+    ///
+    /// # Errors
+    /// As [`Calibration::save`].
+    pub fn save_on(&self, disk: &Disk, folder: &Path) -> Result<(), Error> {
         let path = folder.join(Self::FILE);
         let text = format!("{:#}\n", serde_json::json!(self));
-        write_atomically(&path, text.as_bytes()).map_err(|source| Error::Write { path, source })
+        disk.write(&path, text.as_bytes()).map_err(|source| Error::Write { path, source })
     }
 }
 

@@ -66,7 +66,11 @@ impl KeyValueCache {
     pub fn select(&self, rows: &[u32]) -> Self {
         let pick = |from: &[f32], places: usize| {
             let sequence = places * self.width;
-            rows.iter().flat_map(|&row| &from[row as usize * sequence..][..sequence]).copied().collect()
+            let mut picked = Vec::with_capacity(rows.len() * sequence);
+            for &row in rows {
+                picked.extend_from_slice(&from[row as usize * sequence..][..sequence]);
+            }
+            picked
         };
         let (keys, values) = (pick(&self.keys, self.pitch()), pick(&self.values, self.capacity));
         Self { batch: rows.len(), keys, values, ..*self }

@@ -1,24 +1,136 @@
 //! Writing files so that a reader sees the old bytes or the new ones, and never a part; and writing digests of them.
 
+use std::fmt;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-/// Replaces `path` by a file that holds `bytes`, whole or not at all, even when the power fails half-way.
-///
-/// The bytes go to a temporary file in the same folder, reach the disk, and only then take the name; the folder is
-/// written out last, so that the new name lasts too. The file is readable by all (mode 0644, less the umask), as an
-/// ordinary new file is.
+/// Replaces `path` by a file that holds `bytes`: [`Disk::write`] where nothing is asked.
 ///
 /// # Errors
-/// If the folder is missing or not writable, the disk is full, or `path` is a folder: the temporary file is gone then,
-/// and what stood at `path` is untouched.
+/// As [`Disk::write`].
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = temporary_file(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    sync_folder(folder)
+    Disk::default().write(path, bytes)
+}
+
+/// A call to the operating system that changes a file or makes a change last.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    /// Creates a file, a temporary one beside the file it is to become, or a folder.
+    Create,
+    /// Writes so many bytes. Where the number is lowered, the system takes no more of them this time: a short write.
+    Write(&'a mut usize),
+    /// Brings a file's bytes to the disk.
+    Sync,
+    /// Gives a file its name, or another one.
+    Rename,
+    /// Brings the name to the disk.
+    SyncFolder,
+    /// Removes a file.
+    Remove,
+}
+
+/// What is asked before each call.
+type Check = dyn Fn(Call<'_>, &Path) -> io::Result<()> + Send + Sync;
+
+/// The way by which files are changed: the operating system's calls, before each of which a test may say that it fails.
+#[derive(Clone, Default)]
+pub struct Disk(Option<Arc<Check>>);
+
+impl Disk {
+    /// Asks `check` before each call, with the file that it is for; what it refuses is taken for the system's own error.
+    pub fn asking(check: impl Fn(Call<'_>, &Path) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(check)))
+    }
+
+    /// Replaces `path` by a file that holds `bytes`, whole or not at all, even when the power fails half-way.
+    ///
+    /// The bytes go to a temporary file in the same folder, reach the disk, and only then take the name; the folder is
+    /// written out last, so that the new name lasts too. The file is readable by all (mode 0644, less the umask), as an
+    /// ordinary new file is.
+    ///
+    /// # Errors
+    /// If the folder is missing or not writable, the disk is full, or `path` is a folder: the temporary file is gone
+    /// then, and what stood at `path` is untouched, or is the whole new file if only the last call failed.
+    pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        self.ask(Call::Create, path)?;
+        let mut file = temporary_file(folder)?;
+        Asking { disk: self, path, file: file.as_file_mut() }.write_all(bytes)?;
+        self.ask(Call::Sync, path)?;
+        file.as_file().sync_all()?;
+        self.ask(Call::Rename, path)?;
+        file.persist(path)?;
+        self.ask(Call::SyncFolder, path)?;
+        sync_folder(folder)
+    }
+
+    /// Opens an empty file at `path`, emptying any that is there.
+    ///
+    /// # Errors
+    /// As [`File::create`].
+    pub fn create(&self, path: &Path) -> io::Result<File> {
+        self.ask(Call::Create, path)?;
+        File::create(path)
+    }
+
+    /// Makes the folder `path`, with those that it lies in.
+    ///
+    /// # Errors
+    /// As [`fs::create_dir_all`].
+    pub fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.ask(Call::Create, path)?;
+        fs::create_dir_all(path)
+    }
+
+    /// Renames a file.
+    ///
+    /// # Errors
+    /// As [`fs::rename`].
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.ask(Call::Rename, from)?;
+        fs::rename(from, to)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As [`fs::remove_file`].
+    pub fn remove(&self, path: &Path) -> io::Result<()> {
+        self.ask(Call::Remove, path)?;
+        fs::remove_file(path)
+    }
+
+    fn ask(&self, call: Call<'_>, path: &Path) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), |check| check(call, path))
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk").finish_non_exhaustive()
+    }
+}
+
+/// A file, to become the one at `path`, that asks before it takes bytes.
+struct Asking<'a> {
+    disk: &'a Disk,
+    path: &'a Path,
+    file: &'a mut File,
+}
+
+impl Write for Asking<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut len = bytes.len();
+        self.disk.ask(Call::Write(&mut len), self.path)?;
+        self.file.write(&bytes[..len.min(bytes.len())])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// A digest as files and messages show it: lower-case hexadecimal.
@@ -36,13 +148,12 @@ fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 
 /// Writes the folder's own entry for the new name to disk; other systems than Unix offer no such call.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn names_in(folder: &Path) -> Vec<String> {
         let names =
@@ -72,6 +183,20 @@ mod tests {
         assert!(write_atomically(&folder.path().join("missing").join("file"), b"bytes").is_err());
         assert_eq!(names_in(folder.path()), ["occupied"], "and no temporary file stays");
         assert_eq!(names_in(&occupied), ["kept"]);
+    }
+
+    #[test]
+    fn short_writes_go_on_until_all_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights");
+        let disk = Disk::asking(|call, _| {
+            if let Call::Write(len) = call {
+                *len = len.div_ceil(2);
+            }
+            Ok(())
+        });
+        disk.write(&path, b"one half after another").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one half after another");
     }
 
     #[cfg(unix)]

@@ -13,7 +13,7 @@ use safetensors::SafeTensors;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::files::{hex, write_atomically};
+use crate::files::{Disk, hex};
 use crate::state_dict::StateDict;
 use crate::{Config, Error, Parameters, pt};
 
@@ -90,11 +90,19 @@ impl Parameters {
     /// # Errors
     /// [`Error::Io`] if a file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), Error> {
-        fs::create_dir_all(folder).map_err(io_error(folder))?;
+        self.save_on(&Disk::default(), folder)
+    }
+
+    /// The same on a disk that may fail.
+    ///
+    /// # Errors
+    /// As [`Parameters::save`].
+    pub fn save_on(&self, disk: &Disk, folder: &Path) -> Result<(), Error> {
+        disk.create_folder(folder).map_err(io_error(folder))?;
         let config = folder.join(CONFIG);
-        write_atomically(&config, config_json(self.config()).as_bytes()).map_err(io_error(&config))?;
+        disk.write(&config, config_json(self.config()).as_bytes()).map_err(io_error(&config))?;
         let tensors = folder.join(TENSORS);
-        write_atomically(&tensors, &self.to_safetensors()?).map_err(io_error(&tensors))
+        disk.write(&tensors, &self.to_safetensors()?).map_err(io_error(&tensors))
     }
 
     /// The bytes of a `.safetensors` file with all tensors under their published names.

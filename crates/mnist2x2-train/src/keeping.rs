@@ -4,7 +4,9 @@ use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use crate::{Checkpoint, Disk, Error, Trainer};
+use mnist2x2_model::files::Disk;
+
+use crate::{Checkpoint, Error, Trainer};
 
 /// What interrupted writes leave behind ends so.
 const LITTER: &str = "partial";
@@ -47,11 +49,12 @@ impl Checkpoints {
     /// Saves where `trainer` is. Older ones go only once the new one is safe.
     pub(crate) fn save(&self, trainer: &Trainer) -> Result<(), Error> {
         let path = self.path(trainer.steps());
-        self.disk.write(&path, &trainer.checkpoint().to_bytes(&path, &self.run)?)?;
+        let bytes = trainer.checkpoint().to_bytes(&path, &self.run)?;
+        self.disk.write(&path, &bytes).map_err(Error::io(&path))?;
         let best = trainer.position().best_steps.map(|steps| self.path(steps));
         for old in self.files()?.into_iter().rev().skip(self.keeping.last.get()) {
             if Some(&old) != best.as_ref() {
-                self.disk.remove(&old)?;
+                self.disk.remove(&old).map_err(Error::io(&old))?;
             }
         }
         Ok(())
@@ -96,14 +99,14 @@ impl Checkpoints {
     fn set_aside(&self, path: &Path) -> Result<(), Error> {
         let names = (1..).map(|n| path.with_extension(format!("damaged-{n}")));
         let free = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
-        self.disk.rename(path, &free)
+        self.disk.rename(path, &free).map_err(Error::io(path))
     }
 }
 
 /// Removes what processes that were killed in the middle of a write left in `folder`, which no other may be writing to.
-pub(crate) fn remove_litter(folder: &Path) -> Result<(), Error> {
+pub(crate) fn remove_litter(disk: &Disk, folder: &Path) -> Result<(), Error> {
     let litter = paths_in(folder)?.into_iter().filter(|path| has_extension(path, LITTER));
-    litter.into_iter().try_for_each(|path| fs::remove_file(&path).map_err(Error::io(&path)))
+    litter.into_iter().try_for_each(|path| disk.remove(&path).map_err(Error::io(&path)))
 }
 
 fn paths_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {

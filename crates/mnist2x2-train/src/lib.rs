@@ -24,7 +24,6 @@ mod trainer;
 
 mod checkpoint;
 mod record;
-mod disk;
 mod keeping;
 mod run;
 
@@ -38,7 +37,6 @@ mod finetune;
 
 pub use calibrate::calibrate;
 pub use checkpoint::Checkpoint;
-pub use disk::Disk;
 pub use error::Error;
 pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
 pub use finetune::{FinetuneRecord, Finetuning, Lesson, Marks, Material, Verdict};

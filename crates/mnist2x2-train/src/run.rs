@@ -12,16 +12,19 @@ use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use mnist2x2_infer::Calibration;
+use mnist2x2_model::files::Disk;
 
 use crate::keeping::{Checkpoints, remove_litter};
 use crate::{
-    Checkpoint, Disk, EpochMetrics, Error, Keeping, Observer, Outcome, RunRecord, StepReport, Trainer,
-    Workers,
+    Checkpoint, EpochMetrics, Error, Keeping, Observer, Outcome, RunRecord, StepReport, Trainer, Workers,
 };
 
 /// The folder of checkpoints in the run's.
 const CHECKPOINTS: &str = "checkpoints";
+/// The file in that folder which a process that trains holds locked.
+const LOCK: &str = ".lock";
+/// What the run was asked to do.
+const RECORD: &str = "run.toml";
 
 /// The folder of one run, which no other process can train in as long as this lives.
 #[derive(Debug)]
@@ -39,11 +42,21 @@ impl RunFolder {
     /// [`Error::Run`] if `path` exists and is not an empty folder: nothing is ever overwritten. [`Error::Io`] if it
     /// cannot be written.
     pub fn create(path: &Path, record: &RunRecord) -> Result<Self, Error> {
+        Self::create_on(Disk::default(), path, record)
+    }
+
+    /// The same on a disk that may fail.
+    ///
+    /// # Errors
+    /// As [`RunFolder::create`]; nothing of the run stays then.
+    pub fn create_on(disk: Disk, path: &Path, record: &RunRecord) -> Result<Self, Error> {
         Self::check_free(path)?;
-        fs::create_dir_all(path.join(CHECKPOINTS)).map_err(Error::io(path))?;
-        let run = Self::lock(path, record)?;
         let text = toml::to_string_pretty(record).map_err(|error| Error::run(path, error.to_string()))?;
-        run.disk().write(&run.path.join("run.toml"), text.as_bytes()).inspect_err(|_| abandon(path))?;
+        let folder = path.join(CHECKPOINTS);
+        disk.create_folder(&folder).map_err(Error::io(&folder)).inspect_err(|_| remove_empty(path))?;
+        let run = Self::lock(disk, path, record).inspect_err(|_| remove_empty(path))?;
+        let file = path.join(RECORD);
+        run.disk().write(&file, text.as_bytes()).map_err(Error::io(&file)).inspect_err(|_| abandon(path))?;
         Ok(run)
     }
 
@@ -65,8 +78,16 @@ impl RunFolder {
     /// # Errors
     /// As [`RunRecord::read`], or [`Error::Run`] if another process is training there.
     pub fn open(path: &Path) -> Result<(Self, RunRecord), Error> {
+        Self::open_on(Disk::default(), path)
+    }
+
+    /// The same on a disk that may fail.
+    ///
+    /// # Errors
+    /// As [`RunFolder::open`].
+    pub fn open_on(disk: Disk, path: &Path) -> Result<(Self, RunRecord), Error> {
         let record = RunRecord::read(path)?;
-        Ok((Self::lock(path, &record)?, record))
+        Ok((Self::lock(disk, path, &record)?, record))
     }
 
     /// The same folder, its checkpoints kept so.
@@ -76,26 +97,19 @@ impl RunFolder {
         self
     }
 
-    /// The same folder on a disk that may fail.
-    #[must_use]
-    pub fn on_disk(mut self, disk: Disk) -> Self {
-        self.checkpoints.disk = disk;
-        self
-    }
-
     /// Takes the folder for this process alone, and clears what killed ones left half-written.
-    fn lock(path: &Path, record: &RunRecord) -> Result<Self, Error> {
+    fn lock(disk: Disk, path: &Path, record: &RunRecord) -> Result<Self, Error> {
         let folder = path.join(CHECKPOINTS);
-        let file = folder.join(".lock");
-        let lock = File::create(&file).map_err(Error::io(&file))?;
+        let file = folder.join(LOCK);
+        let lock = disk.create(&file).map_err(Error::io(&file))?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => Error::run(path, "another process is training here"),
             TryLockError::Error(error) => Error::io(&file)(error),
         })?;
-        remove_litter(path)?;
-        remove_litter(&folder)?;
-        let (keeping, disk) = (Keeping::default(), Disk::default());
-        let checkpoints = Checkpoints { folder, run: record.digest(), keeping, disk };
+        remove_litter(&disk, path)?;
+        remove_litter(&disk, &folder)?;
+        let (run, keeping) = (record.digest(), Keeping::default());
+        let checkpoints = Checkpoints { folder, run, keeping, disk };
         Ok(Self { path: path.into(), checkpoints, _lock: lock })
     }
 
@@ -170,7 +184,7 @@ impl RunFolder {
         let text = lines.iter().map(|line| serde_json::to_string(line).map(|line| line + "\n"));
         let text =
             text.collect::<Result<String, _>>().map_err(|error| Error::run(&path, error.to_string()))?;
-        self.disk().write(&path, text.as_bytes())
+        self.disk().write(&path, text.as_bytes()).map_err(Error::io(&path))
     }
 
     /// The lines of `metrics.jsonl`; none before the first epoch has ended.
@@ -194,21 +208,26 @@ impl RunFolder {
     /// they make the folder a model folder.
     fn save_model(&self, trainer: &Trainer, workers: &Workers) -> Result<(), Error> {
         if let Some(calibration) = trainer.calibration(workers)? {
-            self.disk().check(&self.path.join(Calibration::FILE))?;
-            calibration.save(&self.path)?;
+            calibration.save_on(self.disk(), &self.path)?;
         }
-        self.disk().check(&self.path)?;
-        Ok(trainer.result()?.parameters().save(&self.path)?)
+        Ok(trainer.result()?.parameters().save_on(self.disk(), &self.path)?)
     }
 }
 
-/// Removes what [`RunFolder::create`] had made of a run that could not be written down: nothing else, and never a file of
-/// somebody else's, so failures do not matter.
+/// Removes what [`RunFolder::create`] had made of a run, locked by this process, that could not be written down. Failures do
+/// not matter: nobody else's files are touched.
 fn abandon(path: &Path) {
-    let folder = path.join(CHECKPOINTS);
-    fs::remove_file(folder.join(".lock")).ok();
-    fs::remove_dir(folder).ok();
-    fs::remove_dir(path).ok();
+    for file in [path.join(RECORD), path.join(CHECKPOINTS).join(LOCK)] {
+        fs::remove_file(file).ok();
+    }
+    remove_empty(path);
+}
+
+/// Removes the folders of a run if nothing is in them.
+fn remove_empty(path: &Path) {
+    for folder in [&path.join(CHECKPOINTS), path] {
+        fs::remove_dir(folder).ok();
+    }
 }
 
 /// Writes down each epoch, and passes everything on.

@@ -16,7 +16,9 @@ pub(crate) fn lines(minutes: f64) -> Result<Vec<Line>> {
             .lines("killed at any time, a run loses one checkpoint interval at most and ends the same")?,
         tests("stops::", None)
             .lines("stopped at 20 random steps, on any number of threads, it ends the same")?,
-        tests("disk::", None).lines("whichever change of a file fails, the last good checkpoint loads")?,
+        tests("disk::", None).lines(
+            "whichever call to the disk fails, the last good checkpoint loads and the end is the same",
+        )?,
         tests("divergence::", None).lines("what is not finite stops in that step and is never saved")?,
     ]
     .concat())

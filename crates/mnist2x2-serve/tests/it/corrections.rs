@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::answers::drawing;
 use crate::support::{Fake, start};
 
-const PATH: &str = "/api/corrections";
+pub(crate) const PATH: &str = "/api/corrections";
 
-fn correction(key: &str) -> Value {
+pub(crate) fn correction(key: &str) -> Value {
     json!({ "key": key, "model": "a".repeat(64), "read": "1020", "right": "102_", "strokes": drawing() })
 }
 

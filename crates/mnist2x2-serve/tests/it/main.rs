@@ -15,8 +15,11 @@ mod bad_requests;
 /// Clients that are slow, many or stuck; readers that panic or hang; the end.
 mod pressure;
 
-/// Corrections: kept once, given back, and refused while the store fails.
+/// Corrections: kept once, and given back.
 mod corrections;
+
+/// Stores that fail while readings go on.
+mod degraded;
 
 /// Another model in the place of the first.
 mod reload;

@@ -1,6 +1,6 @@
 //! Loss, gradients and weights that are no numbers.
 
-use mnist2x2_train::{Error, Recipe, RunFolder, Schedule};
+use mnist2x2_train::{Checkpoint, Error, Recipe, RunFolder, Schedule, Trainer};
 
 use crate::support::{create, keeping, open, recipe, train, trainer};
 
@@ -36,4 +36,43 @@ fn what_is_not_finite_stops_in_that_step_and_is_never_saved() {
             matches!(again, Error::Diverged { step: other, what: it, .. } if (other, it) == (step, what));
         assert!(same, "{again}");
     }
+}
+
+/// Where `trainer` is, but for weights with which each logit is large and finite and the way back to the hidden layers of
+/// the decoder goes through larger ones still. Forward, nothing comes of those: what they are multiplied by is 0.
+fn with_steep_weights(trainer: &Trainer) -> Checkpoint {
+    let mut checkpoint = trainer.checkpoint();
+    let mut rest = checkpoint.values.as_mut_slice();
+    for spec in trainer.model().parameters().specs() {
+        let (values, behind) = rest.split_at_mut(spec.shape.iter().product());
+        let factor = match spec.name.as_str() {
+            "decoder.output_proj.weight" => 1e10,
+            name if name.starts_with("decoder.") && name.contains("mlp.0") => 0.0,
+            name if name.starts_with("decoder.") && name.ends_with("mlp.2.weight") => 1e35,
+            _ => 1.0,
+        };
+        for value in values {
+            *value *= factor;
+        }
+        rest = behind;
+    }
+    checkpoint
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_stops_in_that_step_though_the_loss_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = create(folder.path(), recipe());
+    let mut steep = trainer(recipe());
+    let before = with_steep_weights(&steep);
+    steep.restore(before.clone()).unwrap();
+    run.save_checkpoint(&steep).unwrap();
+    for threads in [1, 3] {
+        let error = train(&run, &mut steep, threads, &mut ()).unwrap_err();
+        assert!(matches!(error, Error::Diverged { epoch: 1, step: 1, what: "gradient" }), "{error}");
+        assert!(error.to_string().contains("the gradient is not finite"), "{error}");
+    }
+    assert!(steep.checkpoint() == before, "not a number has changed");
+    drop(run);
+    assert!(open(folder.path()).1.checkpoint() == before, "and the last good checkpoint loads");
 }

@@ -33,7 +33,7 @@ pub(crate) fn trainer(recipe: Recipe) -> Trainer {
     trainer.with_validation(validation.unwrap()).unwrap()
 }
 
-fn record(recipe: Recipe) -> RunRecord {
+pub(crate) fn record(recipe: Recipe) -> RunRecord {
     let data = DataRecord {
         dataset: "synthetic".into(),
         images_sha256: String::new(),

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,8 @@ use crate::{load, workspace};
 /// A server that runs.
 pub(super) struct Program {
     child: Child,
+    /// Reads what it says, to the end, and gives the last line.
+    listener: Option<JoinHandle<String>>,
     pub(super) address: SocketAddr,
 }
 
@@ -45,10 +48,11 @@ impl Program {
         let mut lines = BufReader::new(stderr);
         lines.read_line(&mut line)?;
         // What else it says must not fill the pipe.
-        std::thread::spawn(move || lines.lines().for_each(drop));
+        let last = move || lines.lines().map_while(Result::ok).last().unwrap_or_default();
+        let listener = Some(thread::spawn(last));
         let url = line.split_whitespace().find(|word| word.starts_with("http://"));
         let address = load::address(url.with_context(|| format!("the program says: {line}"))?)?;
-        Ok(Self { child, address })
+        Ok(Self { child, listener, address })
     }
 
     /// Kills it as a loss of power would.
@@ -66,9 +70,14 @@ impl Program {
             if let Some(status) = self.child.try_wait()? {
                 return Ok((Some(status), begin.elapsed()));
             }
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
         Ok((None, begin.elapsed()))
+    }
+
+    /// The last line that it said, once it has ended.
+    pub(super) fn last_words(&mut self) -> String {
+        self.listener.take().and_then(|listener| listener.join().ok()).unwrap_or_default()
     }
 
     /// Bytes of memory that it takes; 0 where the system does not tell.
