@@ -34,6 +34,7 @@ mod correction;
 mod schema;
 mod identity;
 mod store;
+mod health;
 mod lines;
 
 pub use correction::{Correction, MOST_PICTURE_BYTES, MOST_STROKES_BYTES};
