@@ -8,6 +8,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
+use mnist2x2::data::unipen::PenDigits;
 use mnist2x2::data::{Digits, Error, GridShape, GridSource, IndexMap, Loader, reference, synthetic};
 use mnist2x2::train::DataRecord;
 
@@ -132,6 +133,18 @@ impl Dataset {
         match self {
             Self::Mnist(_) => "mnist",
             Self::Synthetic => "synthetic",
+        }
+    }
+
+    /// What a run's record says of the training digits with these digests, and of the pen strokes in a file.
+    pub(crate) fn record(&self, digests: Digests, strokes: Option<(&PenDigits, &Path)>) -> DataRecord {
+        DataRecord {
+            dataset: self.name().into(),
+            images_sha256: digests.images,
+            labels_sha256: digests.labels,
+            strokes_sha256: strokes.map(|(pens, _)| pens.sha256.clone()),
+            folder: self.folder().map(Path::to_path_buf),
+            strokes: strokes.map(|(_, file)| file.to_path_buf()),
         }
     }
 

@@ -149,14 +149,7 @@ impl Args {
         let pens = self.strokes.as_deref().map(unipen::read).transpose()?;
         let material = Material { digits, pens: pens.as_ref(), lessons, share: self.share };
         let finetuning = Finetuning::new(base, recipe, material, workers)?;
-        let data = DataRecord {
-            dataset: dataset.name().into(),
-            images_sha256: digests.images,
-            labels_sha256: digests.labels,
-            strokes_sha256: pens.map(|pens| pens.sha256),
-            folder: dataset.folder().map(Path::to_path_buf),
-            strokes: self.strokes.clone(),
-        };
+        let data = dataset.record(digests, pens.as_ref().zip(self.strokes.as_deref()));
         Ok((finetuning, data))
     }
 

@@ -177,13 +177,6 @@ fn training_data(
     ensure!(grids <= MOST_GRIDS, "{grids} grids are more than the {MOST_GRIDS} that are drawn");
     let pens = strokes.map(unipen::read).transpose()?;
     let loaders = recipe.loaders(digits, pens.as_ref(), grid_shape(model))?;
-    let data = DataRecord {
-        dataset: dataset.name().into(),
-        images_sha256: digests.images,
-        labels_sha256: digests.labels,
-        strokes_sha256: pens.map(|pens| pens.sha256),
-        folder: dataset.folder().map(Path::to_path_buf),
-        strokes: strokes.map(Path::to_path_buf),
-    };
+    let data = dataset.record(digests, pens.as_ref().zip(strokes));
     Ok((loaders, data))
 }
