@@ -20,8 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::evaluate::{EVALUATION_BATCH, evaluate};
 use crate::loaders::validation;
 use crate::{
-    Checkpoint, Error, Grids, Keep, Observer, OptimiserSettings, Outcome, Recipe, Rule, Schedule, Trainer,
-    Workers,
+    Error, Grids, Keep, Observer, OptimiserSettings, Outcome, Recipe, Rule, Schedule, Trainer, Workers,
 };
 
 use lesson::Drawn;
@@ -269,16 +268,11 @@ fn check(base: &Recognizer, recipe: &Recipe, material: &Material) -> Result<(), 
     }
 }
 
-/// A run before its first step, with the weights of `base` in place of new ones.
+/// A run before its first step, with the weights of `base`, which also teaches where the recipe distils.
 fn begin(base: &Seq2Seq, recipe: Recipe, training: Loader) -> Result<Trainer, Error> {
-    let parameters = base.parameters();
-    let values = parameters.to_flat()?;
     let teachers = if recipe.distillation > 0.0 { std::slice::from_ref(base) } else { &[] };
-    let mut trainer = Trainer::taught(base.config(), recipe, training, teachers, parameters.device())?;
-    let start = trainer.checkpoint();
-    let average = if start.average.is_empty() { Vec::new() } else { values.clone() };
-    trainer.restore(Checkpoint { values, average, ..start })?;
-    Ok(trainer)
+    let device = base.parameters().device();
+    Trainer::taught(base.config(), recipe, training, teachers, device)?.starting_from(base)
 }
 
 /// What reads with `model`, whoever it is.

@@ -48,7 +48,7 @@ pub use optimiser::{Optimiser, OptimiserSettings, Rule};
 pub use overrides::{read_toml, with_overrides};
 pub use pens::HELD_OUT_WRITERS;
 pub use recipe::{Grids, Keep, Recipe};
-pub use record::{DataRecord, RunRecord, TeacherRecord};
+pub use record::{DataRecord, ModelRecord, RunRecord};
 pub use run::RunFolder;
 pub use schedule::{Schedule, Shape};
 pub use trainer::{Position, Trainer};

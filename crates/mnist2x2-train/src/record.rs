@@ -24,16 +24,19 @@ pub struct RunRecord {
     pub data: DataRecord,
     /// Who taught it, where the recipe distils.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub teachers: Vec<TeacherRecord>,
+    pub teachers: Vec<ModelRecord>,
+    /// Whose weights it began with, where they were not new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<ModelRecord>,
     /// Where its first weights came from and which corrections it learnt, where it was fine-tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finetune: Option<FinetuneRecord>,
 }
 
-/// A model that a run learns from.
+/// A model that a run learns from or begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TeacherRecord {
+pub struct ModelRecord {
     /// Where it was.
     pub path: PathBuf,
     /// SHA-256 of its weights.

@@ -111,6 +111,21 @@ impl Trainer {
         Ok(self)
     }
 
+    /// The same before its first step, with the weights of `base` in place of new ones.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if `base` is of other sizes.
+    pub fn starting_from(mut self, base: &Seq2Seq) -> Result<Self, Error> {
+        if base.config() != self.model.config() {
+            let problem = "the model to begin with is of other sizes than the one to be trained".into();
+            return Err(mnist2x2_model::Error::Tensors(problem).into());
+        }
+        let (start, values) = (self.checkpoint(), base.parameters().to_flat()?);
+        let average = if start.average.is_empty() { Vec::new() } else { values.clone() };
+        self.restore(Checkpoint { values, average, ..start })?;
+        Ok(self)
+    }
+
     /// Goes on where `checkpoint` was taken: from there on every number is that of a run that was never interrupted.
     ///
     /// # Errors

@@ -63,6 +63,7 @@ fn record(recipe: &Recipe) -> RunRecord {
         recipe: recipe.clone(),
         data,
         teachers: Vec::new(),
+        from: None,
         finetune: None,
     }
 }

@@ -168,6 +168,7 @@ impl Args {
             recipe: of.trainer().recipe().clone(),
             data,
             teachers: Vec::new(),
+            from: None,
             finetune: Some(finetune),
         }
     }

@@ -199,7 +199,10 @@ fn bodies_together_take_no_more_than_their_share_of_memory() {
 fn what_waits_is_read_in_batches() {
     let reader = Fake { time: Duration::from_millis(100), ..Fake::new('a') };
     let batches = Arc::clone(&reader.batches);
-    let server = start(reader, |settings| settings.limits.batch = 5);
+    // A reader this slow is given one input at a time unless others may wait for long.
+    let server = start(reader, |settings| {
+        (settings.limits.batch, settings.limits.wait) = (5, Duration::from_secs(10));
+    });
     thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| assert_eq!(server.picture(b"any").status, 200));

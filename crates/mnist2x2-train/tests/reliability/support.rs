@@ -48,6 +48,7 @@ pub(crate) fn record(recipe: Recipe) -> RunRecord {
         recipe,
         data,
         teachers: Vec::new(),
+        from: None,
         finetune: None,
     }
 }

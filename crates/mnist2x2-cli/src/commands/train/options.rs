@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::train::{DataRecord, Keeping, TeacherRecord, read_toml, with_overrides};
+use mnist2x2::train::{DataRecord, Keeping, ModelRecord, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use toml::Table;
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Go on with an interrupted run [default: the newest in runs/]
     #[expect(clippy::option_option, reason = "clap's type for an option whose value may be left out")]
     #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = [
-        "recipe", "config", "set", "architecture", "teacher", "epochs", "seed", "limit", "out", "dataset",
+        "recipe", "config", "set", "architecture", "teacher", "from", "epochs", "seed", "limit", "out", "dataset",
     ])]
     pub(crate) resume: Option<Option<PathBuf>>,
 }
@@ -64,6 +64,9 @@ pub(crate) struct Plan {
     /// A model to learn from where the recipe distils: a model folder, a .safetensors or a .pt; may be given several times
     #[arg(long, value_name = "MODEL")]
     pub(crate) teacher: Vec<PathBuf>,
+    /// A model of the same sizes to begin with instead of new weights
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<PathBuf>,
     /// The file of pen strokes to mix in where the recipe says so (pendigits-orig.tra of `cargo xtask download-pendigits`);
     /// a run that goes on takes the one that it began with unless another place is named
     #[arg(long, value_name = "FILE")]
@@ -118,11 +121,13 @@ struct ConfigFile {
     recipe: Table,
     #[serde(default)]
     model: Table,
-    /// Of a run's record: which digits, found out anew, and whose teaching, named by `--teacher`.
+    /// Of a run's record: which digits, found out anew, and whose teaching and weights, named by `--teacher` and `--from`.
     #[serde(rename = "data")]
     _data: Option<DataRecord>,
     #[serde(rename = "teachers", default)]
-    _teachers: Vec<TeacherRecord>,
+    _teachers: Vec<ModelRecord>,
+    #[serde(rename = "from")]
+    _from: Option<ModelRecord>,
 }
 
 impl Plan {

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{Loader, unipen};
 use mnist2x2::infer::{Calibration, Temperature};
-use mnist2x2::train::{DataRecord, Outcome, RunRecord, TeacherRecord};
+use mnist2x2::train::{DataRecord, ModelRecord, Outcome, RunRecord};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
 use super::curves::Curves;
@@ -42,10 +42,19 @@ impl Run {
         if !plan.no_test {
             dataset.check_test_files()?;
         }
-        let (teachers, records) = find_teachers(&plan.teacher, device)?;
-        let trainer = trainer(&model, &recipe, loaders, &teachers, device)?;
+        let (teachers, records) = find_models(&plan.teacher, device)?;
+        let (base, from) = find_models(&plan.from, device)?;
+        let trainer = trainer(&model, &recipe, loaders, &teachers, &base, device)?;
         let version = env!("CARGO_PKG_VERSION").into();
-        let record = RunRecord { version, model, recipe, data, teachers: records, finetune: None };
+        let record = RunRecord {
+            version,
+            model,
+            recipe,
+            data,
+            teachers: records,
+            from: from.into_iter().next(),
+            finetune: None,
+        };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -60,7 +69,7 @@ impl Run {
             Some(folder) => folder.to_path_buf(),
             None => options::newest_unfinished_run()?,
         };
-        let (folder, RunRecord { model, recipe, data, teachers: records, finetune, .. }) =
+        let (folder, RunRecord { model, recipe, data, teachers: records, from, finetune, .. }) =
             RunFolder::open(&path)?;
         ensure!(
             !RunFolder::is_finished(&path),
@@ -82,13 +91,14 @@ impl Run {
             "{}: this run used other digits than those found now",
             path.display()
         );
-        let (teachers, found) = find_teachers(records.iter().map(|record| &record.path), device)?;
+        let (teachers, found) = find_models(records.iter().map(|record| &record.path), device)?;
+        let (base, began) = find_models(from.iter().map(|record| &record.path), device)?;
         ensure!(
-            found == records,
+            found == records && began.first() == from.as_ref(),
             "{}: this run learnt from other models than those found now",
             path.display()
         );
-        let mut trainer = trainer(&model, &recipe, loaders, &teachers, device)?;
+        let mut trainer = trainer(&model, &recipe, loaders, &teachers, &base, device)?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
@@ -138,15 +148,15 @@ impl Run {
 /// Grids to train on, and to validate with.
 type Loaders = (Loader, Option<Loader>);
 
-/// The teachers at these paths, and what a run's record says of them.
-fn find_teachers<'a>(
+/// The models at these paths, and what a run's record says of them.
+fn find_models<'a>(
     paths: impl IntoIterator<Item = &'a PathBuf>,
     device: &Device,
-) -> anyhow::Result<(Vec<Seq2Seq>, Vec<TeacherRecord>)> {
+) -> anyhow::Result<(Vec<Seq2Seq>, Vec<ModelRecord>)> {
     let find = |path: &PathBuf| {
-        let teacher = Recognizer::load(path, device)?;
-        let record = TeacherRecord { path: path.clone(), sha256: teacher.digest().into() };
-        Ok((teacher.model().clone(), record))
+        let recognizer = Recognizer::load(path, device)?;
+        let record = ModelRecord { path: path.clone(), sha256: recognizer.digest().into() };
+        Ok((recognizer.model().clone(), record))
     };
     paths.into_iter().map(find).collect()
 }
@@ -156,9 +166,11 @@ fn trainer(
     recipe: &Recipe,
     (training, validation): Loaders,
     teachers: &[Seq2Seq],
+    base: &[Seq2Seq],
     device: &Device,
 ) -> anyhow::Result<Trainer> {
     let trainer = Trainer::taught(model, recipe.clone(), training, teachers, device)?;
+    let trainer = base.iter().try_fold(trainer, Trainer::starting_from)?;
     Ok(match validation {
         Some(validation) => trainer.with_validation(validation)?,
         None => trainer,
