@@ -25,7 +25,7 @@ pub struct Config {
     /// Height and width of one digit's cell, in pixels.
     pub cell: usize,
     /// The convolutions that an image goes through before it is cut into patches; the published model has none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub stem: Vec<Convolution>,
     /// Height of a patch, in pixels; divides the image's height.
     pub patch_height: usize,

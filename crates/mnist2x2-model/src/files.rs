@@ -55,7 +55,7 @@ impl Disk {
     /// If the folder is missing or not writable, the disk is full, or `path` is a folder: the temporary file is gone
     /// then, and what stood at `path` is untouched, or is the whole new file if only the last call failed.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         self.ask(Call::Create, path)?;
         let mut file = temporary_file(folder)?;
         Asking { disk: self, path, file: file.as_file_mut() }.write_all(bytes)?;
@@ -76,13 +76,19 @@ impl Disk {
         File::create(path)
     }
 
-    /// Makes the folder `path`, with those that it lies in.
+    /// Makes the folder `path`, with those that it lies in, so that their names last.
     ///
     /// # Errors
-    /// As [`fs::create_dir_all`].
+    /// As [`fs::create_dir_all`], and if the folder around a new one cannot be written out.
     pub fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.ask(Call::Create, path)?;
-        fs::create_dir_all(path)
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let new: Vec<_> = path.ancestors().take_while(missing).collect();
+        fs::create_dir_all(path)?;
+        new.into_iter().try_for_each(|folder| {
+            self.ask(Call::SyncFolder, folder)?;
+            sync_folder(folder_of(folder))
+        })
     }
 
     /// Renames a file.
@@ -131,6 +137,11 @@ impl Write for Asking<'_> {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// The folder that `path` lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A digest as files and messages show it: lower-case hexadecimal.
@@ -197,6 +208,22 @@ mod tests {
         });
         disk.write(&path, b"one half after another").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one half after another");
+    }
+
+    #[test]
+    fn the_names_of_new_folders_are_brought_to_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let (told, asked) = std::sync::mpsc::channel();
+        let disk = Disk::asking(move |call, path| {
+            if matches!(call, Call::SyncFolder) {
+                told.send(path.to_path_buf()).unwrap();
+            }
+            Ok(())
+        });
+        let (runs, run) = (folder.path().join("runs"), folder.path().join("runs/first"));
+        disk.create_folder(&run).unwrap();
+        disk.create_folder(&run).unwrap();
+        assert_eq!(asked.try_iter().collect::<Vec<_>>(), [run, runs]);
     }
 
     #[cfg(unix)]

@@ -32,9 +32,6 @@ pub use verdict::{Marks, Verdict};
 const FEWEST: usize = 10;
 /// The parts of the way from the old weights to the new ones after which it is tried to stop.
 const STOPS: u8 = 8;
-/// How much of validation's accuracy the way may cost: half of what the verdict allows, because a model that was chosen by
-/// these digits reads them a little better than others.
-const MOST_SPENT: f64 = verdict::MOST_LOST / 2.0;
 
 /// Where a fine-tuned model came from and what it learnt: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -165,7 +162,7 @@ impl Finetuning {
             let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + way * (new - old)).collect();
             let accuracy =
                 evaluate(&self.frozen(&values)?, &self.validation, workers, |_| ())?.sequence_accuracy;
-            if self.before.validation - accuracy <= MOST_SPENT {
+            if self.before.validation - accuracy <= verdict::MOST_LOST {
                 (self.values, self.way) = (values, way.into());
                 return Ok(());
             }

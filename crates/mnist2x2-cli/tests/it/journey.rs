@@ -70,7 +70,8 @@ fn the_same_command_makes_the_same_model_and_no_file_twice() {
 #[test]
 fn settings_come_from_the_recipe_then_the_file_then_the_flags() {
     let bench = Bench::new();
-    let config = "[recipe]\nbatch = 4\noptimiser.learning_rate = 0.5\n[model]\nencoder_layers = 1\n";
+    let config = "[recipe]\nbatch = 4\noptimiser.learning_rate = 0.5\n\
+                  [model]\nencoder_layers = 1\nstem = [{channels = 3, stride = 2}]\n";
     std::fs::write(bench.path("my.toml"), config).unwrap();
     let train = "train --data-dir mnist --limit 8 --epochs 1 --no-test";
     bench.done(&format!(
@@ -83,6 +84,7 @@ fn settings_come_from_the_recipe_then_the_file_then_the_flags() {
         "keep = \"last\"",
         "seed = 3",
         "encoder_layers = 1",
+        "[[model.stem]]",
         "epoch_grids = 8",
     ] {
         assert!(record.lines().any(|found| found == line), "{line} is not in {record}");
