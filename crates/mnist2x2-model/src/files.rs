@@ -86,7 +86,7 @@ impl Disk {
         let new: Vec<_> = path.ancestors().take_while(missing).collect();
         fs::create_dir_all(path)?;
         new.into_iter().try_for_each(|folder| {
-            self.ask(Call::SyncFolder, folder)?;
+            self.ask(Call::SyncFolder, path)?;
             sync_folder(folder_of(folder))
         })
     }
@@ -220,10 +220,10 @@ mod tests {
             }
             Ok(())
         });
-        let (runs, run) = (folder.path().join("runs"), folder.path().join("runs/first"));
+        let run = folder.path().join("runs/first");
         disk.create_folder(&run).unwrap();
         disk.create_folder(&run).unwrap();
-        assert_eq!(asked.try_iter().collect::<Vec<_>>(), [run, runs]);
+        assert_eq!(asked.try_iter().collect::<Vec<_>>(), [run.clone(), run], "for each of the two, once");
     }
 
     #[cfg(unix)]
