@@ -75,7 +75,7 @@ impl Config {
     }
 
     /// A finer model of the same kind: four convolutions (T. Xiao and others, *Early Convolutions Help Transformers See
-    /// Better*, 2021) and half of the encoder, for which each digit's cell is one patch; 286,837 parameters.
+    /// Better*, 2021), then one patch for each digit's cell, and half of the encoder's blocks; 286,837 parameters.
     pub fn fine() -> Self {
         let stem = [(24, 2), (48, 2), (48, 1), (24, 1)];
         let stem = stem.map(|(channels, stride)| Convolution { channels, stride });

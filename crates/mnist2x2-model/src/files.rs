@@ -79,7 +79,8 @@ impl Disk {
     /// Makes the folder `path`, with those that it lies in, so that their names last.
     ///
     /// # Errors
-    /// As [`fs::create_dir_all`], and if the folder around a new one cannot be written out.
+    /// As [`fs::create_dir_all`], and if the folder around a new one cannot be written out: all are there then, but their
+    /// names may not last.
     pub fn create_folder(&self, path: &Path) -> io::Result<()> {
         self.ask(Call::Create, path)?;
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();

@@ -162,7 +162,7 @@ impl Finetuning {
             let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + way * (new - old)).collect();
             let accuracy =
                 evaluate(&self.frozen(&values)?, &self.validation, workers, |_| ())?.sequence_accuracy;
-            if self.before.validation - accuracy <= verdict::MOST_LOST {
+            if verdict::keeps(self.before.validation, accuracy) {
                 (self.values, self.way) = (values, way.into());
                 return Ok(());
             }

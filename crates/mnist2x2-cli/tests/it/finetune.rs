@@ -77,6 +77,8 @@ fn what_is_better_is_a_model_folder_that_says_where_it_came_from() {
     assert!(error.contains("new: exists already"), "{error}");
     let error = bench.fails(1, "train --resume new");
     assert!(error.contains("is finished"), "{error}");
+    let error = bench.fails(1, "train --data-dir mnist --no-test --config new/run.toml");
+    assert!(error.contains("there is no teacher"), "its record is a configuration like any other: {error}");
 }
 
 /// Ones that are called sevens: to learn them is to forget what ones are.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How much of validation's accuracy a fine-tuned model may lose: 0.2 points.
-pub(super) const MOST_LOST: f64 = 0.002;
+const MOST_LOST: f64 = 0.002;
 
 /// What a model reads right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,8 +38,7 @@ impl Verdict {
 
     /// Whether validation has kept its accuracy, but for 0.2 points.
     pub fn keeps_validation(&self) -> bool {
-        // Accuracies are shares of some thousand grids: what lies beneath that is rounding.
-        self.before.validation - self.after.validation <= MOST_LOST + 1e-9
+        keeps(self.before.validation, self.after.validation)
     }
 
     /// Why the fine-tuned model is not to be used; nothing if it is.
@@ -62,6 +61,12 @@ impl Verdict {
         }
         (!objections.is_empty()).then(|| objections.join("; "))
     }
+}
+
+/// Whether validation has kept its accuracy, but for 0.2 points.
+pub(super) fn keeps(before: f64, after: f64) -> bool {
+    // Accuracies are shares of some thousand grids: what lies beneath that is rounding.
+    before - after <= MOST_LOST + 1e-9
 }
 
 #[cfg(test)]
