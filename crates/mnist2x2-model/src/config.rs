@@ -246,7 +246,10 @@ mod tests {
                 Config { patch_width: 13, ..reference() },
                 "`patch_width` (13) does not divide the image's width (56)",
             ),
-            (Config { patch_width: 14, ..Config::fine() }, "`stem` (4) does not divide the patch's width (14)"),
+            (
+                Config { patch_width: 14, ..Config::fine() },
+                "`stem` (4) does not divide the patch's width (14)",
+            ),
             (
                 Config { stem: vec![Convolution { channels: 4, stride: 0 }], ..reference() },
                 "`stem` is 0, but must be 1 to 8",

@@ -18,7 +18,7 @@ const BEFORE: Duration = Duration::from_secs(1);
 /// Within which it must have ended.
 const END: Duration = Duration::from_secs(10);
 /// What it says when it answered all that it had accepted: only the client that is stuck is cut.
-const LAST_WORDS: &str = "stopped; connections that were cut: 1";
+const LAST_WORDS: &str = "stopped; connections cut: 1";
 
 /// Told to stop, it reads what it has accepted, and ends even with a client that is stuck.
 pub(super) fn under_load(binary: &Path) -> Result<Line> {
