@@ -109,16 +109,7 @@ pub(crate) fn recipe() -> Vec<Vec<u8>> {
         folder: Some("data".into()),
         strokes: None,
     };
-    let (version, recipe) = ("0.1.0".into(), Recipe::recommended(0));
-    let record = RunRecord {
-        version,
-        model: Config::tiny(),
-        recipe,
-        data,
-        teachers: Vec::new(),
-        from: None,
-        finetune: None,
-    };
+    let record = RunRecord::new(Config::tiny(), Recipe::recommended(0), data);
     let settings = "batch = 32\noptimiser.learning_rate = 1\n[augmentation]\nshift = 0.5";
     let [record, recipe] =
         [toml::to_string(&record), toml::to_string(&record.recipe)].map(|text| text.expect("TOML holds it"));

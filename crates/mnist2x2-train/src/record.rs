@@ -76,6 +76,12 @@ impl DataRecord {
 }
 
 impl RunRecord {
+    /// A run by this version that learns from `data` alone, with new weights.
+    pub fn new(model: Config, recipe: Recipe, data: DataRecord) -> Self {
+        let version = env!("CARGO_PKG_VERSION").into();
+        Self { version, model, recipe, data, teachers: Vec::new(), from: None, finetune: None }
+    }
+
     /// Reads `run.toml` in the folder `path`.
     ///
     /// # Errors

@@ -57,15 +57,7 @@ fn record(recipe: &Recipe) -> RunRecord {
         folder: None,
         strokes: None,
     };
-    RunRecord {
-        version: "0".into(),
-        model: Config::tiny(),
-        recipe: recipe.clone(),
-        data,
-        teachers: Vec::new(),
-        from: None,
-        finetune: None,
-    }
+    RunRecord::new(Config::tiny(), recipe.clone(), data)
 }
 
 /// Stops the run after so many steps.

@@ -162,15 +162,8 @@ impl Args {
             way: of.way(),
             verdict,
         };
-        RunRecord {
-            version: env!("CARGO_PKG_VERSION").into(),
-            model: base.model().config().clone(),
-            recipe: of.trainer().recipe().clone(),
-            data,
-            teachers: Vec::new(),
-            from: None,
-            finetune: Some(finetune),
-        }
+        let (model, recipe) = (base.model().config().clone(), of.trainer().recipe().clone());
+        RunRecord { finetune: Some(finetune), ..RunRecord::new(model, recipe, data) }
     }
 }
 

@@ -25,13 +25,20 @@ fn limited(bench: &Bench, blocks: usize, arguments: &str) -> Run {
     Run::new(shell.output().unwrap())
 }
 
-#[test]
-fn wherever_writing_ends_short_the_error_is_clear_and_the_run_goes_on() {
+/// A bench with a run that nothing disturbed, in `whole`, and the blocks of its model.
+///
+/// A checkpoint has four parts as large as the model, and five once an epoch has been the best so far.
+fn bench_with_whole_run() -> (Bench, usize) {
     let bench = Bench::new();
     fs::write(bench.path("small.toml"), SMALL).unwrap();
     bench.done(&format!("{RUN} --out whole"));
-    // A checkpoint has four parts as large as the model, and five once an epoch has been the best so far.
     let part = bench.read("whole/model.safetensors").len() / BLOCK;
+    (bench, part)
+}
+
+#[test]
+fn wherever_writing_ends_short_the_error_is_clear_and_the_run_goes_on() {
+    let (bench, part) = bench_with_whole_run();
     for (blocks, named, has_checkpoint) in [
         (0, "run.toml", false),
         (part / 4, "step-000000003.safetensors", false),
@@ -72,10 +79,7 @@ fn as_anybody(bench: &Bench, arguments: &str) -> Run {
 
 #[test]
 fn a_read_only_folder_is_named_and_the_run_goes_on_later() {
-    let bench = Bench::new();
-    fs::write(bench.path("small.toml"), SMALL).unwrap();
-    bench.done(&format!("{RUN} --out whole"));
-    let part = bench.read("whole/model.safetensors").len() / BLOCK;
+    let (bench, part) = bench_with_whole_run();
     assert_eq!(limited(&bench, 4 * part + part / 2, &format!("{RUN} --out run")).code, 1);
     let set_mode = |name: &str, mode| {
         fs::set_permissions(bench.path(name), fs::Permissions::from_mode(mode)).unwrap();

@@ -42,15 +42,7 @@ pub(crate) fn record(recipe: Recipe) -> RunRecord {
         folder: None,
         strokes: None,
     };
-    RunRecord {
-        version: "0".into(),
-        model: Config::tiny(),
-        recipe,
-        data,
-        teachers: Vec::new(),
-        from: None,
-        finetune: None,
-    }
+    RunRecord::new(Config::tiny(), recipe, data)
 }
 
 pub(crate) fn create(folder: &Path, recipe: Recipe) -> RunFolder {

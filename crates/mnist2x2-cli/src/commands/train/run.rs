@@ -42,19 +42,10 @@ impl Run {
         if !plan.no_test {
             dataset.check_test_files()?;
         }
-        let (teachers, records) = find_models(&plan.teacher, device)?;
-        let (base, from) = find_models(&plan.from, device)?;
-        let trainer = trainer(&model, &recipe, loaders, &teachers, &base, device)?;
-        let version = env!("CARGO_PKG_VERSION").into();
-        let record = RunRecord {
-            version,
-            model,
-            recipe,
-            data,
-            teachers: records,
-            from: from.into_iter().next(),
-            finetune: None,
-        };
+        let (teachers, records) = find_teachers(&plan.teacher, device)?;
+        let (base, from) = find_base(plan.from.as_ref(), device)?;
+        let trainer = trainer(&model, &recipe, loaders, &teachers, base.as_ref(), device)?;
+        let record = RunRecord { teachers: records, from, ..RunRecord::new(model, recipe, data) };
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -91,14 +82,14 @@ impl Run {
             "{}: this run used other digits than those found now",
             path.display()
         );
-        let (teachers, found) = find_models(records.iter().map(|record| &record.path), device)?;
-        let (base, began) = find_models(from.iter().map(|record| &record.path), device)?;
+        let (teachers, found) = find_teachers(records.iter().map(|record| &record.path), device)?;
+        let (base, began) = find_base(from.as_ref().map(|record| &record.path), device)?;
         ensure!(
-            found == records && began.first() == from.as_ref(),
+            found == records && began == from,
             "{}: this run learnt from other models than those found now",
             path.display()
         );
-        let mut trainer = trainer(&model, &recipe, loaders, &teachers, &base, device)?;
+        let mut trainer = trainer(&model, &recipe, loaders, &teachers, base.as_ref(), device)?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
@@ -148,17 +139,26 @@ impl Run {
 /// Grids to train on, and to validate with.
 type Loaders = (Loader, Option<Loader>);
 
-/// The models at these paths, and what a run's record says of them.
-fn find_models<'a>(
+/// The teachers at these paths, and what a run's record says of them.
+fn find_teachers<'a>(
     paths: impl IntoIterator<Item = &'a PathBuf>,
     device: &Device,
 ) -> anyhow::Result<(Vec<Seq2Seq>, Vec<ModelRecord>)> {
-    let find = |path: &PathBuf| {
-        let recognizer = Recognizer::load(path, device)?;
-        let record = ModelRecord { path: path.clone(), sha256: recognizer.digest().into() };
-        Ok((recognizer.model().clone(), record))
-    };
-    paths.into_iter().map(find).collect()
+    paths.into_iter().map(|path| find_model(path, device)).collect()
+}
+
+/// The model that a run begins with, and what its record says of it; nothing where the weights are new.
+fn find_base(
+    path: Option<&PathBuf>,
+    device: &Device,
+) -> anyhow::Result<(Option<Seq2Seq>, Option<ModelRecord>)> {
+    Ok(path.map(|path| find_model(path, device)).transpose()?.unzip())
+}
+
+fn find_model(path: &Path, device: &Device) -> anyhow::Result<(Seq2Seq, ModelRecord)> {
+    let recognizer = Recognizer::load(path, device)?;
+    let record = ModelRecord { path: path.into(), sha256: recognizer.digest().into() };
+    Ok((recognizer.model().clone(), record))
 }
 
 fn trainer(
@@ -166,11 +166,14 @@ fn trainer(
     recipe: &Recipe,
     (training, validation): Loaders,
     teachers: &[Seq2Seq],
-    base: &[Seq2Seq],
+    base: Option<&Seq2Seq>,
     device: &Device,
 ) -> anyhow::Result<Trainer> {
     let trainer = Trainer::taught(model, recipe.clone(), training, teachers, device)?;
-    let trainer = base.iter().try_fold(trainer, Trainer::starting_from)?;
+    let trainer = match base {
+        Some(base) => trainer.starting_from(base)?,
+        None => trainer,
+    };
     Ok(match validation {
         Some(validation) => trainer.with_validation(validation)?,
         None => trainer,
