@@ -1,7 +1,8 @@
 //! Readers of models and of runs.
 
+use mnist2x2_formats::{Weights, pt};
 use mnist2x2_infer::Calibration;
-use mnist2x2_model::{Config, Device, Weights, pt};
+use mnist2x2_model::{Config, Device};
 use mnist2x2_train::{Checkpoint, Recipe, RunRecord, with_overrides};
 
 use crate::scratch::with_files;

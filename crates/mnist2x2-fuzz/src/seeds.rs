@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use image::{GrayImage, ImageFormat};
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, SIDE, stitch_u8, synthetic};
+use mnist2x2_formats::to_safetensors;
 use mnist2x2_infer::{Calibration, Temperature};
 use mnist2x2_model::{Config, Device, Parameters};
 use mnist2x2_train::{Checkpoint, DataRecord, Position, Recipe, RunRecord};
@@ -79,7 +80,7 @@ pub(crate) fn tiny_weights() -> &'static [u8] {
     static WEIGHTS: OnceLock<Vec<u8>> = OnceLock::new();
     WEIGHTS.get_or_init(|| {
         let parameters = Parameters::init(&Config::tiny(), 0, &Device::Cpu).expect("the sizes are right");
-        parameters.to_safetensors().expect("memory takes all")
+        to_safetensors(&parameters).expect("memory takes all")
     })
 }
 
@@ -89,7 +90,7 @@ pub(crate) fn safetensors() -> Vec<Vec<u8>> {
 
 /// By PyTorch itself; see `make_tiny_pt.py` beside it.
 pub(crate) fn pt() -> Vec<Vec<u8>> {
-    vec![include_bytes!("../../mnist2x2-model/tests/fixtures/tiny.pt").into()]
+    vec![include_bytes!("../../mnist2x2-formats/tests/fixtures/tiny.pt").into()]
 }
 
 pub(crate) fn config() -> Vec<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use mnist2x2_model::files::Disk;
+use mnist2x2_formats::files::Disk;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;

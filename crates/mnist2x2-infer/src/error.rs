@@ -81,7 +81,10 @@ pub enum Error {
         /// The one needed.
         needed: usize,
     },
-    /// The model could not be loaded or run.
+    /// The model could not be loaded.
+    #[error(transparent)]
+    Weights(#[from] mnist2x2_formats::Error),
+    /// The model could not be run.
     #[error(transparent)]
     Seq2Seq(#[from] mnist2x2_model::Error),
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, SIDE};
-use mnist2x2_model::{Config, Seq2Seq, Weights};
+use mnist2x2_formats::Weights;
+use mnist2x2_model::{Config, Seq2Seq};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::{Found, search};
@@ -66,7 +67,7 @@ impl Recognizer {
     /// The model shipped with this crate, calibrated.
     ///
     /// # Errors
-    /// [`Error::Seq2Seq`] if the device fails.
+    /// [`Error::Weights`] if the device fails.
     #[cfg(feature = "weights")]
     pub fn built_in(device: &Device) -> Result<Self, Error> {
         let tensors = include_bytes!("../../../assets/model/model.safetensors");

@@ -13,7 +13,8 @@ fn calibration(temperature: f64) -> Calibration {
 /// A folder with an untrained model.
 fn model_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    Parameters::init(&Config::tiny(), 3, &Device::Cpu).unwrap().save(folder.path()).unwrap();
+    let parameters = Parameters::init(&Config::tiny(), 3, &Device::Cpu).unwrap();
+    mnist2x2_formats::save(&parameters, folder.path()).unwrap();
     folder
 }
 

@@ -4,8 +4,9 @@ use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma, imageops};
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{Canvas, GridShape, Point, SIDE, Strokes, stitch_u8, synthetic};
+use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Drawing, Picture, Recognizer, Seen};
-use mnist2x2_model::{Config, Parameters, Weights};
+use mnist2x2_model::{Config, Parameters};
 use mnist2x2_random::Random;
 
 const SHAPE: GridShape = GridShape { rows: 3, cols: 2 };

@@ -1,7 +1,5 @@
 //! What can go wrong in this crate.
 
-use std::path::PathBuf;
-
 /// An error of the model crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,22 +25,6 @@ pub enum Error {
     /// Tensors that do not fit the architecture: missing, extra, misshapen, not f32, not finite.
     #[error("the tensors do not fit the model: {0}")]
     Tensors(String),
-    /// A model file that is missing, damaged or of another architecture.
-    #[error("{}: {problem}", path.display())]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What is wrong and what to do next.
-        problem: String,
-    },
-    /// Reading or writing failed.
-    #[error("cannot read or write {}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
     /// An operation of candle failed: out of memory, a device that went away.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),

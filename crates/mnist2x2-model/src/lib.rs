@@ -42,10 +42,6 @@ mod decoder;
 mod seq2seq;
 mod cache;
 
-pub mod files;
-pub mod pt;
-mod weights;
-
 /// Where tensors lie: candle's own type, so that a dependent crate need not name candle.
 pub use candle_core::Device;
 
@@ -65,4 +61,3 @@ pub use patches::PatchEmbedding;
 pub use seq2seq::Seq2Seq;
 pub use state_dict::StateDict;
 pub use tokens::{Head, TokenEmbedding};
-pub use weights::Weights;

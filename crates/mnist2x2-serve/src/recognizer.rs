@@ -112,8 +112,9 @@ fn failed(error: &infer::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use axum::body::Bytes;
+    use mnist2x2_formats::Weights;
     use mnist2x2_infer::Recognizer;
-    use mnist2x2_model::{Config, Device, Parameters, Weights};
+    use mnist2x2_model::{Config, Device, Parameters};
 
     use super::*;
 

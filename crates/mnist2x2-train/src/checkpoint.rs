@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use mnist2x2_model::files::{hex, write_atomically};
+use mnist2x2_formats::files::{hex, write_atomically};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};

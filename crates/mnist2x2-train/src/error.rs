@@ -80,9 +80,12 @@ pub enum Error {
     /// Labels that are no digits.
     #[error(transparent)]
     Tokenizer(#[from] mnist2x2_tokenizer::Error),
-    /// The model could not be run or written.
+    /// The model could not be run.
     #[error(transparent)]
     Model(#[from] mnist2x2_model::Error),
+    /// The model could not be written.
+    #[error(transparent)]
+    Weights(#[from] mnist2x2_formats::Error),
     /// Decoding failed.
     #[error(transparent)]
     Infer(#[from] mnist2x2_infer::Error),

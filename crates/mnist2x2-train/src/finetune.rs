@@ -13,8 +13,9 @@ mod verdict;
 
 use mnist2x2_data::unipen::PenDigits;
 use mnist2x2_data::{Digits, Loader};
+use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Calibration, Recognizer, Seen};
-use mnist2x2_model::{Parameters, Seq2Seq, Weights};
+use mnist2x2_model::{Parameters, Seq2Seq};
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{EVALUATION_BATCH, evaluate};

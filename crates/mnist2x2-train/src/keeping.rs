@@ -4,7 +4,7 @@ use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use mnist2x2_model::files::Disk;
+use mnist2x2_formats::files::Disk;
 
 use crate::{Checkpoint, Error, Trainer};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use mnist2x2_formats::files::hex;
 use mnist2x2_model::Config;
-use mnist2x2_model::files::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -12,7 +12,7 @@ use std::fs::{self, File, TryLockError};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use mnist2x2_model::files::Disk;
+use mnist2x2_formats::files::Disk;
 
 use crate::keeping::{Checkpoints, remove_litter};
 use crate::{
@@ -210,7 +210,7 @@ impl RunFolder {
         if let Some(calibration) = trainer.calibration(workers)? {
             calibration.save_on(self.disk(), &self.path)?;
         }
-        Ok(trainer.result()?.parameters().save_on(self.disk(), &self.path)?)
+        Ok(mnist2x2_formats::save_on(self.disk(), trainer.result()?.parameters(), &self.path)?)
     }
 }
 

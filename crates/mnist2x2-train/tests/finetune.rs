@@ -3,8 +3,9 @@
 use candle_core::Device;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{Augmentation, Digits, GridShape, GridSource, Loader, Strokes, synthetic};
+use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Drawing, Recognizer, Seen};
-use mnist2x2_model::{Config, Weights};
+use mnist2x2_model::Config;
 use mnist2x2_random::Random;
 use mnist2x2_train::{Error, Finetuning, Lesson, Material, Outcome, Recipe, Trainer, Workers};
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use candle_core::Device;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, GridSource, IndexMap, Loader, synthetic};
-use mnist2x2_model::{Config, Seq2Seq, Weights};
+use mnist2x2_formats::{Weights, to_safetensors};
+use mnist2x2_model::{Config, Seq2Seq};
 use mnist2x2_train::{
     DataRecord, EpochMetrics, Error, Observer, Outcome, Recipe, Rule, RunFolder, RunRecord, Schedule,
     StepReport, Trainer, Workers, evaluate,
@@ -98,7 +99,7 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
         }
         let mut other = trainer(Recipe { seed: 6, ..recipe });
         other.run(&Workers::new(None).unwrap(), &mut ()).unwrap();
-        let other = other.result().unwrap().parameters().to_safetensors().unwrap();
+        let other = to_safetensors(other.result().unwrap().parameters()).unwrap();
         assert_ne!(model, other, "another seed, other weights");
     }
 }

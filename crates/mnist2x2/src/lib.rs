@@ -1,6 +1,6 @@
 //! The facade: what other crates depend on.
 //!
-//! The layers beneath are here as modules: [`random`], [`tokenizer`], [`data`], [`model`], [`infer`] and, with feature
+//! The layers beneath are here as modules: [`random`], [`tokenizer`], [`data`], [`model`], [`formats`], [`infer`] and, with feature
 //! `train`, `train`. What most programs need is at the root.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@ struct FrontPage;
 #[cfg(feature = "serve")]
 pub use mnist2x2_corrections as corrections;
 pub use mnist2x2_data as data;
+pub use mnist2x2_formats as formats;
 pub use mnist2x2_infer as infer;
 pub use mnist2x2_model as model;
 pub use mnist2x2_random as random;
@@ -24,7 +25,8 @@ pub use mnist2x2_tokenizer as tokenizer;
 #[cfg(feature = "train")]
 pub use mnist2x2_train as train;
 
+pub use mnist2x2_formats::Weights;
 pub use mnist2x2_infer::{Drawing, Picture, Reading, Recognizer, Seen, beam_search, greedy};
-pub use mnist2x2_model::{Config, Device, Parameters, Seq2Seq, Weights};
+pub use mnist2x2_model::{Config, Device, Parameters, Seq2Seq};
 #[cfg(feature = "train")]
 pub use mnist2x2_train::{Evaluation, Observer, Recipe, RunFolder, Trainer, Workers, evaluate};

@@ -11,7 +11,11 @@ const TABLE: &[(&str, &[&str])] = &[
     ("mnist2x2-data", &["mnist2x2-random"]),
     ("mnist2x2-kernels", &[]),
     ("mnist2x2-model", &["mnist2x2-random", "mnist2x2-kernels"]),
-    ("mnist2x2-infer", &["mnist2x2-random", "mnist2x2-tokenizer", "mnist2x2-data", "mnist2x2-model"]),
+    ("mnist2x2-formats", &["mnist2x2-model"]),
+    (
+        "mnist2x2-infer",
+        &["mnist2x2-random", "mnist2x2-tokenizer", "mnist2x2-data", "mnist2x2-model", "mnist2x2-formats"],
+    ),
     (
         "mnist2x2-train",
         &[
@@ -20,12 +24,16 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-data",
             "mnist2x2-kernels",
             "mnist2x2-model",
+            "mnist2x2-formats",
             "mnist2x2-infer",
         ],
     ),
     ("mnist2x2-report", &["mnist2x2-data", "mnist2x2-train"]),
     ("mnist2x2-corrections", &["mnist2x2-data"]),
-    ("mnist2x2-serve", &["mnist2x2-data", "mnist2x2-model", "mnist2x2-infer", "mnist2x2-corrections"]),
+    (
+        "mnist2x2-serve",
+        &["mnist2x2-data", "mnist2x2-model", "mnist2x2-formats", "mnist2x2-infer", "mnist2x2-corrections"],
+    ),
     (
         "mnist2x2",
         &[
@@ -34,6 +42,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-data",
             "mnist2x2-kernels",
             "mnist2x2-model",
+            "mnist2x2-formats",
             "mnist2x2-infer",
             "mnist2x2-train",
             "mnist2x2-report",
@@ -48,6 +57,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-random",
             "mnist2x2-data",
             "mnist2x2-model",
+            "mnist2x2-formats",
             "mnist2x2-infer",
             "mnist2x2-train",
             "mnist2x2-corrections",

@@ -15,7 +15,7 @@ use mnist2x2::train::{
     DataRecord, EpochMetrics, FinetuneRecord, Finetuning, Lesson, Marks, Material, Outcome, RunRecord,
     Verdict, with_overrides,
 };
-use mnist2x2::{Recipe, Recognizer, RunFolder, Workers};
+use mnist2x2::{Recipe, Recognizer, RunFolder, Workers, formats};
 use serde::Serialize;
 use toml::Table;
 
@@ -180,7 +180,7 @@ fn save(
     let folder = RunFolder::create(path, record)?;
     epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
     calibration.save(path)?;
-    Ok(model.parameters().save(path)?)
+    Ok(formats::save(model.parameters(), path)?)
 }
 
 /// A share of something.

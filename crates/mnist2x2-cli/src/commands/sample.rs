@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{GridSource, Loader};
-use mnist2x2::model::files::write_atomically;
+use mnist2x2::formats::files::write_atomically;
 use mnist2x2::{Config, Recipe};
 
 use crate::commands::eval::grid_shape;

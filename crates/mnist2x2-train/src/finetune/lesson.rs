@@ -1,8 +1,8 @@
 //! One correction as something to learn from, and which of many are kept back.
 
 use mnist2x2_data::{Digits, GridShape, PIXELS, Strokes};
+use mnist2x2_formats::files::hex;
 use mnist2x2_infer::Seen;
-use mnist2x2_model::files::hex;
 use sha2::{Digest, Sha256};
 
 use crate::Error;

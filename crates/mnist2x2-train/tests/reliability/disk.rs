@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use mnist2x2_model::files::{Call, Disk};
+use mnist2x2_formats::files::{Call, Disk};
 use mnist2x2_train::{Error, Outcome, Recipe, RunFolder};
 
 use crate::support;
@@ -83,11 +83,11 @@ fn results_on(disk: Disk) -> Results {
 
 /// The file that an error names, and what was wrong with it.
 fn named(error: Error) -> (PathBuf, ErrorKind) {
+    use mnist2x2_formats::Error as Formats;
     use mnist2x2_infer::Error as Infer;
-    use mnist2x2_model::Error as Model;
     match error {
         Error::Io { path, source }
-        | Error::Model(Model::Io { path, source })
+        | Error::Weights(Formats::Io { path, source })
         | Error::Infer(Infer::Write { path, source }) => (path, source.kind()),
         other => panic!("{other}"),
     }

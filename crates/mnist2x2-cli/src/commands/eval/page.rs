@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use image::GrayImage;
 use mnist2x2::data::{Batch, denormalise};
-use mnist2x2::model::files::write_atomically;
+use mnist2x2::formats::files::write_atomically;
 use mnist2x2::report::{Attention, Report};
 use mnist2x2::train::EVALUATION_BATCH;
 use mnist2x2::{Recognizer, Seq2Seq};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use mnist2x2::RunFolder;
-use mnist2x2::model::files::write_atomically;
+use mnist2x2::formats::files::write_atomically;
 use mnist2x2::report::{EventFile, Plot, Scale, Series};
 use mnist2x2::train::EpochMetrics;
 

@@ -1,6 +1,6 @@
 //! Damaged files: whatever happens to the bytes, reading ends with tensors or an error.
 
-use mnist2x2_model::pt::read;
+use mnist2x2_formats::pt::read;
 use mnist2x2_random::Random;
 use zip::CompressionMethod::Stored;
 

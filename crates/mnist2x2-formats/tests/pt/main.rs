@@ -4,7 +4,7 @@ mod mutations;
 mod refusals;
 mod write;
 
-use mnist2x2_model::pt::{RawTensor, read};
+use mnist2x2_formats::pt::{RawTensor, read};
 use write::{Tensor, dict, in_archive, zip_of};
 use zip::CompressionMethod::{Deflated, Stored};
 

@@ -1,6 +1,6 @@
 //! Each kind of hostile or unfit file has its own error.
 
-use mnist2x2_model::pt::{MAX_FILE_BYTES, PtError, read};
+use mnist2x2_formats::pt::{MAX_FILE_BYTES, PtError, read};
 use zip::CompressionMethod::{Deflated, Stored};
 
 use super::TINY;

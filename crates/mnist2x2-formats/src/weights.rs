@@ -9,13 +9,13 @@ use std::io::Read;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use mnist2x2_model::{Config, Parameters, StateDict};
 use safetensors::SafeTensors;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::files::{Disk, hex};
-use crate::state_dict::StateDict;
-use crate::{Config, Error, Parameters, pt};
+use crate::{Error, pt};
 
 /// The file with the sizes in a model folder.
 const CONFIG: &str = "config.json";
@@ -55,7 +55,9 @@ impl Weights {
             _ => Err(Error::Tensors("is neither a model folder nor a .safetensors nor a .pt file".into())),
         };
         weights.map_err(|error| match error {
-            Error::Tensors(problem) => file_error(path, &problem),
+            Error::Tensors(problem) | Error::Model(mnist2x2_model::Error::Tensors(problem)) => {
+                Error::file(path, problem)
+            }
             other => other,
         })
     }
@@ -63,7 +65,7 @@ impl Weights {
     /// A model from the bytes of a `.safetensors` file.
     ///
     /// # Errors
-    /// [`Error::Tensors`] if the bytes are damaged, or hold other tensors than the model's.
+    /// [`Error::Tensors`] if the bytes are damaged, [`Error::Model`] if they hold other tensors than the model's.
     pub fn from_safetensors(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
         Self::new(&safetensors_state(bytes)?, bytes, config, device)
     }
@@ -83,38 +85,36 @@ impl Weights {
     }
 }
 
-impl Parameters {
-    /// Writes a model folder, creating it if need be; each file is whole at every moment, and the tensors come last: where
-    /// they are, the folder is complete. The same values always make the same bytes.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if a file cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), Error> {
-        self.save_on(&Disk::default(), folder)
-    }
+/// Writes a model folder, creating it if need be; each file is whole at every moment, and the tensors come last: where
+/// they are, the folder is complete. The same values always make the same bytes.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written.
+pub fn save(parameters: &Parameters, folder: &Path) -> Result<(), Error> {
+    save_on(&Disk::default(), parameters, folder)
+}
 
-    /// The same on a disk that may fail.
-    ///
-    /// # Errors
-    /// As [`Parameters::save`].
-    pub fn save_on(&self, disk: &Disk, folder: &Path) -> Result<(), Error> {
-        disk.create_folder(folder).map_err(io_error(folder))?;
-        let config = folder.join(CONFIG);
-        disk.write(&config, config_json(self.config()).as_bytes()).map_err(io_error(&config))?;
-        let tensors = folder.join(TENSORS);
-        disk.write(&tensors, &self.to_safetensors()?).map_err(io_error(&tensors))
-    }
+/// The same on a disk that may fail.
+///
+/// # Errors
+/// As [`save`].
+pub fn save_on(disk: &Disk, parameters: &Parameters, folder: &Path) -> Result<(), Error> {
+    disk.create_folder(folder).map_err(Error::io(folder))?;
+    let config = folder.join(CONFIG);
+    disk.write(&config, config_json(parameters.config()).as_bytes()).map_err(Error::io(&config))?;
+    let tensors = folder.join(TENSORS);
+    disk.write(&tensors, &to_safetensors(parameters)?).map_err(Error::io(&tensors))
+}
 
-    /// The bytes of a `.safetensors` file with all tensors under their published names.
-    ///
-    /// # Errors
-    /// [`Error::Candle`] if the device fails.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, Error> {
-        // One key only: a second would come in an order that changes from run to run.
-        let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-        let state = self.state_dict()?;
-        safetensors::serialize(&state, Some(metadata)).map_err(|error| Error::Tensors(error.to_string()))
-    }
+/// The bytes of a `.safetensors` file with all tensors under their published names.
+///
+/// # Errors
+/// [`Error::Model`] if the device fails.
+pub fn to_safetensors(parameters: &Parameters) -> Result<Vec<u8>, Error> {
+    // One key only: a second would come in an order that changes from run to run.
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    let state = parameters.state_dict()?;
+    safetensors::serialize(&state, Some(metadata)).map_err(|error| Error::Tensors(error.to_string()))
 }
 
 fn safetensors_state(bytes: &[u8]) -> Result<StateDict, Error> {
@@ -138,8 +138,8 @@ fn config_json(config: &Config) -> String {
 
 fn read_config(path: &Path) -> Result<Config, Error> {
     let bytes = read_bounded(path)?;
-    let config = parse_config(&bytes).map_err(|problem| file_error(path, &problem))?;
-    config.validate().map_err(|error| file_error(path, &error.to_string()))?;
+    let config = parse_config(&bytes).map_err(|problem| Error::file(path, problem))?;
+    config.validate().map_err(|error| Error::file(path, error.to_string()))?;
     Ok(config)
 }
 
@@ -155,21 +155,12 @@ fn parse_config(bytes: &[u8]) -> Result<Config, String> {
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(io_error(path))?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io_error(path))?;
+    let file = fs::File::open(path).map_err(Error::io(path))?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(file_error(path, &format!("has more than the {MOST_BYTES} bytes that are read")));
+        return Err(Error::file(path, format!("has more than the {MOST_BYTES} bytes that are read")));
     }
     Ok(bytes)
-}
-
-fn file_error(path: &Path, problem: &str) -> Error {
-    Error::File { path: path.into(), problem: problem.into() }
-}
-
-fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_path_buf();
-    |source| Error::Io { path, source }
 }
 
 #[cfg(test)]
@@ -179,7 +170,7 @@ mod tests {
     fn saved() -> (tempfile::TempDir, Parameters) {
         let folder = tempfile::tempdir().unwrap();
         let parameters = Parameters::init(&Config::tiny(), 5, &Device::Cpu).unwrap();
-        parameters.save(folder.path()).unwrap();
+        save(&parameters, folder.path()).unwrap();
         (folder, parameters)
     }
 
@@ -190,7 +181,7 @@ mod tests {
         assert_eq!(weights.parameters.config(), parameters.config());
         assert_eq!(weights.parameters.to_flat().unwrap(), parameters.to_flat().unwrap());
         assert_eq!(
-            weights.parameters.to_safetensors().unwrap(),
+            to_safetensors(&weights.parameters).unwrap(),
             fs::read(folder.path().join(TENSORS)).unwrap()
         );
     }
