@@ -29,7 +29,7 @@ impl Reader for Same {
 
     fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
         let reading = Reading { digits: "____".into(), confidence: 1.0, cells: vec![], alternatives: vec![] };
-        batch.iter().map(|_| Ok(Answer { reading: reading.clone(), seen: None, attention: None })).collect()
+        batch.iter().map(|_| Ok(reading.clone().into())).collect()
     }
 }
 
@@ -44,12 +44,12 @@ fn server() -> SocketAddr {
             HAS_PANICKED.fetch_or(is_ours, Ordering::Relaxed);
             earlier(panic);
         }));
-        let (digest, source) = ("0".repeat(64), "none".into());
-        let info = ModelInfo { digest, source, parameters: 1, rows: 2, cols: 2, calibrated: false };
-        let settings = Settings { address: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
+        let info = ModelInfo::new("0".repeat(64), "none", 2, 2);
+        let mut settings = Settings::default();
+        settings.address = ([127, 0, 0, 1], 0).into();
         let none = |_: Option<&str>| Err(Error::Model("there is no other".into()));
         let server = Server::bind(settings, Arc::new(Same(info)), none, |_| ()).expect("a port is free");
-        let address = server.address().expect("it listens");
+        let address = server.address();
         thread::spawn(|| server.run());
         address
     })

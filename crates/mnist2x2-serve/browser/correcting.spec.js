@@ -12,7 +12,7 @@ test("a digit is corrected by one key and found in the export", async ({ page, h
   await page.locator(".tile").nth(1).focus();
   await page.keyboard.press("1");
   await expectShown(page, "4129");
-  await expect(page.locator("#told")).toHaveText("Stored: 4129 instead of 4729. Thank you.");
+  await expect(page.locator("#status")).toHaveText("Stored: 4129 instead of 4729. Thank you.");
   const correction = (await stored(page)).at(-1);
   expect(correction).toMatchObject({ read: "4729", right: "4129", source: "page" });
   expect(correction.strokes.cells.map((/** @type {unknown[]} */ cell) => cell.length)).toEqual([4, 7, 2, 9]);
@@ -26,7 +26,7 @@ test("digits corrected together make one correction", async ({ page, hand }) => 
   await page.locator(".tile").first().focus();
   await pressAtOnce(page, "7", "ArrowRight", "Delete");
   await expectShown(page, "7_34");
-  await expect(page.locator("#told")).toHaveText(/^Stored: 7_34 instead of 1234/);
+  await expect(page.locator("#status")).toHaveText(/^Stored: 7_34 instead of 1234/);
   expect((await stored(page)).slice(before).map(({ right }) => right)).toEqual(["7_34"]);
   // A corrected cell stays so for as long as nobody draws in it.
   const first = page.locator(".tile").first();
@@ -54,10 +54,10 @@ test("a digit is corrected by a click, and a correction taken back at once is no
   await page.waitForTimeout(1200);
   expect((await stored(page)).length).toBe(before);
   await pick("5");
-  await expect(page.locator("#told")).toHaveText(/^Stored: 125_ instead of 12__/);
+  await expect(page.locator("#status")).toHaveText(/^Stored: 125_ instead of 12__/);
   await expect(tile.locator(".note")).toHaveText("was empty");
   await pick("empty");
-  await expect(page.locator("#told")).toHaveText(/^Stored: 12__, as it was read/);
+  await expect(page.locator("#status")).toHaveText(/^Stored: 12__, as it was read/);
   expect((await stored(page)).slice(before).map(({ right }) => right)).toEqual(["125_", "12__"]);
 });
 
@@ -69,7 +69,7 @@ test("another sequence is right by one click", async ({ page, hand }) => {
   const digits = (await other.locator("b").textContent()) ?? "";
   await other.click();
   await expectShown(page, digits);
-  await expect(page.locator("#told")).toHaveText(`Stored: ${digits} instead of 1234. Thank you.`);
+  await expect(page.locator("#status")).toHaveText(`Stored: ${digits} instead of 1234. Thank you.`);
 });
 
 test("a correction is kept while the server fails, and stored once", async ({ page, hand, errors }) => {
@@ -86,8 +86,8 @@ test("a correction is kept while the server fails, and stored once", async ({ pa
   });
   await page.locator(".tile").first().focus();
   await page.keyboard.press("8");
-  await expect(page.locator("#told")).toHaveText(/kept here and will be sent again/);
-  await expect(page.locator("#told")).toHaveText(/^Stored: 8333/, { timeout: 10_000 });
+  await expect(page.locator("#status")).toHaveText(/kept here and will be sent again/);
+  await expect(page.locator("#status")).toHaveText(/^Stored: 8333/, { timeout: 10_000 });
   expect(tries).toBe(3);
   expect((await stored(page)).filter(({ right }) => right === "8333").length).toBe(1);
   errors.length = 0;
@@ -123,7 +123,7 @@ test("the drawing is downloaded, and read again when it is pasted, dropped or op
   await expectShown(page, "1234");
   await page.locator(".tile").first().focus();
   await page.keyboard.press("9");
-  await expect(page.locator("#told")).toHaveText(/^Stored: 9234/);
+  await expect(page.locator("#status")).toHaveText(/^Stored: 9234/);
   expect(Buffer.from((await stored(page)).at(-1).picture, "base64").subarray(1, 4).toString()).toBe("PNG");
   await hand.stroke(0, [[140, 60], [140, 200]]);
   await expectShown(page, "1___");
@@ -132,5 +132,5 @@ test("the drawing is downloaded, and read again when it is pasted, dropped or op
 test("what is no picture is said to be none", async ({ page }) => {
   await page.goto("/");
   await page.locator("#file").setInputFiles({ name: "a.png", mimeType: "image/png", buffer: Buffer.from("none") });
-  await expect(page.locator("#told")).toHaveText(/no picture/);
+  await expect(page.locator("#status")).toHaveText(/no picture/);
 });

@@ -64,7 +64,7 @@ test("strokes are undone and redone, cells cleared", async ({ page, hand }) => {
   await expectShown(page, "_3__");
   await page.locator("#clear").click();
   await expectShown(page, "____");
-  await expect(page.locator("#insight")).toBeHidden();
+  await expect(page.locator("#attention")).toBeHidden();
   await page.locator("#undo").click();
   await expectShown(page, "_3__");
 });

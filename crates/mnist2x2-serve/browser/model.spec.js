@@ -54,7 +54,7 @@ test("the model's reading is corrected, exported, undone, cleared and pasted", a
 
   await page.locator(".tile").nth(2).focus();
   await page.keyboard.press("6");
-  await expect(page.locator("#told")).toHaveText(/^Stored: 4769 instead of 4729/);
+  await expect(page.locator("#status")).toHaveText(/^Stored: 4769 instead of 4729/);
   expect((await stored(page)).at(-1)).toMatchObject({ read: "4729", right: "4769", source: "page" });
 
   const saving = page.waitForEvent("download");

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { expect, expectNoFindings, expectShown, isOwn, look, startServer, test } from "./support.js";
 
 /** The most that the page may take: bytes, and milliseconds until one can draw, in the best of so many loads. */
-const [MOST_BYTES, MOST_MS, MOST_LOADS] = [100_000, 100, 30];
+const [MAX_BYTES, MAX_MS, MAX_LOADS] = [100_000, 100, 30];
 
 test("it is there at once, is small, and asks nobody else", async ({ page, server }) => {
   /** @type {string[]} */
@@ -24,15 +24,15 @@ test("it is there at once, is small, and asks nobody else", async ({ page, serve
     return all.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
   });
   expect(bytes).toBeGreaterThan(0);
-  expect(bytes).toBeLessThan(MOST_BYTES);
+  expect(bytes).toBeLessThan(MAX_BYTES);
   // The fastest load says what the page takes, the others what else the machine does.
   const times = [];
   do {
     await page.reload();
     times.push(await page.evaluate(() => Math.round(performance.getEntriesByName("interactive")[0].startTime)));
-  } while (times.length < MOST_LOADS && Math.min(...times) >= MOST_MS);
+  } while (times.length < MAX_LOADS && Math.min(...times) >= MAX_MS);
   console.log(`  ${bytes} bytes; interactive after ${times.join(", ")} ms`);
-  expect(Math.min(...times)).toBeLessThan(MOST_MS);
+  expect(Math.min(...times)).toBeLessThan(MAX_MS);
   expect(strange).toEqual([]);
 });
 
@@ -57,10 +57,10 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await hand.stroke(0, [[30, 30], [60, 60]]);
     await page.locator(".tile").nth(3).focus();
     await page.keyboard.press("4");
-    await expect(page.locator("#trouble")).toBeVisible();
-    await expect(page.locator("#told")).toHaveText(/sent again/);
+    await expect(page.locator("#error")).toBeVisible();
+    await expect(page.locator("#status")).toHaveText(/sent again/);
     await expectNoFindings(page);
-    await look(page, info.project.name, colorScheme, "trouble");
+    await look(page, info.project.name, colorScheme, "error");
     errors.length = 0;
   });
 }
@@ -70,7 +70,7 @@ for (const width of [320, 360, 768, 1440]) {
     await page.setViewportSize({ width, height: 700 });
     await page.goto("/");
     await page.locator("#sample").click();
-    await expect(page.locator("#insight")).toBeVisible();
+    await expect(page.locator("#attention")).toBeVisible();
     await page.locator(".tile").first().click();
     for (const summary of await page.locator("summary").all()) await summary.click();
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBeLessThanOrEqual(width);
@@ -91,7 +91,7 @@ test("what the model saw and where it looked can be read as numbers", async ({ p
   await expect(page.locator(".patch")).toHaveCount(64);
   const size = await page.locator("#maps canvas").first().evaluate((canvas) => ["width", "height"].map((side) => Number(canvas.getAttribute(side))));
   expect(size).toEqual([56, 56]);
-  await page.locator("#insight summary").click();
+  await page.locator("#attention summary").click();
   const rows = await page.locator("#weights tbody tr").evaluateAll((rows) =>
     rows.map((row) => Array.from(row.querySelectorAll("td"), (cell) => parseFloat(cell.textContent ?? ""))));
   expect(rows.length).toBe(16);
@@ -111,14 +111,14 @@ test("a server that goes is missed, and found when it is back", async ({ page, h
   await expectShown(page, "1__2");
   await first.stop();
   await hand.stroke(1, [[140, 60], [140, 200]]);
-  await expect(page.locator("#trouble-text")).toHaveText(/does not answer\. Your drawing is kept; trying again in \d+ s/);
+  await expect(page.locator("#error-text")).toHaveText(/does not answer\. Your drawing is kept; trying again in \d+ s/);
   await page.locator(".tile").first().focus();
   await page.keyboard.press("7");
-  await expect(page.locator("#told")).toHaveText(/kept here/);
+  await expect(page.locator("#status")).toHaveText(/kept here/);
   const second = await startServer(new URL(first.url).host, store);
-  await expect(page.locator("#trouble")).toBeHidden({ timeout: 15_000 });
+  await expect(page.locator("#error")).toBeHidden({ timeout: 15_000 });
   await expectShown(page, "71_2");
-  await expect(page.locator("#told")).toHaveText(/^Stored: 7__2 instead of 1__2/, { timeout: 15_000 });
+  await expect(page.locator("#status")).toHaveText(/^Stored: 7__2 instead of 1__2/, { timeout: 15_000 });
   await second.stop();
   errors.length = 0;
 });
@@ -133,7 +133,7 @@ test("a busy server is left alone for as long as it asks", async ({ page, hand, 
   });
   await page.goto("/");
   await hand.write("1___");
-  await expect(page.locator("#trouble-text")).toHaveText(/busy: no room/);
+  await expect(page.locator("#error-text")).toHaveText(/busy: no room/);
   await hand.stroke(1, [[140, 60], [140, 200]]);
   await expectShown(page, "11__");
   expect(times[1] - times[0]).toBeGreaterThanOrEqual(1950);
@@ -144,10 +144,10 @@ test("what the server refuses is said, and the next drawing is read", async ({ p
   await page.goto("/");
   await page.route("**/api/predict*", (route) => route.fulfill({ status: 422, json: { detail: "too strange" } }), { times: 1 });
   await hand.stroke(0, [[140, 60]]);
-  await expect(page.locator("#trouble-text")).toHaveText("too strange");
+  await expect(page.locator("#error-text")).toHaveText("too strange");
   await expect(page.locator("#retry")).toBeHidden();
   await hand.stroke(1, [[140, 60]]);
-  await expect(page.locator("#trouble")).toBeHidden();
+  await expect(page.locator("#error")).toBeHidden();
   errors.length = 0;
 });
 

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::{env, io, thread};
 
 use mnist2x2_infer::{Alternative, CellReading, Reading};
-use mnist2x2_serve::{Answer, Drawing, Error, Input, ModelInfo, Reader, Seen, Server, Settings};
+use mnist2x2_serve::{
+    Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, Reader, Server, Settings,
+};
 
 /// The side of a cell in what it claims to see, in pixels, and of a patch.
 const CELL: usize = 28;
@@ -33,22 +35,23 @@ impl Reader for Counter {
 
 impl Counter {
     fn answer(&self, input: &Input) -> Result<Answer, Error> {
-        let (drawing, wanted) = match input {
-            Input::Drawing(drawing, wanted) => (drawing.clone(), *wanted),
-            Input::Picture(bytes, wanted) => (tally(bytes)?, *wanted),
+        let drawing = match &input.content {
+            Content::Drawing(drawing) => drawing.clone(),
+            Content::Picture(bytes) => tally(bytes)?,
+            _ => return Err(Error::Input("this is neither a picture nor a drawing".into())),
         };
         let digits: String = drawing.cells.iter().map(|cell| digit(cell.len())).collect();
         let cell =
             |digit: char| CellReading { digit: digit.to_digit(10).map(|d| d as u8), confidence: CONFIDENCE };
         let cells: Vec<_> = digits.chars().map(cell).collect();
         let alternatives = vec![other(&digits, "7", 0.02), other(&digits, "1", 0.005)];
-        let pixels = self.drawn(&drawing);
-        let attention = wanted.attention.then(|| self.attention(&pixels));
-        Ok(Answer {
-            reading: Reading { digits, confidence: CONFIDENCE.powi(4), cells, alternatives },
-            seen: wanted.seen.then(|| Seen { width: self.width(), height: self.0.rows * CELL, pixels }),
-            attention,
-        })
+        let reading = Reading { digits, confidence: CONFIDENCE.powi(4), cells, alternatives };
+        let mut answer = Answer::from(reading);
+        let pixels = self.render(&drawing);
+        answer.attention = input.options.attention.then(|| self.attention(&pixels));
+        let image = InputImage { width: self.width(), height: self.0.rows * CELL, pixels };
+        answer.image = input.options.image.then_some(image);
+        Ok(answer)
     }
 
     fn width(&self) -> usize {
@@ -56,7 +59,7 @@ impl Counter {
     }
 
     /// The strokes as a pen of two pixels leaves them: light ink on a dark ground.
-    fn drawn(&self, drawing: &Drawing) -> Vec<u8> {
+    fn render(&self, drawing: &Drawing) -> Vec<u8> {
         let mut pixels = vec![0; self.0.cells() * CELL * CELL];
         let scale = [CELL as f32 / drawing.width, CELL as f32 / drawing.height];
         for (index, stroke) in
@@ -138,18 +141,13 @@ fn other(digits: &str, last: &str, confidence: f32) -> Alternative {
 fn main() -> Result<(), Box<dyn Failure>> {
     let mut arguments = env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:7860".into()).parse()?;
-    let settings = Settings { address, store: arguments.next().map(Into::into), ..Settings::default() };
-    let info = ModelInfo {
-        digest: "c0de".repeat(16),
-        source: "an example that counts strokes".into(),
-        parameters: 0,
-        rows: 2,
-        cols: 2,
-        calibrated: false,
-    };
+    let mut settings = Settings::default();
+    settings.address = address;
+    settings.store = arguments.next().map(Into::into);
+    let info = ModelInfo::new("c0de".repeat(16), "an example that counts strokes", 2, 2);
     let reload = |_: Option<&str>| Err(Error::Model("there is no other".into()));
     let server = Server::bind(settings, Arc::new(Counter(info)), reload, |line| println!("{line}"))?;
-    println!("http://{}/", server.address()?);
+    println!("http://{}/", server.address());
     let stopper = server.stopper();
     thread::spawn(move || {
         // However it ends, it has ended.

@@ -21,7 +21,7 @@ import { load, save } from "./storage.js";
 /** @typedef {"kept" | "stored" | "waiting" | "refused"} State */
 
 /** The time in which another corrected digit of the same drawing joins the same correction, in milliseconds. */
-const TOGETHER = 800;
+const MERGE_TIME = 800;
 
 /** A key that no other correction has. */
 function newKey() {
@@ -54,7 +54,7 @@ export class Outbox {
     this.#waiting.splice(index >= 0 ? index : this.#waiting.length, 1, added);
     this.#keep();
     this.on("kept", added, "");
-    if (this.#failures === 0) this.#schedule(TOGETHER);
+    if (this.#failures === 0) this.#schedule(MERGE_TIME);
     return added.key;
   }
 

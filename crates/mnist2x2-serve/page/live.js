@@ -33,7 +33,7 @@ export class Live {
    * @param {(content: Content) => Promise<Reading>} read
    * @param {object} on
    * @param {(content: Content, reading: Reading) => void} on.reading
-   * @param {(error: Error | null, pause: number) => void} on.trouble  `pause` is the time to the next try, or 0;
+   * @param {(error: Error | null, pause: number) => void} on.error  `pause` is the time to the next try, or 0;
    *   without an error all is well again
    */
   constructor(read, on) {
@@ -90,7 +90,7 @@ export class Live {
 
   #recover() {
     this.#failures = 0;
-    this.on.trouble(null, 0);
+    this.on.error(null, 0);
   }
 
   /** @param {Content | null} content  what to ask again if nothing newer is wanted @param {unknown} error */
@@ -99,11 +99,11 @@ export class Live {
       this.#wanted ??= content;
       this.#failures += 1;
       const pause = retryPause(this.#failures, error.seconds);
-      this.on.trouble(error, pause);
+      this.on.error(error, pause);
       this.#schedule(pause);
     } else {
       this.#failures = 0;
-      this.on.trouble(error instanceof Error ? error : new Error(String(error)), 0);
+      this.on.error(error instanceof Error ? error : new Error(String(error)), 0);
     }
   }
 }

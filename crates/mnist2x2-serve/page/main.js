@@ -4,7 +4,7 @@
 import { Outbox } from "./corrections.js";
 import { find } from "./dom.js";
 import { Document, blank, inCell, isBlank, withCell } from "./document.js";
-import { Insight } from "./insight.js";
+import { AttentionView } from "./attention.js";
 import { Live } from "./live.js";
 import { Pad } from "./pad.js";
 import { base64, download, opened, pictureIn, png } from "./picture.js";
@@ -18,7 +18,7 @@ import { load, save } from "./storage.js";
 /** @typedef {import("./reader.js").Reading} Reading */
 
 /** The time after which what was read is said aloud, so that a drawing in progress is not. */
-const SETTLED = 700;
+const ANNOUNCE_DELAY = 700;
 
 /** @type {Grid} */ let grid = { rows: 2, cols: 2 };
 /** What is shown, and the drawing it was read from. @type {{content: Content, reading: Reading} | null} */
@@ -34,8 +34,8 @@ let settled = 0;
 
 const text = (/** @type {string} */ id) => find(id, HTMLElement);
 const paper = new Document(blank(grid));
-const insight = new Insight({
-  section: text("insight"), maps: text("maps"), patch: text("patch"), most: text("most"), weights: text("weights"),
+const attention = new AttentionView({
+  section: text("attention"), maps: text("maps"), patch: text("patch"), most: text("most"), weights: text("weights"),
 });
 const result = new Result(
   { digits: text("digits"), picker: text("picker"), others: text("others"), sure: text("sure") }, correct);
@@ -44,17 +44,17 @@ const pad = new Pad(find("canvas", HTMLCanvasElement), text("cells"), {
   stroke: (content) => paper.change(content),
   key: keyInCell,
 });
-const live = new Live(read, { reading: showReading, trouble: showTrouble });
+const live = new Live(read, { reading: showReading, error: showError });
 const outbox = new Outbox(showStored);
 
 /** Follows the drawing. */
 function follow() {
   const { content } = paper;
-  pad.show(content).catch((error) => tell(error.message, "refused"));
+  pad.show(content).catch((error) => showStatus(error.message, "refused"));
   save("drawing", content.picture ? null : { ...grid, cells: content.cells });
   find("undo", HTMLButtonElement).disabled = !paper.canUndo;
   find("redo", HTMLButtonElement).disabled = !paper.canRedo;
-  if (["stored", "refused"].includes(text("told").dataset.state ?? "")) tell("");
+  if (["stored", "refused"].includes(text("status").dataset.state ?? "")) showStatus("");
   const isEmpty = isBlank(content);
   for (const id of ["clear", "clear-cell", "save"]) find(id, HTMLButtonElement).disabled = isEmpty;
   text("hint").hidden = !isEmpty;
@@ -62,7 +62,7 @@ function follow() {
   live.forget();
   shown = null;
   result.clear();
-  insight.clear();
+  attention.clear();
   text("advice").hidden = true;
   announce("");
 }
@@ -71,7 +71,7 @@ function follow() {
 function showReading(content, reading) {
   shown = { content, reading };
   show();
-  insight.show(reading);
+  attention.show(reading);
   announce(sentence(reading, right()));
   if (reading.model !== digest) learnModel();
 }
@@ -101,7 +101,7 @@ async function correct(is) {
   const mine = correcting;
   mine.right = is;
   // What was sent already can only be corrected once more.
-  if (is === reading.digits && (mine.key === null || outbox.withdraw(mine.key))) return tell("");
+  if (is === reading.digits && (mine.key === null || outbox.withdraw(mine.key))) return showStatus("");
   const drawn = await (mine.drawn ??= drawing(content));
   // Meanwhile another digit may have been corrected.
   if (mine.right !== is) return;
@@ -124,25 +124,25 @@ function showStored(state, { read: was, right: is }, detail) {
     waiting: `${detail} ${change} is kept here and will be sent again.`,
     refused: `Not stored: ${detail}.`,
   };
-  tell(say[state], state);
+  showStatus(say[state], state);
 }
 
 /** @param {string} message @param {string} [state] */
-function tell(message, state = "") {
-  const told = text("told");
-  told.textContent = message;
-  told.dataset.state = state;
+function showStatus(message, state = "") {
+  const status = text("status");
+  status.textContent = message;
+  status.dataset.state = state;
 }
 
 /** Has a screen reader say something once nothing has changed for a while. @param {string} message */
 function announce(message) {
   clearTimeout(settled);
-  settled = setTimeout(() => (text("announcement").textContent = message), SETTLED);
+  settled = setTimeout(() => (text("announcement").textContent = message), ANNOUNCE_DELAY);
 }
 
 /** @param {Error | null} error @param {number} pause */
-function showTrouble(error, pause) {
-  text("trouble").hidden = error === null;
+function showError(error, pause) {
+  text("error").hidden = error === null;
   if (!error) return outbox.retry();
   const next = pause > 0 ? ` Your drawing is kept; trying again in ${Math.ceil(pause / 1000)} s.` : "";
   text("trouble-text").textContent = error.message + next;
@@ -164,7 +164,7 @@ async function openPicture(file) {
   try {
     paper.change({ ...blank(grid), picture: await opened(file) });
   } catch (error) {
-    tell(error instanceof Error ? error.message : String(error), "refused");
+    showStatus(error instanceof Error ? error.message : String(error), "refused");
   }
 }
 

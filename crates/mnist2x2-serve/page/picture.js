@@ -8,9 +8,9 @@ import { drawPicture, drawStrokes } from "./pad.js";
 /** @typedef {import("./document.js").Grid} Grid */
 
 /** The longest side of a picture that is sent; the model sees far less. */
-const MOST_SIDE = 1024;
+const MAX_SIDE = 1024;
 /** The most bytes of a picture that is sent as it came. */
-const MOST_BYTES = 1 << 20;
+const MAX_BYTES = 1 << 20;
 
 /**
  * The first picture in what was pasted or dropped.
@@ -23,9 +23,9 @@ export const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.
  * @param {Blob} file @returns {Promise<Blob>}
  */
 export async function opened(file) {
-  const isTaken = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MOST_BYTES;
+  const isTaken = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MAX_BYTES;
   const bitmap = await bitmapOf(file);
-  return isTaken && Math.max(bitmap.width, bitmap.height) <= MOST_SIDE ? file : redrawn(bitmap);
+  return isTaken && Math.max(bitmap.width, bitmap.height) <= MAX_SIDE ? file : redrawn(bitmap);
 }
 
 /**
@@ -49,13 +49,13 @@ async function bitmapOf(file) {
 }
 
 /** @param {ImageBitmap} bitmap @returns {Promise<Blob>} */
-async function redrawn(bitmap, most = MOST_SIDE) {
+async function redrawn(bitmap, most = MAX_SIDE) {
   const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
   const { canvas, context } = paper(width, height);
   drawPicture(context, bitmap, width, height);
   const blob = await encoded(canvas);
-  return blob.size <= MOST_BYTES ? blob : redrawn(bitmap, Math.max(width, height) / 2);
+  return blob.size <= MAX_BYTES ? blob : redrawn(bitmap, Math.max(width, height) / 2);
 }
 
 /** @param {number} width @param {number} height */

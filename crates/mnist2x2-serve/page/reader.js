@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Who reads: the one module that the page asks for readings. This one asks the server; another with the same two
- * functions could run the model in the browser.
+ * The one module that the page asks for readings. This one asks the server; another with the same two functions could
+ * run the model in the browser.
  */
 
 import { SIDE } from "./document.js";
@@ -9,7 +9,7 @@ import { post, request } from "./server.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {{digits: string, confidence: number}} Alternative */
-/** @typedef {{width: number, height: number, pixels: Uint8Array}} Seen  grey levels row by row, 255 for ink */
+/** @typedef {{width: number, height: number, pixels: Uint8Array}} InputImage  grey levels row by row, 255 for ink */
 /**
  * @typedef {object} Reading
  * @property {string} digits  cell by cell, row by row; `_` for an empty cell
@@ -17,12 +17,12 @@ import { post, request } from "./server.js";
  * @property {{digit: number | null, confidence: number}[]} cells
  * @property {Alternative[]} alternatives  likeliest first
  * @property {string} model  SHA-256 of the weights
- * @property {Seen} [seen]  what the model saw
+ * @property {InputImage} [seen]  the picture that the model was given
  * @property {number[][]} [attention]  for each digit written, the share of each patch
  */
 /** @typedef {{digest: string, source: string, parameters: number, rows: number, cols: number}} Model */
 
-/** What the model is. @returns {Promise<Model>} */
+/** The model that reads. @returns {Promise<Model>} */
 export const describe = () => request("/api/model");
 
 /**

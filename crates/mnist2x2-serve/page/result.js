@@ -8,9 +8,9 @@ import { position } from "./document.js";
 /** @typedef {import("./reader.js").Reading} Reading */
 
 /** The most sequences shown beside the answer. */
-const OTHERS = 4;
-/** What is read below this is said to be unsure. */
-const SURE = 0.8;
+const MAX_OTHERS = 4;
+/** A digit of less confidence is shown as unsure. */
+const SURE_FROM = 0.8;
 
 /** @param {string} digit */
 const spoken = (digit) => (digit === "_" ? "empty" : digit);
@@ -87,7 +87,7 @@ export class Result {
       tile.removeAttribute("aria-disabled");
       tile.className = "tile";
       tile.classList.toggle("corrected", was !== is);
-      tile.classList.toggle("unsure", was === is && is !== "_" && confidence < SURE);
+      tile.classList.toggle("unsure", was === is && is !== "_" && confidence < SURE_FROM);
       this.#fill(tile, index, is === "_" ? "" : is, note, was === is && is !== "_" ? confidence : 0);
     });
     this.#right = right;
@@ -109,7 +109,7 @@ export class Result {
 
   /** @param {Reading} reading */
   #showOthers({ alternatives }) {
-    const others = alternatives.filter(({ digits }) => digits !== this.#right).slice(0, OTHERS);
+    const others = alternatives.filter(({ digits }) => digits !== this.#right).slice(0, MAX_OTHERS);
     this.parts.others.replaceChildren(...others.map(({ digits, confidence }) => {
       const bar = make("i", { "aria-hidden": "true" });
       bar.style.setProperty("--share", String(confidence));

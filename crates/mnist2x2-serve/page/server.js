@@ -2,9 +2,9 @@
 /** Requests to the server that sent this page, and the two ways in which one can fail. */
 
 /** How long an answer may take, in milliseconds. */
-const PATIENCE = 8000;
-/** What says that the server, or the way to it, has no room or is gone: worth another try. */
-const PASSING = [408, 429, 502, 503, 504];
+const TIMEOUT = 8000;
+/** The server, or the way to it, is overloaded or gone: worth another try. */
+const RETRYABLE = [408, 429, 502, 503, 504];
 
 /** Nobody answers at the moment; the same request may be made again. */
 export class Unavailable extends Error {
@@ -25,7 +25,7 @@ export class Refused extends Error {}
 export async function request(path, options = {}) {
   let response, body;
   try {
-    response = await fetch(path, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+    response = await fetch(path, { ...options, signal: AbortSignal.timeout(TIMEOUT) });
     body = await response.json();
   } catch (error) {
     if (response?.ok === false) throw failure(response, {});
@@ -38,7 +38,7 @@ export async function request(path, options = {}) {
 
 /** @param {Response} response @param {{detail?: string}} problem */
 function failure(response, { detail = `status ${response.status}` }) {
-  if (!PASSING.includes(response.status)) return new Refused(detail);
+  if (!RETRYABLE.includes(response.status)) return new Refused(detail);
   const seconds = Number(response.headers.get("Retry-After") ?? 0);
   return new Unavailable(`The server is busy: ${detail}.`, Number.isFinite(seconds) ? seconds : 0);
 }

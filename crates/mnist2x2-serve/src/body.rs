@@ -1,32 +1,40 @@
-//! The body of a request: whole, in time, and within what one and all together may take.
+//! The body of a request: whole, in time, and within the bytes that one body and all together may take.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{FromRequest, Request};
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::app::App;
+use crate::Limits;
+use crate::metrics::{Event, Metrics};
 use crate::problem::Problem;
 
-/// How much more than the limit is received and thrown away, so that the sender comes to read the answer.
-const DISCARDED: usize = 8;
+/// A body is received up to so many times the limit, and thrown away, so that the client comes to read the answer.
+const MAX_DISCARDED: usize = 8;
 
-/// A body and its type. While it lives, its bytes count among those of all bodies.
-pub(crate) struct Whole {
-    pub(crate) bytes: Bytes,
-    /// The type without its parameters, in lower case; empty if it was not said.
-    pub(crate) content_type: String,
-    _counted: OwnedSemaphorePermit,
+/// Receives bodies, within the limits.
+pub(crate) struct BodyReceiver {
+    limits: Limits,
+    /// A permit for each byte of all bodies at a time.
+    total_bytes: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
-impl Whole {
+/// A body and its type. While it lives, its bytes count among those of all bodies.
+pub(crate) struct LimitedBody {
+    pub(crate) bytes: Bytes,
+    /// The type without its parameters, in lower case; empty if the client does not say.
+    pub(crate) content_type: String,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl LimitedBody {
     /// The body as JSON, which must be an object: serde would take an array for one as well.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.content_type != "application/json" {
@@ -42,56 +50,62 @@ impl Whole {
     }
 }
 
-impl FromRequest<Arc<App>> for Whole {
-    type Rejection = Problem;
+impl BodyReceiver {
+    pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
+        Self { limits, total_bytes: Arc::new(Semaphore::new(limits.max_total_body_bytes)), metrics }
+    }
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let content_type = content_type(&parts.headers);
-        let limit = app.settings.limits.body_bytes;
-        let announced =
-            parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > DISCARDED * limit) {
-            return Err(too_large(limit));
+    /// The whole body of a request.
+    pub(crate) async fn receive(&self, request: Request) -> Result<LimitedBody, Problem> {
+        let content_type = content_type(request.headers());
+        let length =
+            request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if length.is_some_and(|length: usize| length > MAX_DISCARDED * self.limits.max_body_bytes) {
+            return Err(self.too_large());
         }
-        let late = |_| {
-            let detail = "the body took too long to arrive; send it faster";
-            Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
-                .with(CONNECTION, HeaderValue::from_static("close"))
+        let late =
+            |_| closing(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive; send it faster");
+        let received = timeout(self.limits.body_timeout, self.receive_bytes(request.into_body())).await;
+        let (bytes, permit) = received.map_err(late)??;
+        Ok(LimitedBody { bytes, content_type, _permit: permit })
+    }
+
+    /// The bytes of a body, and the permits that they take. Permits are taken as bytes arrive, not as they are
+    /// announced: a client that sends slowly keeps nobody else from sending.
+    async fn receive_bytes(&self, body: Body) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+        let limit = self.limits.max_body_bytes;
+        let busy = |_| {
+            self.metrics.count(Event::ShedByBytes);
+            Problem::busy("too much is being sent at the moment; try again soon")
         };
-        let (bytes, counted) =
-            timeout(app.settings.limits.body, receive(body, limit, app)).await.map_err(late)??;
-        Ok(Self { bytes, content_type, _counted: counted })
-    }
-}
-
-/// The bytes of a body, and the permits that they take. Permits are taken as bytes arrive, not as they are announced:
-/// who sends slowly keeps nobody else from sending.
-async fn receive(mut body: Body, limit: usize, app: &App) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
-    let busy = |_| {
-        app.metrics.shed_bytes.add(1);
-        Problem::busy("too much is being sent at the moment; try again soon")
-    };
-    let take = |n| Arc::clone(&app.bytes).try_acquire_many_owned(n).map_err(busy);
-    let (mut bytes, mut counted, mut received) = (Vec::new(), take(0)?, 0_usize);
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let take = |n| Arc::clone(&self.total_bytes).try_acquire_many_owned(n).map_err(busy);
         let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the body ends early or is not well formed");
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
-        received += data.len();
-        if received > DISCARDED * limit {
-            break;
+        let (mut bytes, mut permit, mut received) = (Vec::new(), take(0)?, 0_usize);
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(broken)?;
+            received += chunk.len();
+            if received > MAX_DISCARDED * limit {
+                break;
+            }
+            if received <= limit {
+                permit.merge(take(chunk.len() as u32)?);
+                bytes.extend_from_slice(&chunk);
+            }
         }
-        if received <= limit {
-            counted.merge(take(data.len() as u32)?);
-            bytes.extend_from_slice(&data);
-        }
+        if received > limit { Err(self.too_large()) } else { Ok((bytes.into(), permit)) }
     }
-    if received > limit { Err(too_large(limit)) } else { Ok((bytes.into(), counted)) }
+
+    fn too_large(&self) -> Problem {
+        let limit = self.limits.max_body_bytes;
+        let detail = format!("the body has more than the {limit} bytes that are read; send a smaller one");
+        closing(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
 }
 
-fn too_large(limit: usize) -> Problem {
-    let detail = format!("the body has more than the {limit} bytes that are read; send a smaller one");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with(CONNECTION, HeaderValue::from_static("close"))
+/// A problem after which the connection is closed.
+fn closing(status: StatusCode, detail: impl Into<String>) -> Problem {
+    Problem::new(status, detail).with(CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn content_type(headers: &HeaderMap) -> String {

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 /// The most strokes of one cell.
-pub const MOST_STROKES: usize = 128;
+pub const MAX_STROKES: usize = 128;
 /// The most points of one drawing.
-pub const MOST_POINTS: usize = 20_000;
+pub const MAX_POINTS: usize = 20_000;
 /// The largest side of a cell.
-const MOST_SIDE: f32 = 10_000.0;
+const MAX_SIDE: f32 = 10_000.0;
 
 /// One stroke of the pen: its points `[x, y]`, in order.
 pub type Stroke = Vec<[f32; 2]>;
@@ -38,16 +38,14 @@ impl Drawing {
         let found = self.cells.len();
         rule(found == cells, || format!("cells: there are {found}, and {cells} are needed"))?;
         for (name, side) in [("width", self.width), ("height", self.height)] {
-            let holds = side > 0.0 && side <= MOST_SIDE;
-            rule(holds, || format!("{name}: must be above 0 and at most {MOST_SIDE}"))?;
+            let holds = side > 0.0 && side <= MAX_SIDE;
+            rule(holds, || format!("{name}: must be above 0 and at most {MAX_SIDE}"))?;
         }
         let most = self.cells.iter().map(Vec::len).max().unwrap_or_default();
-        rule(most <= MOST_STROKES, || format!("cells: one has {most} strokes, and {MOST_STROKES} are read"))?;
+        rule(most <= MAX_STROKES, || format!("cells: one has {most} strokes, and {MAX_STROKES} are read"))?;
         let points = || self.cells.iter().flatten().flatten();
         let count = points().count();
-        rule(count <= MOST_POINTS, || {
-            format!("cells: there are {count} points, and {MOST_POINTS} are read")
-        })?;
+        rule(count <= MAX_POINTS, || format!("cells: there are {count} points, and {MAX_POINTS} are read"))?;
         let stray = points().find(|&&point| !self.is_near(point));
         rule(stray.is_none(), || format!("cells: the point {stray:?} is more than a cell away from its own"))
     }
@@ -94,13 +92,13 @@ mod tests {
             (with(vec![[61.0, 2.0]]), "61"),
             (with(vec![[2.0, -41.0]]), "-41"),
             (with(vec![[2.0, f32::NAN]]), "NaN"),
-            (with(vec![[1.0, 1.0]; MOST_POINTS + 1]), "20001 points"),
-            (strokes(MOST_STROKES + 1), "129 strokes"),
+            (with(vec![[1.0, 1.0]; MAX_POINTS + 1]), "20001 points"),
+            (strokes(MAX_STROKES + 1), "129 strokes"),
         ] {
             let error = bad.check(3).unwrap_err().to_string();
             assert!(error.contains(named), "{named}: {error}");
         }
-        with(vec![[60.0, 80.0]; MOST_POINTS]).check(3).unwrap();
-        strokes(MOST_STROKES).check(3).unwrap();
+        with(vec![[60.0, 80.0]; MAX_POINTS]).check(3).unwrap();
+        strokes(MAX_STROKES).check(3).unwrap();
     }
 }

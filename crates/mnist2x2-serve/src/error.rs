@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 
+use axum::http::StatusCode;
+
+use crate::problem::Problem;
+
 /// An error of the serve crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A drawing or picture that no model could read. Its sender is told why.
+    /// A drawing or picture that no model could read. The client is told why.
     #[error("{0}")]
     Input(String),
     /// A model that cannot be loaded or run.
@@ -23,4 +27,13 @@ pub enum Error {
     /// Threads that cannot be started.
     #[error("cannot start the server's threads")]
     Threads(#[source] std::io::Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Input(detail) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            _ => Self::internal(),
+        }
+    }
 }

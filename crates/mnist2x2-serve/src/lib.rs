@@ -1,46 +1,43 @@
 //! An HTTP server for a model that reads drawings and pictures of digits.
 //!
-//! Reading order: what reads ([`Reader`]) and what it is given ([`Input`], [`Drawing`]); how the server is set up
-//! ([`Settings`], [`Limits`]); the one thread that reads in batches, the store of corrections and the figures; what
-//! every request passes through; the drawing page and what is answered under which path; and the loop that accepts connections
-//! ([`Server`]).
+//! A model is a [`Reader`]: it gets a batch of [`Input`] and gives an [`Answer`] for each. [`Settings`] and [`Limits`]
+//! say how the server is set up, and [`Server`] runs it. The example `counting_reader` serves a reader of its own.
 //!
-//! The server bounds everything that a stranger could make grow: connections, the time to send a header or a body and
-//! to take an answer, the bytes of one body and of all together, and the queue before the model. What does not fit is
-//! refused at once with the status 503 and the header `Retry-After`. When it stops, it answers what it has accepted.
+//! The server bounds everything that a client could make grow: connections, the time to send a header or a body and
+//! to take an answer, the bytes of one body and of all together, and the queue before the model. Under overload it
+//! answers at once with the status 503 and the header `Retry-After`. When it stops, it answers what it has accepted.
 #![forbid(unsafe_code)]
 
+// Errors, and pages.
+mod problem;
 mod error;
+mod assets;
+mod html;
 
-// What reads, and what is read.
+// The model: its interface, what it reads, and the trained one.
 mod drawing;
 mod reader;
 mod recognizer;
 
-mod settings;
-
 // What requests are answered from.
+mod settings;
 mod metrics;
-mod worker;
-mod keeper;
-mod app;
+mod batcher;
+mod store;
 
 // What every request passes through.
-mod problem;
-mod envelope;
 mod body;
-mod guard;
+mod auth;
+mod state;
+mod middleware;
 
-mod page;
-mod api;
-
-// Connections.
-mod patient;
+// The paths, and the connections.
+mod routes;
 mod server;
 
-pub use drawing::{Drawing, MOST_POINTS, MOST_STROKES, Stroke};
+pub use drawing::{Drawing, MAX_POINTS, MAX_STROKES, Stroke};
 pub use error::Error;
-pub use reader::{Answer, Input, ModelInfo, Reader, Seen, Wanted};
+pub use reader::{Answer, Content, Input, InputImage, ModelInfo, ReadOptions, Reader};
 pub use recognizer::RecognizerReader;
 pub use server::{Server, Stopper};
 pub use settings::{Limits, Settings};

@@ -1,4 +1,4 @@
-//! What reads: the seam between the server and a model.
+//! [`Reader`]: the interface between the server and a model.
 
 use axum::body::Bytes;
 use mnist2x2_infer::Reading;
@@ -15,12 +15,13 @@ pub trait Reader: Send + Sync {
 
     /// Reads a batch: an answer or an error for each input, in their order.
     ///
-    /// An error is [`Error::Input`] where the input is at fault, and any other where the model is.
+    /// An error is [`Error::Input`] if the input is at fault, and any other if the model is.
     fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>>;
 }
 
 /// What a model is, as `GET /api/model` answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ModelInfo {
     /// SHA-256 of the weights, in hexadecimal.
     pub digest: String,
@@ -37,49 +38,76 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// A model that reads grids of `rows` x `cols` cells, without parameters and not calibrated.
+    pub fn new(digest: impl Into<String>, source: impl Into<String>, rows: usize, cols: usize) -> Self {
+        let (digest, source) = (digest.into(), source.into());
+        Self { digest, source, parameters: 0, rows, cols, calibrated: false }
+    }
+
     /// How many digits there can be.
     pub fn cells(&self) -> usize {
         self.rows * self.cols
     }
 }
 
-/// What is to be read.
+/// An input to be read, and what is wanted beside the reading.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Input {
+#[non_exhaustive]
+pub struct Input {
+    /// The picture or drawing.
+    pub content: Content,
+    /// What is wanted beside the reading.
+    pub options: ReadOptions,
+}
+
+/// A picture or a drawing.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Content {
     /// A PNG or JPEG, as it came: it may be anything.
-    Picture(Bytes, Wanted),
+    Picture(Bytes),
     /// Strokes, checked against the [`ModelInfo::cells`] of the model that read when they came: after a reload it may
     /// be another.
-    Drawing(Drawing, Wanted),
+    Drawing(Drawing),
 }
 
 /// What is wanted beside the reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Wanted {
-    /// What the model saw.
-    pub seen: bool,
-    /// Where it looked.
+#[non_exhaustive]
+pub struct ReadOptions {
+    /// The picture that the model is given.
+    #[serde(rename = "seen")]
+    pub image: bool,
+    /// The decoder's attention to the patches of that picture.
     pub attention: bool,
 }
 
 /// What a model answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Answer {
     /// The digits and how sure the model is of them.
     #[serde(flatten)]
     pub reading: Reading,
-    /// What it saw, where [`Wanted::seen`].
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Seen>,
-    /// The weight of each patch for each digit written, where [`Wanted::attention`]: (T, N), each row summing to 1.
+    /// The picture that the model was given, if [`ReadOptions::image`].
+    #[serde(rename = "seen", skip_serializing_if = "Option::is_none")]
+    pub image: Option<InputImage>,
+    /// The weight of each patch for each digit written, if [`ReadOptions::attention`]: (T, N), each row summing to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention: Option<Vec<Vec<f32>>>,
 }
 
+impl From<Reading> for Answer {
+    /// The reading and nothing beside it.
+    fn from(reading: Reading) -> Self {
+        Self { reading, image: None, attention: None }
+    }
+}
+
 /// The picture that a model was given: light ink on a dark ground.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Seen {
+pub struct InputImage {
     /// Pixels in a row.
     pub width: usize,
     /// Rows.

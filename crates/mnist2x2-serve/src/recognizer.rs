@@ -1,14 +1,14 @@
-//! The recogniser as what reads.
+//! [`RecognizerReader`]: the trained model as a [`Reader`].
 
 use mnist2x2_data::Strokes;
 use mnist2x2_infer::{self as infer, Picture, Recognizer, cross_attention};
 use rayon::prelude::*;
 
-use crate::{Answer, Drawing, Error, Input, ModelInfo, Reader, Seen, Wanted};
+use crate::{Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, ReadOptions, Reader};
 
 /// Inputs that one thread prepares and reads at a time. The model reads several with less work than one by one, but the
 /// keys and values of many outgrow the processor's second cache: with 16 it takes 1.3 times as long for each as with 4.
-const PART: usize = 4;
+const CHUNK: usize = 4;
 
 /// A trained model behind the server.
 #[derive(Debug)]
@@ -35,12 +35,12 @@ impl RecognizerReader {
     /// What the model is shown of an input.
     fn see(&self, input: &Input) -> Result<infer::Seen, Error> {
         let shape = self.recognizer.shape();
-        match input {
-            Input::Picture(bytes, _) => {
+        match &input.content {
+            Content::Picture(bytes) => {
                 let picture = Picture::from_bytes(bytes).map_err(|error| Error::Input(error.to_string()))?;
                 Ok(infer::Seen::of_picture(&picture, shape))
             }
-            Input::Drawing(drawing, _) => Ok(infer::Seen::of_drawing(&self.canvas(drawing)?, shape)),
+            Content::Drawing(drawing) => Ok(infer::Seen::of_drawing(&self.canvas(drawing)?, shape)),
         }
     }
 
@@ -63,8 +63,8 @@ impl RecognizerReader {
     }
 
     /// An answer or an error for each input.
-    fn read_part(&self, part: &[Input]) -> Vec<Result<Answer, Error>> {
-        let inputs: Vec<Result<infer::Seen, Error>> = part.iter().map(|input| self.see(input)).collect();
+    fn read_chunk(&self, chunk: &[Input]) -> Vec<Result<Answer, Error>> {
+        let inputs: Vec<Result<infer::Seen, Error>> = chunk.iter().map(|input| self.see(input)).collect();
         let readable: Vec<infer::Seen> =
             inputs.iter().filter_map(|seen| seen.as_ref().ok().cloned()).collect();
         let readings = match self.recognizer.read_many(&readable) {
@@ -74,23 +74,27 @@ impl RecognizerReader {
             }
         };
         let mut readings = readings.into_iter();
-        let answers = inputs.into_iter().zip(part).map(|(seen, input)| {
-            let (Input::Picture(_, wanted) | Input::Drawing(_, wanted)) = input;
+        let answers = inputs.into_iter().zip(chunk).map(|(seen, input)| {
             let seen = seen?;
             let reading = readings.next().ok_or_else(|| Error::Model("gave too few readings".into()))?;
-            self.answer(reading, &seen, *wanted)
+            self.answer(reading, &seen, input.options)
         });
         answers.collect()
     }
 
     /// The reading with what else is wanted.
-    fn answer(&self, reading: infer::Reading, seen: &infer::Seen, wanted: Wanted) -> Result<Answer, Error> {
+    fn answer(
+        &self,
+        reading: infer::Reading,
+        seen: &infer::Seen,
+        options: ReadOptions,
+    ) -> Result<Answer, Error> {
         let look = || cross_attention(self.recognizer.model(), &seen.normalised());
-        let attention = wanted.attention.then(look).transpose().map_err(|error| failed(&error))?;
+        let attention = options.attention.then(look).transpose().map_err(|error| failed(&error))?;
         let shape = seen.shape();
         let picture =
-            || Seen { width: shape.width(), height: shape.height(), pixels: seen.pixels().to_vec() };
-        Ok(Answer { reading, seen: wanted.seen.then(picture), attention })
+            || InputImage { width: shape.width(), height: shape.height(), pixels: seen.pixels().to_vec() };
+        Ok(Answer { reading, image: options.image.then(picture), attention })
     }
 }
 
@@ -100,8 +104,8 @@ impl Reader for RecognizerReader {
     }
 
     fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
-        let parts: Vec<_> = batch.par_chunks(PART).map(|part| self.read_part(part)).collect();
-        parts.into_iter().flatten().collect()
+        let chunks: Vec<_> = batch.par_chunks(CHUNK).map(|chunk| self.read_chunk(chunk)).collect();
+        chunks.into_iter().flatten().collect()
     }
 }
 
@@ -131,23 +135,24 @@ mod tests {
 
     #[test]
     fn each_input_gets_its_own_answer_or_error() {
-        let wanted = Wanted { seen: true, attention: true };
+        let options = ReadOptions { image: true, attention: true };
         let two_cells = Drawing { cells: vec![vec![]; 2], ..drawing() };
         let batch = [
-            Input::Picture(Bytes::from_static(b"no picture"), Wanted::default()),
-            Input::Drawing(drawing(), wanted),
-            Input::Drawing(two_cells, wanted),
-            Input::Drawing(drawing(), Wanted::default()),
-        ];
+            (Content::Picture(Bytes::from_static(b"no picture")), ReadOptions::default()),
+            (Content::Drawing(drawing()), options),
+            (Content::Drawing(two_cells), options),
+            (Content::Drawing(drawing()), ReadOptions::default()),
+        ]
+        .map(|(content, options)| Input { content, options });
         let answers = reader().read(&batch);
         assert!(matches!(&answers[0], Err(Error::Input(why)) if why.contains("PNG or JPEG")), "{answers:?}");
         assert!(matches!(&answers[2], Err(Error::Input(why)) if why.contains("3 are needed")), "{answers:?}");
         let (full, bare) = (answers[1].as_ref().unwrap(), answers[3].as_ref().unwrap());
         assert_eq!(full.reading, bare.reading);
-        assert!(bare.seen.is_none() && bare.attention.is_none());
+        assert!(bare.image.is_none() && bare.attention.is_none());
         let digits: Vec<Option<u8>> = full.reading.cells.iter().map(|cell| cell.digit).collect();
         assert!(digits[0].is_none() && digits[2].is_none(), "empty cells stay empty: {digits:?}");
-        let seen = full.seen.as_ref().unwrap();
+        let seen = full.image.as_ref().unwrap();
         assert_eq!((seen.width, seen.height), (84, 28));
         let inked = |x: usize| (0..28).any(|y| seen.pixels[y * 84 + x] > 0);
         assert!((0..84).all(|x| !inked(x) || (28..56).contains(&x)), "ink outside the middle cell");

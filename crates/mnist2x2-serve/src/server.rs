@@ -15,26 +15,29 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutWriter;
 
-use crate::app::App;
-use crate::patient::Patient;
-use crate::{Error, Limits, Reader, Settings, api};
+use crate::metrics::Event;
+use crate::routes;
+use crate::state::AppState;
+use crate::{Error, Limits, Reader, Settings};
 
 /// The most bytes of a request's header.
-const MOST_HEADER: usize = 64 << 10;
-/// The rest after a connection could not be accepted, for want of file descriptors for example.
-const REST: Duration = Duration::from_millis(50);
+const MAX_HEADER: usize = 64 << 10;
+/// The pause after a connection could not be accepted, for want of file descriptors for example.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long work that nobody waits for any more may hold up the end.
-const LAST: Duration = Duration::from_secs(1);
-/// What a connection beyond the limit is told.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+/// The answer on a connection beyond the limit.
 const REFUSAL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// A server that listens, and has not begun to answer.
 pub struct Server {
     listener: Listener,
+    address: SocketAddr,
     runtime: Runtime,
-    app: Arc<App>,
+    state: Arc<AppState>,
     stop: watch::Sender<bool>,
 }
 
@@ -65,24 +68,19 @@ impl Server {
         report: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let address = settings.address;
-        let listener = Listener::bind(address).and_then(|listener| {
-            listener.set_nonblocking(true)?;
-            Ok(listener)
-        });
-        let listener = listener.map_err(|source| Error::Listen { address, source })?;
+        let failed = |source| Error::Listen { address, source };
+        let listener = Listener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.enable_all().thread_name("serve").build().map_err(Error::Threads)?;
-        let app = Arc::new(App::new(settings, reader, Arc::new(reload), Arc::new(report))?);
-        Ok(Self { listener, runtime, app, stop: watch::Sender::new(false) })
+        let state = Arc::new(AppState::new(settings, reader, Arc::new(reload), Arc::new(report))?);
+        Ok(Self { listener, address, runtime, state, stop: watch::Sender::new(false) })
     }
 
-    /// Where it listens, with the port that the system chose if it was 0.
-    ///
-    /// # Errors
-    /// [`Error::Listen`] if the system does not say.
-    pub fn address(&self) -> Result<SocketAddr, Error> {
-        let failed = |source| Error::Listen { address: self.app.settings.address, source };
-        self.listener.local_addr().map_err(failed)
+    /// The address, with the port that the system chose if it was 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What stops it.
@@ -90,31 +88,31 @@ impl Server {
         Stopper(self.stop.clone())
     }
 
-    /// Answers requests until it is told to stop; then for [`Limits::drain`] at most those that it has accepted.
+    /// Answers requests until it is told to stop; then for [`Limits::drain_timeout`] at most those that it has accepted.
     /// Gives the number of connections that were open even then, and were cut.
     ///
     /// # Errors
     /// [`Error::Listen`] if the system withdraws the address.
     pub fn run(self) -> Result<usize, Error> {
-        let Self { listener, runtime, app, stop } = self;
-        let address = app.settings.address;
+        let Self { listener, address, runtime, state, stop } = self;
         let cut = runtime.block_on(async {
-            let accepted = accept(listener, &app, &stop).await;
+            let accepted = accept(listener, &state, &stop).await;
             accepted.map_err(|source| Error::Listen { address, source })?;
-            app.stopping.store(true, Ordering::Relaxed);
-            Ok(drain(&app).await)
+            state.stopping.store(true, Ordering::Relaxed);
+            Ok(drain(&state).await)
         });
-        runtime.shutdown_timeout(LAST);
+        runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         cut
     }
 }
 
 /// Accepts connections until it is told to stop; then the address is free.
-async fn accept(listener: Listener, app: &Arc<App>, stop: &watch::Sender<bool>) -> io::Result<()> {
+async fn accept(listener: Listener, state: &Arc<AppState>, stop: &watch::Sender<bool>) -> io::Result<()> {
     let accepting = TcpListener::from_std(listener.try_clone()?)?;
-    // A file descriptor to give up when there are no more: whoever waits can then be refused, and would hang otherwise.
+    // A file descriptor to give up when there are no more: a client that waits can then be refused, and would hang
+    // otherwise.
     let mut spare = listener.try_clone().ok();
-    let router = api::router(Arc::clone(app));
+    let router = routes::router(Arc::clone(state));
     let mut stopped = stop.subscribe();
     loop {
         let accepted = tokio::select! {
@@ -123,36 +121,39 @@ async fn accept(listener: Listener, app: &Arc<App>, stop: &watch::Sender<bool>) 
         };
         let Ok((stream, _)) = accepted else {
             drop(spare.take());
-            match timeout(REST, accepting.accept()).await {
-                Ok(Ok((stream, _))) => turn_away(stream, app),
-                Ok(Err(_)) => sleep(REST).await,
+            match timeout(PAUSE, accepting.accept()).await {
+                Ok(Ok((stream, _))) => refuse(stream, state),
+                Ok(Err(_)) => sleep(PAUSE).await,
                 Err(_) => {}
             }
             spare = listener.try_clone().ok();
             continue;
         };
-        if let Ok(place) = Arc::clone(&app.connections).try_acquire_owned() {
-            let limits = app.settings.limits;
-            tokio::spawn(serve(stream, router.clone(), limits, stop.subscribe(), place));
+        if let Ok(permit) = Arc::clone(&state.connections).try_acquire_owned() {
+            let limits = state.settings.limits;
+            tokio::spawn(serve(stream, router.clone(), limits, stop.subscribe(), permit));
         } else {
-            turn_away(stream, app);
+            refuse(stream, state);
         }
     }
 }
 
-/// Answers the requests of one connection, which keeps its place until it ends.
+/// Answers the requests of one connection, which keeps its permit until it ends.
 async fn serve(
     stream: TcpStream,
     router: Router,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 ) {
     // Answers are written whole; waiting to fill a packet would only delay them. It is a wish: it may fail.
     let _ = stream.set_nodelay(true);
-    let stream = TokioIo::new(Patient::new(stream, limits.stall));
+    // A client that never reads would hold its connection for ever.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(limits.write_timeout));
+    let stream = TokioIo::new(Box::pin(stream));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.header).max_buf_size(MOST_HEADER);
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(MAX_HEADER);
     let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(router)));
     // How a connection ends, in an error or not, concerns its client alone.
     tokio::select! {
@@ -162,18 +163,19 @@ async fn serve(
     let _ = connection.await;
 }
 
-/// Tells a client that there is no place, as far as that goes without waiting for it.
-fn turn_away(stream: TcpStream, app: &App) {
-    app.metrics.shed_connections.add(1);
+/// Tells a client that there are too many connections, as far as that goes without waiting for it.
+fn refuse(stream: TcpStream, state: &AppState) {
+    state.metrics.count(Event::ShedByConnections);
     if let Ok(mut stream) = stream.into_std() {
         let _ = stream.write_all(REFUSAL);
     }
 }
 
 /// Waits until every connection has ended, at most as long as the limit says; gives how many have not.
-async fn drain(app: &App) -> usize {
-    let limits = app.settings.limits;
-    // Who has all places knows that nobody else has one.
-    let _ = timeout(limits.drain, app.connections.acquire_many(limits.connections as u32)).await;
-    limits.connections - app.connections.available_permits()
+async fn drain(state: &AppState) -> usize {
+    let limits = state.settings.limits;
+    // With all permits in hand, no connection has one.
+    let _ =
+        timeout(limits.drain_timeout, state.connections.acquire_many(limits.max_connections as u32)).await;
+    state.open_connections()
 }

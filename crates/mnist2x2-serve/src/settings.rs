@@ -4,8 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a server is set up.
+/// Where lines for the operator go.
+pub(crate) type Report = dyn Fn(&str) + Send + Sync;
+
+/// How a server is set up. Start from [`Settings::default`] and change what is to be different.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settings {
     /// Where it listens; with port 0 the system chooses one.
     pub address: SocketAddr,
@@ -18,7 +22,7 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// The file of corrections; without one none are kept.
     pub store: Option<PathBuf>,
-    /// What is allowed.
+    /// What clients are allowed.
     pub limits: Limits,
 }
 
@@ -41,49 +45,50 @@ impl Settings {
     }
 }
 
-/// What a server allows its clients.
+/// What a server allows its clients. Start from [`Limits::default`] and change what is to be different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Connections at a time.
-    pub connections: usize,
+    pub max_connections: usize,
     /// The time to send a request's header, counted from the end of the answer before it.
-    pub header: Duration,
+    pub header_timeout: Duration,
     /// The time to send a request's body.
-    pub body: Duration,
-    /// The time a client may take none of an answer.
-    pub stall: Duration,
+    pub body_timeout: Duration,
+    /// The time in which a client must take at least some of an answer.
+    pub write_timeout: Duration,
     /// The time to be read by the model, or to be written to the store.
-    pub answer: Duration,
-    /// The time to stop in, for connections that are open.
-    pub drain: Duration,
+    pub answer_timeout: Duration,
+    /// The time that open connections have to end when the server stops.
+    pub drain_timeout: Duration,
     /// The bytes of one body.
-    pub body_bytes: usize,
+    pub max_body_bytes: usize,
     /// The bytes of all bodies at a time.
-    pub all_bytes: usize,
+    pub max_total_body_bytes: usize,
     /// Inputs that wait for the model.
-    pub queue: usize,
-    /// How long what waits may take the model, as far as the last batches tell; [`Limits::batch`] inputs may wait in any
-    /// case.
-    pub wait: Duration,
+    pub max_queue: usize,
+    /// How long an input may wait for the model, judged by the last batches; [`Limits::max_batch`] inputs may wait in
+    /// any case.
+    pub max_wait: Duration,
     /// Inputs that the model reads at a time.
-    pub batch: usize,
+    pub max_batch: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             // Most systems let a program have 1,024 files and sockets open, and the server needs a few itself.
-            connections: 900,
-            header: Duration::from_secs(10),
-            body: Duration::from_secs(10),
-            stall: Duration::from_secs(10),
-            answer: Duration::from_secs(5),
-            drain: Duration::from_secs(8),
-            body_bytes: 2 << 20,
-            all_bytes: 128 << 20,
-            queue: 256,
-            wait: Duration::from_millis(100),
-            batch: 32,
+            max_connections: 900,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(8),
+            max_body_bytes: 2 << 20,
+            max_total_body_bytes: 128 << 20,
+            max_queue: 256,
+            max_wait: Duration::from_millis(100),
+            max_batch: 32,
         }
     }
 }

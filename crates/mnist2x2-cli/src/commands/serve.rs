@@ -37,7 +37,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { model, models, addr, store, token, host } = args;
     let reader = load(&model)?;
-    let settings = Settings { address: addr, token, hosts: host, store, ..Settings::default() };
+    let mut settings = Settings::default();
+    (settings.address, settings.store) = (addr, store);
+    (settings.token, settings.hosts) = (token, host);
     let reload = move |name: Option<&str>| {
         let reader = match name {
             Some(name) => named(&models, name).and_then(|path| load(&ModelArgs::at(path))),
@@ -48,7 +50,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let server = Server::bind(settings, reader, reload, console::log)?;
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop()).context("cannot listen for interrupts")?;
-    console::log(&format!("draw at http://{}/ (Ctrl-C stops it)", server.address()?));
+    console::log(&format!("draw at http://{}/ (Ctrl-C stops it)", server.address()));
     let cut = server.run()?;
     console::log(&if cut == 0 { "stopped".into() } else { format!("stopped; connections cut: {cut}") });
     Ok(ExitCode::SUCCESS)

@@ -53,8 +53,8 @@ fn answers_at_once(server: &Running) {
 #[test]
 fn slow_headers_and_slow_bodies_are_cut_and_others_do_not_notice() {
     let server = start(Fake::new('a'), |settings| {
-        settings.limits.header = Duration::from_millis(600);
-        settings.limits.body = Duration::from_millis(600);
+        settings.limits.header_timeout = Duration::from_millis(600);
+        settings.limits.body_timeout = Duration::from_millis(600);
     });
     thread::scope(|scope| {
         let mut slow = Vec::new();
@@ -78,7 +78,8 @@ fn slow_headers_and_slow_bodies_are_cut_and_others_do_not_notice() {
 
 #[test]
 fn a_connection_on_which_nothing_more_comes_is_closed() {
-    let server = start(Fake::new('a'), |settings| settings.limits.header = Duration::from_millis(300));
+    let server =
+        start(Fake::new('a'), |settings| settings.limits.header_timeout = Duration::from_millis(300));
     let mut stream = server.connect();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let begin = Instant::now();
@@ -89,7 +90,7 @@ fn a_connection_on_which_nothing_more_comes_is_closed() {
 
 #[test]
 fn who_takes_no_answer_is_cut() {
-    let server = start(Fake::new('a'), |settings| settings.limits.stall = Duration::from_millis(300));
+    let server = start(Fake::new('a'), |settings| settings.limits.write_timeout = Duration::from_millis(300));
     let mut stream = server.connect();
     stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
     // Requests without end, of whose answers none is read: the buffers between fill up, and the server cannot write.
@@ -106,7 +107,7 @@ fn who_takes_no_answer_is_cut() {
 
 #[test]
 fn connections_beyond_the_limit_are_refused_and_not_hung() {
-    let server = start(Fake::new('a'), |settings| settings.limits.connections = 3);
+    let server = start(Fake::new('a'), |settings| settings.limits.max_connections = 3);
     let held: Vec<TcpStream> = (0..3).map(|_| server.connect()).collect();
     thread::sleep(Duration::from_millis(100));
     let begin = Instant::now();
@@ -122,8 +123,8 @@ fn connections_beyond_the_limit_are_refused_and_not_hung() {
 fn a_full_queue_sheds_at_once_and_the_server_stays_in_health() {
     let reader = Fake { time: Duration::from_millis(400), ..Fake::new('a') };
     let server = start(reader, |settings| {
-        settings.limits.queue = 4;
-        settings.limits.batch = 2;
+        settings.limits.max_queue = 4;
+        settings.limits.max_batch = 2;
     });
     let begin = Instant::now();
     thread::scope(|scope| {
@@ -152,8 +153,8 @@ fn a_full_queue_sheds_at_once_and_the_server_stays_in_health() {
 fn what_would_wait_too_long_is_refused_at_once_and_what_is_accepted_is_answered_soon() {
     let reader = Fake { time: Duration::from_millis(60), ..Fake::new('a') };
     let server = start(reader, |settings| {
-        settings.limits.batch = 2;
-        settings.limits.wait = Duration::from_millis(120);
+        settings.limits.max_batch = 2;
+        settings.limits.max_wait = Duration::from_millis(120);
     });
     // It learns how long an input takes.
     for _ in 0..12 {
@@ -181,7 +182,7 @@ fn what_would_wait_too_long_is_refused_at_once_and_what_is_accepted_is_answered_
 
 #[test]
 fn bodies_together_take_no_more_than_their_share_of_memory() {
-    let server = start(Fake::new('a'), |settings| settings.limits.all_bytes = 1 << 20);
+    let server = start(Fake::new('a'), |settings| settings.limits.max_total_body_bytes = 1 << 20);
     let whole = request("POST", "/api/predict", PNG, &vec![b'x'; 700_000]);
     let (most, rest) = whole.split_at(600_000);
     let mut held = server.connect();
@@ -201,7 +202,7 @@ fn what_waits_is_read_in_batches() {
     let batches = Arc::clone(&reader.batches);
     // A reader this slow is given one input at a time unless others may wait for long.
     let server = start(reader, |settings| {
-        (settings.limits.batch, settings.limits.wait) = (5, Duration::from_secs(10));
+        (settings.limits.max_batch, settings.limits.max_wait) = (5, Duration::from_secs(10));
     });
     thread::scope(|scope| {
         for _ in 0..16 {
@@ -264,7 +265,7 @@ fn a_panic_in_a_handler_or_after_reading_costs_its_own_request_alone() {
 #[test]
 fn a_reader_that_takes_too_long_is_not_waited_for() {
     let reader = Fake { time: Duration::from_millis(500), ..Fake::new('a') };
-    let server = start(reader, |settings| settings.limits.answer = Duration::from_millis(50));
+    let server = start(reader, |settings| settings.limits.answer_timeout = Duration::from_millis(50));
     server.picture(b"any").problem(504);
 }
 
@@ -273,8 +274,8 @@ fn a_stop_answers_what_was_accepted_and_does_not_wait_for_who_is_stuck() {
     let reader = Fake { time: Duration::from_millis(150), ..Fake::new('a') };
     let batches = Arc::clone(&reader.batches);
     let mut server = start(reader, |settings| {
-        settings.limits.drain = Duration::from_millis(1500);
-        settings.limits.batch = 2;
+        settings.limits.drain_timeout = Duration::from_millis(1500);
+        settings.limits.max_batch = 2;
     });
     let mut stuck = server.connect();
     stuck.write_all(b"GET /healthz HTTP/1.1\r\nHost: localh").unwrap();

@@ -8,7 +8,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mnist2x2_infer::{Alternative, CellReading, Reading};
-use mnist2x2_serve::{Answer, Error, Input, ModelInfo, Reader, Seen, Server, Settings, Stopper, Wanted};
+use mnist2x2_serve::{
+    Answer, Content, Error, Input, InputImage, ModelInfo, ReadOptions, Reader, Server, Settings, Stopper,
+};
 use serde_json::Value;
 
 /// A reader that answers with the number of strokes in each cell, or the first digits of a picture's bytes.
@@ -23,9 +25,7 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) fn new(digest: char) -> Self {
-        let digest = digest.to_string().repeat(64);
-        let (source, parameters) = ("a test".into(), 7);
-        let info = ModelInfo { digest, source, parameters, rows: 2, cols: 2, calibrated: false };
+        let info = ModelInfo::new(digest.to_string().repeat(64), "a test", 2, 2);
         Self { info, time: Duration::ZERO, batches: Arc::default() }
     }
 }
@@ -43,31 +43,31 @@ impl Reader for Fake {
 }
 
 fn read(input: &Input) -> Result<Answer, Error> {
-    match input {
-        Input::Drawing(drawing, wanted) => {
+    match &input.content {
+        Content::Drawing(drawing) => {
             let digits = drawing.cells.iter().map(|cell| char::from(b'0' + cell.len() as u8)).collect();
-            Ok(answer(digits, *wanted))
+            Ok(answer(digits, input.options))
         }
-        Input::Picture(bytes, _) if bytes.starts_with(b"panic") => panic!("as the test wants"),
-        Input::Picture(bytes, _) if bytes.starts_with(b"bad") => Err(Error::Input("no picture".into())),
-        Input::Picture(bytes, wanted) => {
+        Content::Picture(bytes) if bytes.starts_with(b"panic") => panic!("as the test wants"),
+        Content::Picture(bytes) if bytes.starts_with(b"bad") => Err(Error::Input("no picture".into())),
+        Content::Picture(bytes) => {
             let slow = bytes.starts_with(b"slow");
             thread::sleep(Duration::from_millis(if slow { 300 } else { 0 }));
-            Ok(answer("12_4".into(), *wanted))
+            Ok(answer("12_4".into(), input.options))
         }
+        _ => unreachable!("the tests send nothing else"),
     }
 }
 
-fn answer(digits: String, wanted: Wanted) -> Answer {
+fn answer(digits: String, options: ReadOptions) -> Answer {
     let cell = |digit: char| CellReading { digit: digit.to_digit(10).map(|d| d as u8), confidence: 0.5 };
     let cells = digits.chars().map(cell).collect();
     let alternatives = vec![Alternative { digits: "____".into(), confidence: 0.125 }];
-    let seen = Seen { width: 2, height: 1, pixels: vec![0, 255] };
-    Answer {
-        reading: Reading { digits, confidence: 0.25, cells, alternatives },
-        seen: wanted.seen.then_some(seen),
-        attention: wanted.attention.then(|| vec![vec![0.75, 0.25]]),
-    }
+    let mut answer = Answer::from(Reading { digits, confidence: 0.25, cells, alternatives });
+    let image = InputImage { width: 2, height: 1, pixels: vec![0, 255] };
+    answer.image = options.image.then_some(image);
+    answer.attention = options.attention.then(|| vec![vec![0.75, 0.25]]);
+    answer
 }
 
 /// A server that runs; it is stopped when it is dropped.
@@ -91,17 +91,15 @@ pub(crate) fn start_with(
     change: impl FnOnce(&mut Settings),
 ) -> Running {
     let folder = tempfile::tempdir().unwrap();
-    let mut settings = Settings {
-        address: "127.0.0.1:0".parse().unwrap(),
-        store: Some(folder.path().join("store")),
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    settings.address = "127.0.0.1:0".parse().unwrap();
+    settings.store = Some(folder.path().join("store"));
     change(&mut settings);
     let reports = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&reports);
     let report = move |line: &str| lines.lock().unwrap().push(line.to_owned());
     let server = Server::bind(settings, Arc::new(reader), reload, report).unwrap();
-    let (address, stopper) = (server.address().unwrap(), server.stopper());
+    let (address, stopper) = (server.address(), server.stopper());
     let thread = Some(thread::spawn(move || server.run().unwrap()));
     Running { address, folder, reports, stopper, thread }
 }

@@ -1,25 +1,25 @@
 // @ts-check
-/** What the model saw, and the share of each patch in its look while it wrote each digit. */
+/** The picture that the model was given, and its attention to each patch while it wrote each digit. */
 
 import { make, percent, step } from "./dom.js";
 
 /** @typedef {import("./reader.js").Reading} Reading */
-/** @typedef {import("./reader.js").Seen} Seen */
-/** @typedef {{digit: string, weights: number[]}} Look */
+/** @typedef {import("./reader.js").InputImage} InputImage */
+/** @typedef {{digit: string, weights: number[]}} AttentionMap */
 /** @typedef {{rows: number, cols: number}} Patches */
 
 /** How much of the ground the brightest patch hides. */
-const COVER = 0.8;
+const MAX_COVER = 0.8;
 const ORDINALS = ["1st", "2nd", "3rd"];
 
 /** @param {number} index */
 const ordinal = (index) => ORDINALS[index] ?? `${index + 1}th`;
 
 /**
- * The looks by the digits they belong to: one for each cell, or for each that is not empty.
- * @param {Reading} reading @returns {Look[]}
+ * The attention maps with the digits that they belong to: one for each cell, or for each that is not empty.
+ * @param {Reading} reading @returns {AttentionMap[]}
  */
-export function looks({ digits, attention = [] }) {
+export function attentionMaps({ digits, attention = [] }) {
   const all = Array.from(digits);
   const written = attention.length === all.length ? all : all.filter((digit) => digit !== "_");
   return attention.map((weights, index) => ({ digit: written[index] ?? "_", weights }));
@@ -27,15 +27,15 @@ export function looks({ digits, attention = [] }) {
 
 /**
  * How many patches stand in a column and a row, if they are square.
- * @param {number} count @param {Seen} seen @returns {Patches}
+ * @param {number} count @param {InputImage} seen @returns {Patches}
  */
 export function patches(count, { width, height }) {
   const cols = Math.max(1, Math.round(Math.sqrt((count * width) / height)));
   return { rows: Math.ceil(count / cols), cols };
 }
 
-export class Insight {
-  /** @type {Look[]} */ #looks = [];
+export class AttentionView {
+  /** @type {AttentionMap[]} */ #maps = [];
   /** @type {Patches} */ #patches = { rows: 0, cols: 0 };
 
   /**
@@ -60,22 +60,22 @@ export class Insight {
     const { seen } = reading;
     this.parts.section.hidden = !seen;
     if (!seen) return;
-    this.#looks = looks(reading);
-    const { rows, cols } = patches(this.#looks[0]?.weights.length ?? 1, seen);
+    this.#maps = attentionMaps(reading);
+    const { rows, cols } = patches(this.#maps[0]?.weights.length ?? 1, seen);
     const { maps } = this.parts;
-    const isSameForm = maps.childElementCount === this.#looks.length + 1
+    const isSameForm = maps.childElementCount === this.#maps.length + 1
       && rows === this.#patches.rows && cols === this.#patches.cols;
     this.#patches = { rows, cols };
     // Filling what is there keeps the focus where it is.
-    if (!isSameForm) maps.replaceChildren(this.#figure(null), ...this.#looks.map((_, index) => this.#figure(index)));
-    const most = Math.max(0, ...this.#looks.flatMap(({ weights }) => weights));
+    if (!isSameForm) maps.replaceChildren(this.#figure(null), ...this.#maps.map((_, index) => this.#figure(index)));
+    const most = Math.max(0, ...this.#maps.flatMap(({ weights }) => weights));
     this.parts.most.textContent = percent(most);
     for (const canvas of maps.querySelectorAll("canvas")) paint(canvas, seen);
-    [...maps.children].slice(1).forEach((figure, index) => this.#fill(figure, this.#looks[index], index, most));
+    [...maps.children].slice(1).forEach((figure, index) => this.#fill(figure, this.#maps[index], index, most));
     this.#table();
   }
 
-  /** @param {number | null} index of the look, or none for the picture alone */
+  /** @param {number | null} index of the attention map, or none for the picture alone */
   #figure(index) {
     const canvas = make("canvas", { "aria-hidden": "true" });
     if (index === null) {
@@ -93,7 +93,7 @@ export class Insight {
     return make("figure", {}, make("div", { class: "map" }, canvas, grid), make("figcaption"));
   }
 
-  /** @param {Element} figure @param {Look} look @param {number} index @param {number} most */
+  /** @param {Element} figure @param {AttentionMap} map @param {number} index @param {number} most */
   #fill(figure, { digit, weights }, index, most) {
     const name = `${ordinal(index)} digit: ${digit === "_" ? "empty" : digit}`;
     /** @type {Element} */ (figure.querySelector("figcaption")).textContent = name;
@@ -101,7 +101,7 @@ export class Insight {
     figure.querySelectorAll(".patch").forEach((patch, place) => {
       const cell = /** @type {HTMLElement} */ (patch);
       const weight = weights[place] ?? 0;
-      cell.style.setProperty("--cover", String(most > 0 ? (COVER * weight) / most : 0));
+      cell.style.setProperty("--cover", String(most > 0 ? (MAX_COVER * weight) / most : 0));
       cell.setAttribute("aria-label", `${this.#place(place)}: ${percent(weight, 1)}`);
     });
   }
@@ -133,11 +133,11 @@ export class Insight {
   }
 
   #table() {
-    const heads = this.#looks.map(({ digit }, index) =>
+    const heads = this.#maps.map(({ digit }, index) =>
       make("th", { scope: "col" }, `${ordinal(index)}: ${digit === "_" ? "empty" : digit}`));
     const { cols } = this.#patches;
-    const rows = this.#looks[0]?.weights.map((_, place) => {
-      const cells = this.#looks.map(({ weights }) => make("td", {}, percent(weights[place], 1)));
+    const rows = this.#maps[0]?.weights.map((_, place) => {
+      const cells = this.#maps.map(({ weights }) => make("td", {}, percent(weights[place], 1)));
       return make("tr", {}, make("th", { scope: "row" }, `${Math.floor(place / cols) + 1}, ${(place % cols) + 1}`), ...cells);
     });
     const head = make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "row, column"), ...heads));
@@ -145,7 +145,7 @@ export class Insight {
   }
 }
 
-/** One pixel of the canvas for each that the model saw. @param {HTMLCanvasElement} canvas @param {Seen} seen */
+/** One pixel of the canvas for each that the model was given. @param {HTMLCanvasElement} canvas @param {InputImage} seen */
 function paint(canvas, { width, height, pixels }) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");

@@ -1,47 +1,18 @@
-//! Who may change something: no page of another origin, and for some things only whoever has the token.
+//! Who may change something: no page of another origin, and for some things only a client with the token.
 
-use std::sync::Arc;
-
-use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
-use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::Settings;
-use crate::app::App;
 use crate::problem::Problem;
 
-/// Proof that a request was not made by a page of another origin.
+/// Refuses a request that was made by a page of another origin.
 ///
 /// Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; pages cannot forge either. A
 /// request without both is no browser's. On a loopback address the name of the host is checked as well, because a page
 /// can give its own name this machine's address and so share its origin ("DNS rebinding").
-pub(crate) struct SameOrigin;
-
-impl FromRequestParts<Arc<App>> for SameOrigin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        check_origin(&parts.headers, &app.settings)?;
-        Ok(Self)
-    }
-}
-
-/// Proof that a request may see or change what is not everybody's; it includes [`SameOrigin`].
-pub(crate) struct Trusted;
-
-impl FromRequestParts<Arc<App>> for Trusted {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        check_origin(&parts.headers, &app.settings)?;
-        check_token(&parts.headers, &app.settings)?;
-        Ok(Self)
-    }
-}
-
-fn check_origin(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {
+pub(crate) fn check_origin(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let Some(host) = text(HOST).and_then(|host| host.parse::<Authority>().ok()) else {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "the header Host is missing or is no host"));
@@ -64,6 +35,12 @@ fn check_origin(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem>
 fn is_of_this_machine(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// Refuses a request that may not see or change what is not everybody's: as [`check_origin`], and by the token.
+pub(crate) fn authorize(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {
+    check_origin(headers, settings)?;
+    check_token(headers, settings)
 }
 
 fn check_token(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {

@@ -4,38 +4,41 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use mnist2x2_infer::Reading;
 
-use crate::app::App;
-use crate::body::Whole;
+use crate::body::LimitedBody;
+use crate::html::{escape, page};
 use crate::problem::Problem;
-use crate::{Input, Wanted};
-
-use super::{HTML, simple};
+use crate::state::AppState;
+use crate::{Content, Input, ReadOptions};
 
 pub(super) async fn read(
-    State(app): State<Arc<App>>,
-    body: Result<Whole, Problem>,
-) -> Result<Response, Problem> {
-    answer(&app, body).await.map_err(Problem::into_page)
+    State(state): State<Arc<AppState>>,
+    request: Request,
+) -> Result<Html<String>, Response> {
+    read_form(&state, request).await.map_err(error_page)
 }
 
-async fn answer(app: &App, body: Result<Whole, Problem>) -> Result<Response, Problem> {
-    let body = body?;
+async fn read_form(state: &AppState, request: Request) -> Result<Html<String>, Problem> {
+    let body = state.bodies.receive(request).await?;
     let missing = || Problem::new(StatusCode::BAD_REQUEST, "choose a picture first, a PNG or JPEG");
-    let picture = picture(&body).ok_or_else(missing)?;
-    let read = app.worker.read(Input::Picture(picture, Wanted::default())).await?;
-    let page = simple("What was read", &told(&read.answer.reading));
-    Ok(([(CONTENT_TYPE, HTML)], page).into_response())
+    let picture = form_field(&body).ok_or_else(missing)?;
+    let input = Input { content: Content::Picture(picture), options: ReadOptions::default() };
+    let prediction = state.batcher.read(input).await?;
+    Ok(page("What was read", &render_reading(&prediction.answer.reading)))
 }
 
-/// The content of the form's one field: what stands between the field's headers and the boundary (RFC 7578), which the
+fn error_page(problem: Problem) -> Response {
+    let page = page("Not read", &format!("<p>{}</p>", escape(&problem.detail)));
+    (problem.status, AppendHeaders(problem.headers), page).into_response()
+}
+
+/// The content of the form's only field: the bytes between the field's headers and the boundary (RFC 7578), which the
 /// body begins with.
-fn picture(body: &Whole) -> Option<Bytes> {
+fn form_field(body: &LimitedBody) -> Option<Bytes> {
     if body.content_type != "multipart/form-data" {
         return None;
     }
@@ -46,12 +49,12 @@ fn picture(body: &Whole) -> Option<Bytes> {
     (length > 0).then(|| bytes.slice(begin..begin + length))
 }
 
-/// Where `part` first stands in `whole`.
+/// The position of the first `part` in `whole`.
 fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
     whole.windows(part.len()).position(|window| window == part)
 }
 
-fn told(reading: &Reading) -> String {
+fn render_reading(reading: &Reading) -> String {
     let percent = 100.0 * reading.confidence;
     let mut text = format!("<p class=\"answer\">{}</p><p>{percent:.0} % sure.</p>", reading.digits);
     if reading.digits.contains('_') {

@@ -1,25 +1,26 @@
-//! What every request passes through: a name, a panic caught, the headers of every answer, and the count.
+//! What every request passes through: an id, a panic caught, the headers of every answer, and the metrics.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 
-use crate::app::App;
+use crate::metrics::Event;
 use crate::problem::Problem;
+use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest name of a request that is taken from its sender.
-const MOST_ID: usize = 64;
+/// The longest id that is taken from the client.
+const MAX_ID_LENGTH: usize = 64;
 
 /// What a page from this server may do: use what the server itself sends, and nothing else.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
@@ -37,50 +38,40 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Answers a request whatever its handler does, and gives the answer its common form.
-pub(crate) async fn envelope(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn wrap(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let begin = Instant::now();
-    let id = sent_id(request.headers()).unwrap_or_else(|| app.request_id());
+    let id = sent_id(request.headers()).unwrap_or_else(|| state.request_id());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = without_panic(next.run(request)).await.unwrap_or_else(|| {
-        app.metrics.handler_panics.add(1);
+    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+        state.metrics.count(Event::HandlerPanic);
         Problem::internal().into_response()
     });
-    let response = finished(response, &id);
+    let response = finish(response, &id);
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
-    app.metrics.request(route, response.status().as_u16(), begin.elapsed());
+    state.metrics.request(route, response.status().as_u16(), begin.elapsed());
     response
 }
 
-/// The name that the sender gave the request, if it is one that can stand in a header, in JSON and in a log.
+/// The id that the client gave the request, if it is one that can stand in a header, in JSON and in a log.
 fn sent_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let is_good = (1..=MOST_ID).contains(&id.len()) && id.bytes().all(is_allowed);
+    let is_good = (1..=MAX_ID_LENGTH).contains(&id.len()) && id.bytes().all(is_allowed);
     is_good.then(|| id.to_owned())
 }
 
-/// What a future gives, or nothing if it panics.
-async fn without_panic<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-        Ok(polled) => polled.map(Some),
-        Err(_) => Poll::Ready(None),
-    })
-    .await
-}
-
-/// The response with its common headers; an error in the form of a problem, whoever made it.
-fn finished(mut response: Response, id: &str) -> Response {
+/// The response with its common headers; an error in the form of a problem, unless it is a page.
+fn finish(mut response: Response, id: &str) -> Response {
     let status = response.status();
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = problem.written(id);
-    } else if status.is_client_error() || status.is_server_error() {
-        let mut written = Problem::new(status, detail(status)).written(id);
+        response = problem.render(id);
+    } else if (status.is_client_error() || status.is_server_error()) && !is_page(&response) {
+        let mut rendered = Problem::new(status, detail(status)).render(id);
         // Such as the methods that are allowed.
-        response.headers_mut().remove("content-length");
-        response.headers_mut().remove("content-type");
-        written.headers_mut().extend(std::mem::take(response.headers_mut()));
-        response = written;
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response.headers_mut().remove(CONTENT_TYPE);
+        rendered.headers_mut().extend(std::mem::take(response.headers_mut()));
+        response = rendered;
     }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -90,6 +81,10 @@ fn finished(mut response: Response, id: &str) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     response
+}
+
+fn is_page(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 /// What to say of an error that no handler made.
