@@ -23,7 +23,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let source = arguments.from.as_deref().map_or(Source::Mirrors, Source::from);
     download_pendigits(to, &source, &mut |progress| match progress {
         Progress::Present { file } => eprintln!("{file}: already there"),
-        Progress::Received { file, from, bytes, .. } => eprintln!("{file}: {bytes} bytes from {from}"),
+        Progress::Received { file, from, bytes, total } if total == Some(bytes) => {
+            eprintln!("{file}: {bytes} bytes from {from}");
+        }
         Progress::GaveUp { error, .. } => eprintln!("{error}"),
         Progress::Installed { file } => eprintln!("{file}: complete"),
         _ => {}

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use mnist2x2::corrections::{Correction, Store};
 use mnist2x2::data::Strokes;
-use mnist2x2::data::unipen::{self, PenDigit};
+use mnist2x2::data::pendigits::{self, PenDigit};
 use mnist2x2::{Device, Drawing, Recognizer};
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn main() -> Result<(), Failure> {
     let most = words.get(2).map_or(Ok(100), |most| most.parse())?;
     let recognizer = Recognizer::built_in(&Device::Cpu)?;
     let store = Store::open(Path::new(store))?;
-    let digits = unipen::read(file.as_ref())?.digits;
+    let digits = pendigits::read(file.as_ref())?.digits;
     let (mut kept, mut drawn) = (0, 0);
     for grid in digits.as_chunks::<4>().0.iter().filter(|grid| grid.iter().any(|digit| digit.label == 7)) {
         if kept == most {

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
-use mnist2x2::data::unipen::PenDigits;
+use mnist2x2::data::pendigits::PenDigits;
 use mnist2x2::data::{Digits, Error, GridShape, GridSource, IndexMap, Loader, reference, synthetic};
 use mnist2x2::train::DataRecord;
 
@@ -150,11 +150,13 @@ impl Dataset {
 
     /// The digits of a split and their digests.
     pub(crate) fn load(&self, split: Split) -> anyhow::Result<(Digits, Digests)> {
-        match (self, split) {
-            (Self::Mnist(dir), _) => Ok(mnist::load_with_digests(dir, split)?),
-            (Self::Synthetic, Split::Train) => Ok(synthetic_digits(split, SYNTHETIC_TRAIN)),
-            (Self::Synthetic, Split::Test) => Ok(synthetic_digits(split, SYNTHETIC_TEST)),
-        }
+        let digits = match (self, split) {
+            (Self::Mnist(dir), _) => mnist::load(dir, split)?,
+            (Self::Synthetic, Split::Train) => synthetic::digits(split, SYNTHETIC_TRAIN, SYNTHETIC_SEED),
+            (Self::Synthetic, Split::Test) => synthetic::digits(split, SYNTHETIC_TEST, SYNTHETIC_SEED),
+        };
+        let digests = Digests::of(&digits);
+        Ok((digits, digests))
     }
 
     /// The reference test grids, in batches.
@@ -168,12 +170,6 @@ impl Dataset {
 /// The first `count` of the reference grids over these digits.
 pub(crate) fn reference_grids(digits: &Digits, count: usize, shape: GridShape) -> IndexMap {
     reference::grids(digits.len() as u32, count, shape.cells())
-}
-
-fn synthetic_digits(split: Split, count: usize) -> (Digits, Digests) {
-    let digits = synthetic::digits(split, count, SYNTHETIC_SEED);
-    let digests = Digests::of(&digits);
-    (digits, digests)
 }
 
 /// Fetches MNIST, with a bar per file on a terminal and a line per file elsewhere.

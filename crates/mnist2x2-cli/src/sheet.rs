@@ -1,7 +1,7 @@
 //! A contact sheet: many grids in one picture, each with its label above.
 
 use image::{GrayImage, Luma};
-use mnist2x2::data::{Batch, denormalise};
+use mnist2x2::data::{Batch, denormalize};
 
 /// Pixels between grids and around them.
 const GAP: u32 = 8;
@@ -39,7 +39,7 @@ pub(crate) fn draw(batch: &Batch) -> GrayImage {
     for ((place, image), labels) in (0..grids).zip(images).zip(batch.labels.chunks_exact(shape.cells())) {
         let (x, y) = (GAP + place % columns * step_x, GAP + place / columns * step_y);
         for (at, &pixel) in (0..).zip(image) {
-            sheet.put_pixel(x + at % width, y + LABEL + at / width, Luma([denormalise(pixel)]));
+            sheet.put_pixel(x + at % width, y + LABEL + at / width, Luma([denormalize(pixel)]));
         }
         for (glyph, &digit) in (0..).zip(labels) {
             write_digit(&mut sheet, digit, x + glyph * 4 * POINT, y);

@@ -1,4 +1,5 @@
-//! Digits as others might have written them: turned, slanted, scaled, moved, bent, in a thinner or thicker pen.
+//! Augmentation: digits as others might have written them, turned, slanted, scaled, moved, bent, their strokes thinner or
+//! thicker.
 //!
 //! One random affine map and one coarse field of displacements say for each pixel where its ink comes from (P. Simard,
 //! D. Steinkraus and J. Platt, *Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis*,
@@ -7,8 +8,8 @@
 use mnist2x2_random::Random;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::digits::{PIXELS, SIDE};
+use crate::error::Error;
 
 /// How far digits are changed: each setting is the most, in both directions, and what happens is uniform between.
 ///
@@ -30,7 +31,7 @@ pub struct Augmentation {
     pub stroke: f64,
 }
 
-/// Knots of the bending field in each direction; between them displacements are interpolated.
+/// Knots of the elastic field in each direction; between them displacements are interpolated.
 const KNOTS: usize = 5;
 /// Pixels from knot to knot.
 const SPACING: f32 = SIDE as f32 / (KNOTS - 1) as f32;
@@ -70,15 +71,15 @@ impl Augmentation {
     /// If `image` has not 784 pixels.
     pub fn apply(&self, image: &[u8], random: &mut Random) -> [f32; PIXELS] {
         let affine = Affine::draw(self, random);
-        let bend = Bend::draw(self.elastic, random);
-        let source = Source::new(image, between(self.stroke, random));
+        let field = ElasticField::draw(self.elastic, random);
+        let padded = Padded::new(image, between(self.stroke, random));
         let mut out = [0.0; PIXELS];
         for (y, line) in out.chunks_exact_mut(SIDE).enumerate() {
-            let knots = bend.row(y);
+            let knots = field.row(y);
             for (x, out) in line.iter_mut().enumerate() {
-                let [dx, dy] = Bend::at(&knots, x);
+                let [dx, dy] = ElasticField::at(&knots, x);
                 let [sx, sy] = affine.source(x as f32, y as f32);
-                *out = source.ink(sx + dx, sy + dy);
+                *out = padded.ink(sx + dx, sy + dy);
             }
         }
         out
@@ -113,9 +114,9 @@ impl Affine {
 }
 
 /// Displacements (x, y) at the knots of a square lattice.
-struct Bend([[[f32; 2]; KNOTS]; KNOTS]);
+struct ElasticField([[[f32; 2]; KNOTS]; KNOTS]);
 
-impl Bend {
+impl ElasticField {
     fn draw(most: f64, random: &mut Random) -> Self {
         Self([(); KNOTS].map(|()| [(); KNOTS].map(|()| [(); 2].map(|()| between(most, random)))))
     }
@@ -150,16 +151,16 @@ fn blend(a: [f32; 2], b: [f32; 2], share: f32) -> [f32; 2] {
 }
 
 /// A digit with blank paper around it.
-struct Source([f32; PADDED * PADDED]);
+struct Padded([f32; PADDED * PADDED]);
 
-impl Source {
+impl Padded {
     /// `image` with its strokes wider by `stroke` (narrower, if negative).
     fn new(image: &[u8], stroke: f32) -> Self {
         let mut padded = [0.0; PADDED * PADDED];
         for (line, row) in image.chunks_exact(SIDE).zip(padded.chunks_exact_mut(PADDED).skip(MARGIN)) {
-            row[MARGIN..].iter_mut().zip(line).for_each(|(out, &grey)| *out = f32::from(grey));
+            row[MARGIN..].iter_mut().zip(line).for_each(|(out, &gray)| *out = f32::from(gray));
         }
-        if stroke == 0.0 { Self(padded) } else { Self(widened(&padded, stroke)) }
+        if stroke == 0.0 { Self(padded) } else { Self(dilate(&padded, stroke)) }
     }
 
     /// The ink at a place between pixels.
@@ -176,13 +177,13 @@ impl Source {
     }
 }
 
-/// Grey dilation (erosion, if `stroke` is negative) by the four neighbours, as far as `stroke` says.
-fn widened(image: &[f32; PADDED * PADDED], stroke: f32) -> [f32; PADDED * PADDED] {
+/// Gray dilation (erosion, if `stroke` is negative) by the four neighbors, as far as `stroke` says.
+fn dilate(image: &[f32; PADDED * PADDED], stroke: f32) -> [f32; PADDED * PADDED] {
     let extreme = if stroke > 0.0 { f32::max } else { f32::min };
     let mut out = *image;
     for at in PADDED..PADDED * PADDED - PADDED {
-        let neighbours = [image[at - PADDED], image[at - 1], image[at + 1], image[at + PADDED]];
-        let full = neighbours.into_iter().fold(image[at], extreme);
+        let neighbors = [image[at - PADDED], image[at - 1], image[at + 1], image[at + PADDED]];
+        let full = neighbors.into_iter().fold(image[at], extreme);
         out[at] += stroke.abs() * (full - image[at]);
     }
     out

@@ -1,13 +1,13 @@
 //! Handwritten digits in memory.
 
-use crate::Error;
+use crate::error::Error;
 
 /// Height and width of one digit, in pixels.
 pub const SIDE: usize = 28;
 /// Pixels of one digit.
 pub const PIXELS: usize = SIDE * SIDE;
 
-/// Grey digits of 28 x 28 pixels with their labels.
+/// Gray digits of 28 x 28 pixels with their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digits {
     pixels: Vec<u8>,

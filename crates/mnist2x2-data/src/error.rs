@@ -3,8 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::idx::Fault;
-
 /// Everything that this crate can refuse.
 ///
 /// Where an error has a cause of its own (the operating system's, the network's), `source()` tells it and the message
@@ -38,40 +36,25 @@ pub enum Error {
         /// The most that makes sense.
         most: f64,
     },
-    /// A folder lacks one of the four files.
-    #[error("{} has no {name}, gzipped or unpacked; {}", dir.display(), fetch("fetch it", dir))]
+    /// A folder lacks a file of a data set.
+    #[error("{} has no {name}, packed or unpacked; {}", dir.display(), fetch("fetch it", name, dir))]
     Missing {
         /// The folder.
         dir: PathBuf,
         /// The file's official name without `.gz`.
         name: &'static str,
     },
-    /// A file is not what its name says.
-    #[error("{}: {fault}; {}", path.display(), fetch("download it again", parent(path)))]
+    /// A file of MNIST's form is not what its name says.
+    #[error("{}: {problem}; {}", path.display(), fetch("download it again", "", parent(path)))]
     BadFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        fault: Fault,
-    },
-    /// A split has more images than labels or the reverse.
-    #[error(
-        "{} holds {image_count} images but {} holds {label_count} labels; {}",
-        images.display(), labels.display(), fetch("download both again", parent(images))
-    )]
-    Counts {
-        /// The file of images.
-        images: PathBuf,
-        /// How many it holds.
-        image_count: usize,
-        /// The file of labels.
-        labels: PathBuf,
-        /// How many it holds.
-        label_count: usize,
+        problem: String,
     },
     /// A file of pen strokes has something in it that cannot be understood.
     #[error("{}, line {line}: {problem}; fetch it again with `cargo xtask download-pendigits`", path.display())]
-    Unipen {
+    PenDigits {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
@@ -163,9 +146,10 @@ pub enum Error {
     },
 }
 
-/// The next step: a command that fills `dir`.
-fn fetch(verb: &str, dir: &Path) -> String {
-    format!("{verb} with `cargo xtask download-mnist --to {}`", dir.display())
+/// The next step: a command that fills `dir` with the data set that the file `name` belongs to.
+fn fetch(verb: &str, name: &str, dir: &Path) -> String {
+    let set = if name.starts_with("pendigits") { "pendigits" } else { "mnist" };
+    format!("{verb} with `cargo xtask download-{set} --to {}`", dir.display())
 }
 
 /// The folder that `path` lies in.

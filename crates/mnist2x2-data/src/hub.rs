@@ -10,7 +10,8 @@ use std::path::Path;
 use candle_core::Tensor;
 use candle_datasets::vision::mnist;
 
-use crate::{Digits, Error};
+use crate::digits::Digits;
+use crate::error::Error;
 
 /// The training and the test digits in the folder `dir`, whose four files must be unpacked.
 ///
@@ -26,7 +27,7 @@ pub fn load_dir(dir: &Path) -> Result<(Digits, Digits), Error> {
     Ok((Digits::new(train_pixels, train_labels)?, Digits::new(test_pixels, test_labels)?))
 }
 
-/// Grey values and labels of tensors of shape n x 784, from 0 to 1, and n.
+/// Gray values and labels of tensors of shape n x 784, from 0 to 1, and n.
 fn unpack(images: &Tensor, labels: &Tensor) -> candle_core::Result<(Vec<u8>, Vec<u8>)> {
     let shares: Vec<f32> = images.flatten_all()?.to_vec1()?; // n * 784
     let pixels = shares.into_iter().map(|share| (share * 255.0).round() as u8).collect();
@@ -38,21 +39,17 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::digits::PIXELS;
     use crate::mnist::{FILES, Split, load};
-    use crate::{PIXELS, idx::Kind};
 
     #[test]
     fn both_readers_read_the_same_digits() {
         let dir = tempfile::tempdir().unwrap();
         for (file, count) in FILES.iter().zip([7_u32, 7, 3, 3]) {
-            let (dimensions, items): (&[u32], usize) = match file.kind {
-                Kind::Images => (&[28, 28], count as usize * PIXELS),
-                Kind::Labels => (&[], count as usize),
-            };
-            let header = [&[file.kind.magic(), count], dimensions].concat();
+            let items = count as usize * file.kind.item_len();
             let items = (0..items).map(|i| (i * 37 + count as usize) % if items < PIXELS { 10 } else { 256 });
             let bytes: Vec<u8> =
-                header.into_iter().flat_map(u32::to_be_bytes).chain(items.map(|item| item as u8)).collect();
+                file.kind.header(count).into_iter().chain(items.map(|item| item as u8)).collect();
             fs::write(dir.path().join(file.name), bytes).unwrap();
         }
         let (train, test) = load_dir(dir.path()).unwrap();

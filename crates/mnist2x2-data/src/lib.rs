@@ -1,63 +1,79 @@
-//! Everything between MNIST's files and a batch for the network.
+//! Digits for training and evaluation: from bytes to digits, to grids of digits, to batches for a network.
 //!
-//! Reading order: how a file of bytes is checked ([`idx`]), what comes out of it ([`Digits`]), the four official files
-//! ([`mnist`]), the published grids ([`mod@reference`]), how digits become one image ([`stitch`]), digits that need no file
-//! ([`synthetic`]), and seeded batches ([`Loader`]). Pen trajectories ([`Strokes`]) are read by [`unipen`] and drawn as
-//! MNIST's digits look, or as people draw on a [`Canvas`], in one [`Variant`] or another. Feature `download` adds the module `download`, which fetches the
-//! four files; feature `hub` adds `hub`, which reads them with candle-datasets.
+//! | step | modules |
+//! |---|---|
+//! | bytes -> [`Digits`] | [`mnist`] reads MNIST's files, whose format is [`idx`]; [`pendigits`] reads pen strokes; [`synthetic`] needs no files |
+//! | pen [`Strokes`] -> pixels | [`Strokes::rasterize`] draws one digit as MNIST's look, [`StrokeRenderer`] a grid as people draw on a canvas |
+//! | digits -> other digits | [`Augmentation`] turns, slants, scales, moves and bends |
+//! | digits -> grids | [`GridSource`] says which digits make a grid, [`mod@reference`] lists the published grids, [`stitch`] makes one image |
+//! | grids -> [`Batch`]es | [`Loader`]: seeded, shuffled, normalized ([`normalize`](normalize())) |
+//!
+//! Feature `download` adds the module `download`, which fetches MNIST and the pen digits; feature `hub` adds `hub`, which
+//! reads MNIST with candle-datasets.
+//!
+//! Everything is a function of its arguments: the same seed gives the same bits on every machine.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use mnist2x2_data::{GridShape, GridSource, Loader, mnist::Split, synthetic};
+//! use mnist2x2_data::{Augmentation, GridShape, GridSource, Loader, mnist::Split, synthetic};
 //!
+//! // With MNIST's files in a folder: `mnist::load(folder, Split::Train)?`.
 //! let digits = Arc::new(synthetic::digits(Split::Train, 100, 42));
 //! let shape = GridShape { rows: 2, cols: 2 };
-//! let loader = Loader::new(digits, GridSource::Fresh { grids: 40 }, shape, 16, 42)?;
-//! let batch = loader.epoch(0).batch(0);
-//! assert_eq!(batch.images.len(), 16 * 56 * 56);
-//! assert_eq!(batch.labels.len(), 16 * 4);
+//! let augmentation = Augmentation { rotation: 10.0, shift: 2.0, ..Augmentation::default() };
+//!
+//! let loader = Loader::new(digits, GridSource::Fresh { grids: 40 }, shape, 16, 42)?.augmented(augmentation)?;
+//! for epoch in (0..2).map(|number| loader.epoch(number)) {
+//!     for step in 0..epoch.steps() {
+//!         let batch = epoch.batch(step);
+//!         assert_eq!(batch.images.len(), batch.len * 56 * 56); // B x height x width
+//!         assert_eq!(batch.labels.len(), batch.len * 4); // B x cells
+//!     }
+//! }
 //! # Ok::<(), mnist2x2_data::Error>(())
 //! ```
 #![forbid(unsafe_code)]
 
-// From bytes to digits.
+// What can go wrong, and what the readers share.
 mod error;
-pub mod idx;
+mod gzip;
+mod sha256;
 
+// Bytes -> digits.
 mod digits;
-mod packed;
-
+pub mod idx;
 pub mod mnist;
-pub mod reference;
-
-// From pen strokes to digits.
-mod pen;
-mod strokes;
-pub mod unipen;
-
-// From digits to batches.
-mod grid;
-mod canvas;
-mod variant;
+pub mod pendigits;
 pub mod synthetic;
 
+// Pen strokes -> pixels.
+mod rasterize;
+mod render;
+mod render_conditions;
+mod strokes;
+
+// Digits -> grids -> batches.
 mod augment;
+mod grid;
 mod loader;
+mod normalize;
+pub mod reference;
+mod sampler;
 
 // Other ways to the files.
-#[cfg(feature = "download")]
-mod compress;
 #[cfg(feature = "download")]
 pub mod download;
 #[cfg(feature = "hub")]
 pub mod hub;
 
 pub use augment::Augmentation;
-pub use canvas::Canvas;
 pub use digits::{Digits, PIXELS, SIDE};
 pub use error::Error;
-pub use grid::{GridShape, IndexMap, MEAN, STD, denormalise, normalise, stitch, stitch_u8};
-pub use loader::{Batch, Epoch, GridSource, Loader};
-pub use pen::{INK_SIDE, Pen, Point, centre_ink};
-pub use strokes::Strokes;
-pub use variant::Variant;
+pub use grid::{GridShape, stitch, stitch_u8};
+pub use loader::{Batch, Epoch, Loader};
+pub use normalize::{MEAN, STD, denormalize, normalize};
+pub use rasterize::{Brush, INK_SIDE, center_ink};
+pub use render::StrokeRenderer;
+pub use render_conditions::RenderCondition;
+pub use sampler::{GridSource, IndexMap};
+pub use strokes::{Point, Strokes};

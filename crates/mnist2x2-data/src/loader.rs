@@ -9,39 +9,12 @@ use std::sync::Arc;
 
 use mnist2x2_random::Random;
 
-use crate::grid::{normalise_ink, place};
-use crate::{Augmentation, Digits, Error, GridShape, IndexMap, stitch};
-
-/// Where an epoch's grids come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum GridSource {
-    /// The same grids in every epoch, in another order each time.
-    Fixed(IndexMap),
-    /// New grids in every epoch, each digit drawn with replacement.
-    Fresh {
-        /// How many an epoch has.
-        grids: usize,
-    },
-    /// New grids in every epoch, of digits of two kinds.
-    Mixed {
-        /// How many an epoch has.
-        grids: usize,
-        /// The first digit of the second kind; those before are of the first.
-        second: usize,
-        /// The share of digits that are of the second kind.
-        share: f64,
-    },
-}
-
-impl GridSource {
-    /// Grids of one epoch.
-    fn len(&self) -> usize {
-        match self {
-            Self::Fixed(map) => map.len(),
-            Self::Fresh { grids } | Self::Mixed { grids, .. } => *grids,
-        }
-    }
-}
+use crate::augment::Augmentation;
+use crate::digits::Digits;
+use crate::error::Error;
+use crate::grid::{GridShape, place, stitch};
+use crate::normalize::normalize_ink;
+use crate::sampler::GridSource;
 
 /// Grids of a set of digits in seeded batches.
 #[derive(Clone, Debug)]
@@ -84,7 +57,7 @@ impl Loader {
 
     /// The same grids with every digit as it is.
     #[must_use]
-    pub fn plain(mut self) -> Self {
+    pub fn unaugmented(mut self) -> Self {
         self.augmentation = None;
         self
     }
@@ -97,19 +70,7 @@ impl Loader {
             let what = format!("{digits} digits, {grids} grids of {cells} cells in batches of {batch}");
             return Err(Error::BadGrid { what, fix: "each of the four must be at least 1 and below 2^32" });
         }
-        match &self.source {
-            GridSource::Fixed(map) => map.check(self.shape, self.digits.len()),
-            GridSource::Fresh { .. } => Ok(()),
-            GridSource::Mixed { second, share, .. } => {
-                let digits = self.digits.len();
-                if (1..digits).contains(second) && (0.0..=1.0).contains(share) {
-                    return Ok(());
-                }
-                let what =
-                    format!("{digits} digits, the second kind from {second} on, in a share of {share}");
-                Err(Error::BadGrid { what, fix: "there must be digits of both kinds, and a share of 0 to 1" })
-            }
-        }
+        self.source.check(self.shape, self.digits.len())
     }
 
     /// Batches of one epoch.
@@ -196,14 +157,14 @@ impl Epoch<'_> {
         Batch { images, labels, shape: *shape, len }
     }
 
-    /// Writes the grid at place `at` of this epoch, made of the digits `grid`, as a normalised image.
+    /// Writes the grid at place `at` of this epoch, made of the digits `grid`, as a normalized image.
     fn draw(&self, at: usize, grid: &[u32], image: &mut [f32]) {
         let Loader { digits, shape, seed, augmentation, .. } = self.loader;
         let Some(augmentation) = augmentation else { return stitch(digits, grid, *shape, image) };
         let mut random = Random::keyed(*seed, "augmentation", self.number, at as u64);
         for (cell, &digit) in grid.iter().enumerate() {
             let changed = augmentation.apply(digits.image(digit as usize), &mut random);
-            place(changed.map(normalise_ink), cell, *shape, image);
+            place(changed.map(normalize_ink), cell, *shape, image);
         }
     }
 
@@ -235,7 +196,7 @@ impl Epoch<'_> {
 /// Grids ready for the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Normalised pixels, B x height x width.
+    /// Normalized pixels, B x height x width.
     pub images: Vec<f32>,
     /// Labels of the digits, B x cells, each grid row by row.
     pub labels: Vec<u8>,

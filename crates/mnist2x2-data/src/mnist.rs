@@ -1,12 +1,15 @@
 //! MNIST's four files: the table of them, and a split read from a folder.
 //!
 //! Any files of the same form are read (Fashion-MNIST, KMNIST, EMNIST's digits), so [`load`] does not ask for the
-//! official content; it only refuses one official file in the place of another. [`Digests`] tell what was read.
+//! official content; it only refuses one official file in the place of another. [`Digests`] tell one set from another.
 
 use std::path::{Path, PathBuf};
 
-use crate::idx::{self, Fault, Kind};
-use crate::{Digits, Error, packed};
+use crate::digits::{Digits, PIXELS};
+use crate::error::Error;
+use crate::gzip;
+use crate::idx::{self, Kind};
+use crate::sha256::sha256;
 
 /// One of the four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ impl Split {
     }
 }
 
-/// SHA-256 of the unpacked files that a split was read from, in lower-case hexadecimal.
+/// SHA-256 of the unpacked files of a split, in lower-case hexadecimal: what tells two sets of digits apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digests {
     /// Of the file of images.
@@ -79,17 +82,11 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// Those of the files that would hold `digits`: what tells two sets of digits apart, files or none.
+    /// Those of the files that hold `digits`, or would if there were any.
     pub fn of(digits: &Digits) -> Self {
-        let file = |kind: Kind, sides: &[u32], content: &[u8]| {
-            let words = [&[kind.magic(), digits.len() as u32], sides].concat();
-            let header = words.into_iter().flat_map(u32::to_be_bytes).collect::<Vec<u8>>();
-            packed::sha256(&[header.as_slice(), content].concat())
-        };
-        let side = crate::SIDE as u32;
         Self {
-            images: file(Kind::Images, &[side, side], digits.pixels()),
-            labels: file(Kind::Labels, &[], digits.labels()),
+            images: file_sha256(Kind::Images, digits.pixels()),
+            labels: file_sha256(Kind::Labels, digits.labels()),
         }
     }
 
@@ -100,59 +97,48 @@ impl Digests {
     }
 }
 
+/// The digest of the file that holds `items`.
+fn file_sha256(kind: Kind, items: &[u8]) -> String {
+    sha256(&[&kind.header((items.len() / kind.item_len()) as u32), items])
+}
+
 /// Whether `dir` has all four files in some form, whatever their content.
 pub fn is_present(dir: &Path) -> bool {
-    FILES.iter().all(|file| packed::find(dir, file.name).is_some())
+    FILES.iter().all(|file| gzip::find(dir, file.name).is_some())
 }
 
 /// The digits of `split` in the folder `dir`, from gzipped or unpacked files.
 ///
 /// # Errors
 /// [`Error::Missing`] if a file is not there, [`Error::Read`] if it cannot be read, [`Error::BadFile`] if its content
-/// is not what its name says, [`Error::Counts`] if there are not as many images as labels.
+/// is not what its name says, or if there are not as many images as labels.
 pub fn load(dir: &Path, split: Split) -> Result<Digits, Error> {
-    load_with_digests(dir, split).map(|(digits, _)| digits)
-}
-
-/// The same as [`load`], with the digests of what was read.
-///
-/// # Errors
-/// As [`load`].
-pub fn load_with_digests(dir: &Path, split: Split) -> Result<(Digits, Digests), Error> {
-    let [images, labels] = split.files().map(|file| Content::read(dir, &file));
-    let (mut images, mut labels) = (images?, labels?);
-    idx::labels(&labels.bytes).map_err(|fault| Error::BadFile { path: labels.path.clone(), fault })?;
-    // In place: a copy would need the memory twice.
-    images.bytes.drain(..Kind::Images.header_len());
-    labels.bytes.drain(..Kind::Labels.header_len());
-    let (pixels, digits) = (images.bytes, labels.bytes);
-    let image_count = pixels.len() / crate::PIXELS;
-    if image_count != digits.len() {
-        let label_count = digits.len();
-        return Err(Error::Counts { images: images.path, image_count, labels: labels.path, label_count });
+    let [images, labels] = split.files().map(|file| read(dir, &file));
+    let ((images_path, pixels), (labels_path, labels)) = (images?, labels?);
+    let (image_count, label_count) = (pixels.len() / PIXELS, labels.len());
+    if image_count != label_count {
+        let labels = labels_path.display();
+        let problem = format!("it holds {image_count} images, but {labels} holds {label_count} labels");
+        return Err(Error::BadFile { path: images_path, problem });
     }
-    let digests = Digests { images: images.sha256, labels: labels.sha256 };
-    Ok((Digits::new(pixels, digits)?, digests))
+    let bad_label = |error: Error| Error::BadFile { path: labels_path, problem: error.to_string() };
+    Digits::new(pixels, labels).map_err(bad_label)
 }
 
-/// A file's unpacked bytes, whose header and length are right.
-struct Content {
-    path: PathBuf,
-    bytes: Vec<u8>,
-    sha256: String,
-}
-
-impl Content {
-    /// Reads `file` from `dir` and makes sure that it is not one of the other three.
-    fn read(dir: &Path, file: &MnistFile) -> Result<Self, Error> {
-        let path = packed::find(dir, file.name)
-            .ok_or_else(|| Error::Missing { dir: dir.into(), name: file.name })?;
-        let bytes = packed::read(&path, file.kind)?;
-        let sha256 = packed::sha256(&bytes);
-        match other_than(file, &sha256) {
-            Some(other) => Err(Error::BadFile { path, fault: Fault::Other(other) }),
-            None => Ok(Self { path, bytes, sha256 }),
+/// The path of `file` in `dir` and its items; refuses the content of another of the four.
+fn read(dir: &Path, file: &MnistFile) -> Result<(PathBuf, Vec<u8>), Error> {
+    let name = file.name;
+    let path = gzip::find(dir, name).ok_or_else(|| Error::Missing { dir: dir.into(), name })?;
+    let items = idx::read(&path, file.kind)?;
+    // Their lengths all differ, so that a file in its place need not be digested here.
+    let len = (file.kind.header_len() + items.len()) as u64;
+    let other = if len == file.len { None } else { other_than(file, &file_sha256(file.kind, &items)) };
+    match other {
+        Some(other) => {
+            let problem = format!("its content is that of {other}; two files were swapped");
+            Err(Error::BadFile { path, problem })
         }
+        None => Ok((path, items)),
     }
 }
 

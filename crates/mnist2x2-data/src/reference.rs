@@ -4,7 +4,7 @@
 //! `torch.randint(0, n, (4,))` for each grid. On a CPU that is MT19937 (M. Matsumoto and T. Nishimura, *Mersenne
 //! Twister*, 1998) seeded by its `init_genrand`, one 32-bit output for each draw, taken modulo n.
 
-use crate::IndexMap;
+use crate::sampler::IndexMap;
 
 /// The seed of the published grids.
 pub const SEED: u32 = 42;
@@ -75,13 +75,13 @@ fn temper(word: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::mnist::{self, Split};
-    use crate::packed::sha256;
+    use crate::sha256::sha256;
 
     /// Digest of the indices as little-endian words and first three grids, by PyTorch 2.15.
     fn assert_indices(digits: u32, digest: &str, first: [[u32; 4]; 3]) {
         let map = grids(digits, digits as usize, 4);
         let bytes: Vec<u8> = (0..map.len()).flat_map(|i| map.grid(i)).flat_map(|i| i.to_le_bytes()).collect();
-        assert_eq!(sha256(&bytes), digest);
+        assert_eq!(sha256(&[&bytes]), digest);
         assert_eq!([map.grid(0), map.grid(1), map.grid(2)], first);
     }
 
@@ -111,13 +111,13 @@ mod tests {
             (Split::Train, "eaea465a71b4673ed383faaa6b26e70b684f875c62b87b6ad851131d57d334b2"),
         ];
         for (split, digest) in golden {
-            let (digits, digests) = mnist::load_with_digests(dir.as_ref(), split).unwrap();
-            assert!(digests.are_official(split));
+            let digits = mnist::load(dir.as_ref(), split).unwrap();
+            assert!(mnist::Digests::of(&digits).are_official(split));
             let map = grids(digits.len() as u32, digits.len(), 4);
             let line =
                 |i| map.grid(i).iter().map(|&d| (b'0' + digits.label(d as usize)) as char).chain(['\n']);
             let lines: String = (0..map.len()).flat_map(line).collect();
-            assert_eq!(sha256(lines.as_bytes()), digest);
+            assert_eq!(sha256(&[lines.as_bytes()]), digest);
         }
     }
 }

@@ -1,20 +1,20 @@
-//! Digits that need no files: pen strokes, distorted as handwriting is, drawn as MNIST's scans look.
+//! Synthetic digits, which need no files: pen strokes, distorted as handwriting is, drawn as MNIST's scans look.
 //!
 //! They train and test the whole path where MNIST is out of reach. Digit i of a split depends on the seed and on i
 //! alone.
 
-mod curves;
 mod glyphs;
+mod spline;
 
 use std::collections::BTreeMap;
 
 use mnist2x2_random::Random;
 
-use self::glyphs::{HANDS, Hand, Knot};
-use crate::Digits;
-use crate::digits::{PIXELS, SIDE};
+use self::glyphs::{GLYPHS, Glyph, Knot};
+use crate::digits::{Digits, PIXELS, SIDE};
 use crate::mnist::Split;
-use crate::pen::{INK_SIDE, Page, Pen, Point};
+use crate::rasterize::{Brush, INK_SIDE, Raster, center_ink};
+use crate::strokes::{Point, Strokes};
 
 /// `n` synthetic digits of `split`. The two splits are drawn apart, and a longer set begins with a shorter one.
 ///
@@ -38,36 +38,33 @@ pub fn digits(split: Split, n: usize, seed: u64) -> Digits {
 
 /// Writes one digit in a random hand.
 fn write(label: u8, random: &mut Random, image: &mut [u8]) {
-    let hands = HANDS[usize::from(label)];
-    let hand = hands[random.below(hands.len() as u32) as usize];
-    let pen = Pen { radius: random.uniform(0.9, 1.9) as f32, edge: Pen::SOFT };
-    let chains = fit(trace(hand, random), pen);
-    let mut page = Page::digit();
-    for chain in chains {
-        page.draw(&chain, pen);
-    }
-    page.centred(image);
+    let glyphs = GLYPHS[usize::from(label)];
+    let glyph = glyphs[random.below(glyphs.len() as u32) as usize];
+    let brush = Brush { radius: random.uniform(0.9, 1.9) as f32, edge: Brush::SOFT };
+    let mut raster = Raster::digit();
+    raster.draw(&fit(&trace(glyph, random), brush), brush);
+    center_ink(raster.ink(), image);
 }
 
-/// The strokes of a hand as one writer once wrote them, as chains of points in units of the digit's height.
-fn trace(hand: Hand, random: &mut Random) -> Vec<Vec<Point>> {
-    let posture = Posture::draw(random);
-    // A point that two strokes share trembles once, so that they stay joined.
-    let mut trembled = BTreeMap::new();
-    let mut place =
-        |point: Knot| *trembled.entry(point).or_insert_with(|| posture.apply(tremble(point, random)));
-    hand.iter().map(|&stroke| curves::flatten(stroke, &mut place)).collect()
+/// The strokes of a glyph as one writer once wrote them, in units of the digit's height.
+fn trace(glyph: Glyph, random: &mut Random) -> Strokes {
+    let hand = Hand::draw(random);
+    // A point that two strokes share is missed once, so that they stay joined.
+    let mut jittered = BTreeMap::new();
+    let mut place = |point: Knot| *jittered.entry(point).or_insert_with(|| hand.apply(jitter(point, random)));
+    let strokes = glyph.iter().map(|&stroke| spline::flatten(stroke, &mut place)).collect();
+    Strokes::new(strokes).expect("a linear map of finite points is finite")
 }
 
-/// A point of the pattern, missed by a little.
-fn tremble((x, y): Knot, random: &mut Random) -> Point {
+/// A point of a glyph, missed by a little.
+fn jitter((x, y): Knot, random: &mut Random) -> Point {
     [x, y].map(|k| (f64::from(k) / 100.0 + 0.025 * random.normal()) as f32)
 }
 
-/// A linear map: how wide, slanting and turned a digit is written.
-struct Posture([Point; 2]);
+/// A writer's hand, a linear map: how wide, slanting and turned a digit is written.
+struct Hand([Point; 2]);
 
-impl Posture {
+impl Hand {
     /// Width varies by a half, the slant is to the right more often than to the left, the turn a few degrees.
     fn draw(random: &mut Random) -> Self {
         let width = libm::exp(random.uniform(-0.12, 0.36));
@@ -83,21 +80,13 @@ impl Posture {
     }
 }
 
-/// Scales and moves strokes so that the box around their ink is centred, its longer side [`INK_SIDE`].
-fn fit(mut chains: Vec<Vec<Point>>, pen: Pen) -> Vec<Vec<Point>> {
-    let bounds = |k: usize| {
-        let all = chains.iter().flatten().map(|point| point[k]);
-        all.fold((f32::MAX, f32::MIN), |(low, high), x| (low.min(x), high.max(x)))
-    };
-    let bounds = [bounds(0), bounds(1)];
-    let longer = bounds.into_iter().map(|(low, high)| high - low).fold(f32::MIN_POSITIVE, f32::max);
-    let scale = (INK_SIDE - 2.0 * pen.reach()) / longer;
-    for point in chains.iter_mut().flatten() {
-        for (x, (low, high)) in point.iter_mut().zip(bounds) {
-            *x = (SIDE - 1) as f32 / 2.0 + scale * (*x - 0.5 * (low + high));
-        }
-    }
-    chains
+/// Scales and moves strokes so that the box around their ink is centered, its longer side [`INK_SIDE`].
+fn fit(strokes: &Strokes, brush: Brush) -> Strokes {
+    let [low, high] = strokes.corners().expect("every glyph has points");
+    let longer = [0, 1].map(|k| high[k] - low[k]).into_iter().fold(f32::MIN_POSITIVE, f32::max);
+    let scale = (INK_SIDE - 2.0 * brush.reach()) / longer;
+    let middle = (SIDE - 1) as f32 / 2.0;
+    strokes.map(|point| std::array::from_fn(|k| middle + scale * (point[k] - 0.5 * (low[k] + high[k]))))
 }
 
 #[cfg(test)]
@@ -119,14 +108,14 @@ mod tests {
         let digits = digits(Split::Train, 100, 42);
         let bytes: Vec<u8> = (0..100).flat_map(|i| digits.image(i)).copied().collect();
         assert_eq!(
-            crate::packed::sha256(&bytes),
+            crate::sha256::sha256(&[&bytes]),
             "fc825cc14880c386cb8bde0c384b72feeb4dd32c88c23b99623492ab2b9b0e0f"
         );
     }
 
-    /// A nearest neighbour by pixels knows nothing of handwriting; what it reads, nobody can mistake.
+    /// A nearest neighbor by pixels knows nothing of handwriting; what it reads, nobody can mistake.
     #[test]
-    fn unseen_digits_are_read_by_their_nearest_neighbour() {
+    fn unseen_digits_are_read_by_their_nearest_neighbor() {
         let (known, unseen) = (digits(Split::Train, 3_000, 5), digits(Split::Test, 300, 5));
         let distance = |a: &[u8], b: &[u8]| -> u32 {
             a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum()
@@ -150,13 +139,13 @@ mod tests {
             };
             let longer = span(|k| k % SIDE).max(span(|k| k / SIDE));
             assert!((18..=21).contains(&longer), "digit {i} is {longer} pixels long");
-            let mass: f32 = digits.image(i).iter().map(|&grey| f32::from(grey)).sum();
+            let mass: f32 = digits.image(i).iter().map(|&gray| f32::from(gray)).sum();
             let moment = |axis: fn(usize) -> usize| {
                 let parts = digits.image(i).iter().enumerate();
-                parts.map(|(k, &grey)| f32::from(grey) * axis(k) as f32).sum::<f32>() / mass
+                parts.map(|(k, &gray)| f32::from(gray) * axis(k) as f32).sum::<f32>() / mass
             };
-            for centre in [moment(|k| k % SIDE), moment(|k| k / SIDE)] {
-                assert!((centre - 14.0).abs() < 0.6, "digit {i} is centred at {centre}");
+            for center in [moment(|k| k % SIDE), moment(|k| k / SIDE)] {
+                assert!((center - 14.0).abs() < 0.6, "digit {i} is centerd at {center}");
             }
         }
     }

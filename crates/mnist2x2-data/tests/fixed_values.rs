@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use mnist2x2_data::mnist::{Digests, Split};
 use mnist2x2_data::{
-    Augmentation, Canvas, Digits, Epoch, GridShape, GridSource, Loader, PIXELS, Strokes, Variant,
-    denormalise, normalise, reference, stitch, stitch_u8, synthetic,
+    Augmentation, Digits, Epoch, GridShape, GridSource, Loader, PIXELS, RenderCondition, StrokeRenderer,
+    Strokes, denormalize, normalize, reference, stitch, stitch_u8, synthetic,
 };
 use mnist2x2_random::Random;
 use sha2::{Digest as _, Sha256};
@@ -38,12 +38,12 @@ fn strokes() -> [Strokes; 2] {
 }
 
 #[test]
-fn grey_values_are_normalized_as_ever() {
+fn gray_values_are_normalized_as_ever() {
     assert_eq!(
-        sha256(bytes((0..=255).map(normalise))),
+        sha256(bytes((0..=255).map(normalize))),
         "0103dbab6b16bfcaea0aa75d7377b4b22bb6792081600921bee4a17ff9c4d33e"
     );
-    assert!((0..=255).all(|grey| denormalise(normalise(grey)) == grey));
+    assert!((0..=255).all(|gray| denormalize(normalize(gray)) == gray));
 }
 
 #[test]
@@ -90,11 +90,11 @@ fn augmented_digits_are_the_same() {
 #[test]
 fn grids_are_stitched_alike() {
     let digits = synthetic::digits(Split::Test, 20, 1);
-    let (mut grey, mut normal) = (vec![0; SHAPE.pixels()], vec![0.0; SHAPE.pixels()]);
-    stitch_u8(&digits, &[19, 3, 0, 7, 3, 11], SHAPE, &mut grey);
+    let (mut gray, mut normal) = (vec![0; SHAPE.pixels()], vec![0.0; SHAPE.pixels()]);
+    stitch_u8(&digits, &[19, 3, 0, 7, 3, 11], SHAPE, &mut gray);
     stitch(&digits, &[19, 3, 0, 7, 3, 11], SHAPE, &mut normal);
     assert_eq!(
-        [sha256(grey), sha256(bytes(normal))],
+        [sha256(gray), sha256(bytes(normal))],
         [
             "99bd38fd131a0422012991c0c4dbed44f09bc52daf9185ec39f6e0bedfc781b8",
             "008fc281fce150c738bb26582d87b61fd975491f60892f4fb63494a99de0ca56"
@@ -181,20 +181,20 @@ fn batches_are_the_same() {
 #[test]
 fn strokes_are_drawn_alike() {
     let digits = strokes();
-    let images = digits.iter().flat_map(|digit| [1.7, Strokes::MNIST_WIDTH, 3.1].map(|w| digit.digit(w)));
+    let images = digits.iter().flat_map(|digit| [1.7, Strokes::MNIST_WIDTH, 3.1].map(|w| digit.rasterize(w)));
     let images: Vec<[u8; PIXELS]> = images.collect();
     assert_eq!(sha256(images.concat()), "934af9d531f16a4a64db8d8a9958688b77c689ec640e4edf6d0d9a5aa3881be6");
 }
 
 #[test]
-fn drawings_are_the_same_in_every_variant() {
+fn drawings_are_the_same_under_every_condition() {
     let [seven, curve] = strokes();
     let digits = [Some(&seven), None, Some(&curve), Some(&curve), Some(&seven), None];
-    let canvases = [Variant::JUDGED].into_iter().chain(Variant::OTHERS);
-    let canvases: Vec<Canvas> = canvases.filter_map(|variant| variant.canvas(3)).collect();
-    assert_eq!(canvases.len(), 13);
-    let small = |canvas: &Canvas| Canvas { cell: 80, brush: canvas.brush / 5.0, ..*canvas };
-    let drawings = canvases.iter().flat_map(|canvas| small(canvas).draw(&digits, SHAPE));
+    let conditions = [RenderCondition::STANDARD].into_iter().chain(RenderCondition::OTHERS);
+    let renderers: Vec<StrokeRenderer> = conditions.filter_map(|condition| condition.renderer(3)).collect();
+    assert_eq!(renderers.len(), 13);
+    let small = |like: &StrokeRenderer| StrokeRenderer { cell: 80, brush: like.brush / 5.0, ..*like };
+    let drawings = renderers.iter().flat_map(|renderer| small(renderer).render(&digits, SHAPE));
     assert_eq!(sha256(drawings), "cab2916608818973be30a98c9dfccf016a3df29a6abc74eeb5341136093456fb");
 }
 

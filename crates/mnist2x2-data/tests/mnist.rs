@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use flate2::{Compression, write::GzEncoder};
-use mnist2x2_data::mnist::{self, FILES, Split};
+use mnist2x2_data::mnist::{self, Digests, FILES, Split};
 use mnist2x2_data::{Digits, PIXELS};
 use tempfile::TempDir;
 
@@ -68,9 +68,9 @@ fn every_form_gives_the_same_digits() {
         folder(("train-images-idx3-ubyte.gz", &images), (LABELS, &gzip(&labels))),
     ];
     for dir in &forms {
-        let (digits, digests) = mnist::load_with_digests(dir.path(), Split::Train).unwrap();
+        let digits = mnist::load(dir.path(), Split::Train).unwrap();
         assert_eq!(digits, expected);
-        assert_eq!(digests, mnist::load_with_digests(forms[0].path(), Split::Train).unwrap().1);
+        let digests = Digests::of(&digits);
         assert!(!digests.are_official(Split::Train) && !mnist::is_present(dir.path()));
     }
 }
@@ -78,7 +78,7 @@ fn every_form_gives_the_same_digits() {
 #[test]
 fn missing_folders_and_files_are_named() {
     let dir = folder((IMAGES, &images()), ("other", &[]));
-    assert_refused(dir.path(), LABELS, "gzipped or unpacked; fetch it");
+    assert_refused(dir.path(), LABELS, "packed or unpacked; fetch it");
     assert_refused(&dir.path().join("nowhere"), "nowhere has no train-images-idx3-ubyte", "fetch it");
 }
 
@@ -138,7 +138,7 @@ fn swapped_kinds_bad_labels_and_unequal_counts_are_refused() {
     assert_refused(folder((IMAGES, &images), (LABELS, &letter)).path(), LABELS, "label 3 is 11");
     let four = idx(&[0x801, 4], &[3, 1, 4, 1]);
     let dir = folder((IMAGES, &images), (LABELS, &four));
-    assert_refused(dir.path(), LABELS, "train-images-idx3-ubyte holds 5 images but");
+    assert_refused(dir.path(), LABELS, "train-images-idx3-ubyte: it holds 5 images, but");
     assert_refused(dir.path(), LABELS, "holds 4 labels");
 }
 

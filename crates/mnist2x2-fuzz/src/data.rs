@@ -3,7 +3,7 @@
 use mnist2x2_corrections::Correction;
 use mnist2x2_data::download::{Source, download_pendigits};
 use mnist2x2_data::mnist::Split;
-use mnist2x2_data::{GridShape, Strokes, idx, mnist, unipen};
+use mnist2x2_data::{GridShape, Strokes, idx, mnist, pendigits};
 use mnist2x2_infer::{Drawing, Picture, Seen};
 
 use crate::scratch::with_files;
@@ -13,8 +13,11 @@ const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
 
 /// An unpacked file of images or labels.
 pub(crate) fn idx(bytes: &[u8]) {
-    idx::images(bytes).ok();
-    idx::labels(bytes).ok();
+    with_files(&[("digits", bytes)], |folder| {
+        for kind in [idx::Kind::Images, idx::Kind::Labels] {
+            idx::read(&folder.join("digits"), kind).ok();
+        }
+    });
 }
 
 /// A gzipped file of images beside a good one of labels.
@@ -29,9 +32,9 @@ pub(crate) fn gzip(bytes: &[u8]) {
 /// Pen strokes in the UNIPEN format, drawn if they can be read.
 pub(crate) fn unipen(bytes: &[u8]) {
     with_files(&[("pens", bytes)], |folder| {
-        let digits = unipen::read(&folder.join("pens")).map(|pens| pens.digits).unwrap_or_default();
+        let digits = pendigits::read(&folder.join("pens")).map(|pens| pens.digits).unwrap_or_default();
         for digit in digits {
-            digit.strokes.digit(Strokes::MNIST_WIDTH);
+            digit.strokes.rasterize(Strokes::MNIST_WIDTH);
         }
     });
 }
@@ -46,7 +49,7 @@ pub(crate) fn compress(bytes: &[u8]) {
 /// Strokes as JSON, drawn if they can be read.
 pub(crate) fn strokes(bytes: &[u8]) {
     let Ok(strokes) = serde_json::from_slice::<Strokes>(bytes) else { return };
-    strokes.digit(Strokes::MNIST_WIDTH);
+    strokes.rasterize(Strokes::MNIST_WIDTH);
     if let Ok(drawing) = Drawing::new(strokes, 56.0, 56.0) {
         Seen::of_drawing(&drawing, SHAPE);
     }

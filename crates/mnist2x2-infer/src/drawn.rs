@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{GrayImage, ImageFormat};
-use mnist2x2_data::{Canvas, GridShape, Strokes};
+use mnist2x2_data::{GridShape, StrokeRenderer, Strokes};
 
 use crate::{Drawing, Error, Picture, Seen};
 
@@ -16,14 +16,18 @@ impl Seen {
     ///
     /// # Panics
     /// If there are not as many digits as cells.
-    pub fn of_written(digits: &[&Strokes], canvas: Option<&Canvas>, shape: GridShape) -> Result<Self, Error> {
+    pub fn of_written(
+        digits: &[&Strokes],
+        canvas: Option<&StrokeRenderer>,
+        shape: GridShape,
+    ) -> Result<Self, Error> {
         let Some(canvas) = canvas else {
             let cells: Vec<Strokes> = digits.iter().map(|&strokes| strokes.clone()).collect();
             return Ok(Self::of_drawing(&Drawing::of_cells(&cells, 1.0, 1.0, shape)?, shape));
         };
         let cells: Vec<Option<&Strokes>> = digits.iter().copied().map(Some).collect();
         let [width, height] = [shape.cols, shape.rows].map(|cells| (cells * canvas.cell) as u32);
-        let png = png(width, height, canvas.draw(&cells, shape))?;
+        let png = png(width, height, canvas.render(&cells, shape))?;
         Ok(Self::of_picture(&Picture::from_bytes(&png)?, shape))
     }
 }
@@ -62,7 +66,10 @@ mod tests {
         ];
         let digits = digits.each_ref();
         let plain = Seen::of_written(&digits, None, shape).unwrap();
-        for canvas in [Canvas::default(), Canvas { inverted: true, size: 0.5, ..Canvas::default() }] {
+        for canvas in [
+            StrokeRenderer::default(),
+            StrokeRenderer { inverted: true, scale: 0.5, ..StrokeRenderer::default() },
+        ] {
             let drawn = Seen::of_written(&digits, Some(&canvas), shape).unwrap();
             assert_eq!(drawn.empty(), [false; 3]);
             for cell in 0..3 {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::imageops;
 use image::{DynamicImage, GrayImage, ImageError, ImageReader, Limits, Luma};
-use mnist2x2_data::normalise;
+use mnist2x2_data::normalize;
 
 use crate::Error;
 use crate::ink::{histogram, level};
@@ -104,7 +104,7 @@ impl Picture {
     /// # Shapes
     /// (height, width), row by row
     pub fn normalised(&self, height: usize, width: usize) -> Vec<f32> {
-        self.pixels(height, width).into_iter().map(normalise).collect()
+        self.pixels(height, width).into_iter().map(normalize).collect()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use mnist2x2_data::{INK_SIDE, PIXELS, Pen, SIDE, centre_ink};
+use mnist2x2_data::{Brush, INK_SIDE, PIXELS, SIDE, center_ink};
 
 use crate::pieces::{Frame, Pieces};
 
@@ -17,7 +17,7 @@ const STEPS: f32 = 8.0;
 
 /// The ink of `cell`, which lies in `frame`, as a pen of `width` pixels would have drawn it in a digit of 28 x 28.
 pub(crate) fn redraw(pieces: &Pieces, cell: usize, frame: &Frame, width: f32) -> [u8; PIXELS] {
-    let pen = Pen { radius: width / 2.0, edge: Pen::SOFT };
+    let pen = Brush { radius: width / 2.0, edge: Brush::SOFT };
     let step = frame.longer().div_ceil(SIDE_LOOKED_AT);
     let [wide, high] = [&frame.x, &frame.y].map(|range| range.len() as f32 / step as f32);
     let longer = wide.max(high);
@@ -33,7 +33,7 @@ pub(crate) fn redraw(pieces: &Pieces, cell: usize, frame: &Frame, width: f32) ->
         pen.ink((stroke / 2.0 - depth) * scale).max(0.0)
     });
     let mut out = [0; PIXELS];
-    centre_ink(&ink, &mut out);
+    center_ink(&ink, &mut out);
     out
 }
 

@@ -1,6 +1,6 @@
 //! What a model sees of a picture or a drawing.
 
-use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalise};
+use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalize};
 
 use crate::ink::Ink;
 use crate::pieces::Pieces;
@@ -44,7 +44,7 @@ impl Seen {
 
     /// A drawing whose strokes are known.
     pub fn of_drawing(drawing: &Drawing, shape: GridShape) -> Self {
-        let digit = |strokes: &Option<Strokes>| Some(strokes.as_ref()?.digit(Strokes::MNIST_WIDTH));
+        let digit = |strokes: &Option<Strokes>| Some(strokes.as_ref()?.rasterize(Strokes::MNIST_WIDTH));
         Self::of_cells(shape, &drawing.cells(shape).iter().map(digit).collect::<Vec<_>>())
     }
 
@@ -99,7 +99,7 @@ impl Seen {
     /// # Shapes
     /// (height, width), row by row
     pub fn normalised(&self) -> Vec<f32> {
-        self.pixels.iter().map(|&grey| normalise(grey)).collect()
+        self.pixels.iter().map(|&grey| normalize(grey)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma, imageops};
 use mnist2x2_data::mnist::Split;
-use mnist2x2_data::{Canvas, GridShape, Point, SIDE, Strokes, stitch_u8, synthetic};
+use mnist2x2_data::{GridShape, Point, SIDE, StrokeRenderer, Strokes, stitch_u8, synthetic};
 use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Drawing, Picture, Recognizer, Seen};
 use mnist2x2_model::{Config, Parameters};
@@ -56,9 +56,9 @@ fn digits() -> Vec<Strokes> {
 }
 
 /// The six digits as `canvas` draws them.
-fn drawn(canvas: &Canvas) -> GrayImage {
+fn drawn(canvas: &StrokeRenderer) -> GrayImage {
     let digits = digits();
-    let greys = canvas.draw(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
+    let greys = canvas.render(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
     GrayImage::from_raw((SHAPE.cols * canvas.cell) as u32, (SHAPE.rows * canvas.cell) as u32, greys).unwrap()
 }
 
@@ -96,26 +96,26 @@ fn a_grid_that_looks_like_mnist_stays_as_it_is() {
 #[test]
 fn what_was_seen_is_seen_again() {
     for brush in [10.0, 15.0, 30.0] {
-        let seen = see(drawn(&Canvas { brush, ..Canvas::default() }));
+        let seen = see(drawn(&StrokeRenderer { brush, ..StrokeRenderer::default() }));
         assert_eq!(see(picture(&seen)), seen);
     }
 }
 
 #[test]
 fn any_brush_size_place_and_colour_gives_what_the_strokes_give() {
-    let judged = Canvas::default();
+    let judged = StrokeRenderer::default();
     for (canvas, most) in [
         (judged, 2.5),
-        (Canvas { brush: 8.0, ..judged }, 2.5),
-        (Canvas { brush: 24.0, ..judged }, 2.5),
-        (Canvas { brush: 32.0, ..judged }, 3.0),
-        (Canvas { size: 0.5, ..judged }, 5.0),
-        (Canvas { size: 1.5, ..judged }, 3.5),
-        (Canvas { shift: [0.2, -0.15], ..judged }, 2.5),
-        (Canvas { inverted: true, ..judged }, 2.5),
-        (Canvas { guides: true, ..judged }, 2.5),
-        (Canvas { guides: true, inverted: true, cell: 130, brush: 5.0, ..judged }, 2.5),
-        (Canvas { cell: 61, brush: 3.0, ..judged }, 2.5),
+        (StrokeRenderer { brush: 8.0, ..judged }, 2.5),
+        (StrokeRenderer { brush: 24.0, ..judged }, 2.5),
+        (StrokeRenderer { brush: 32.0, ..judged }, 3.0),
+        (StrokeRenderer { scale: 0.5, ..judged }, 5.0),
+        (StrokeRenderer { scale: 1.5, ..judged }, 3.5),
+        (StrokeRenderer { shift: [0.2, -0.15], ..judged }, 2.5),
+        (StrokeRenderer { inverted: true, ..judged }, 2.5),
+        (StrokeRenderer { guide_lines: true, ..judged }, 2.5),
+        (StrokeRenderer { guide_lines: true, inverted: true, cell: 130, brush: 5.0, ..judged }, 2.5),
+        (StrokeRenderer { cell: 61, brush: 3.0, ..judged }, 2.5),
     ] {
         let seen = see(drawn(&canvas));
         assert_eq!(seen.empty(), [false; 6], "{canvas:?}");
@@ -126,7 +126,8 @@ fn any_brush_size_place_and_colour_gives_what_the_strokes_give() {
 
 #[test]
 fn a_framed_page_with_a_margin_is_read_cell_by_cell() {
-    let inner = drawn(&Canvas { cell: 150, brush: 6.0, guides: true, ..Canvas::default() });
+    let inner =
+        drawn(&StrokeRenderer { cell: 150, brush: 6.0, guide_lines: true, ..StrokeRenderer::default() });
     let mut page = GrayImage::from_pixel(340, 490, Luma([0]));
     for x in 18..322 {
         for y in (18..20).chain(470..472) {
@@ -165,7 +166,8 @@ fn nothing_is_seen_where_nothing_was_written() {
     let seen = see(dusty);
     assert_eq!(seen.empty(), [true, true, false, true, true, true]);
     assert!((0..SHAPE.pixels()).all(|i| seen.pixels()[i] == 0 || (SIDE..2 * SIDE).contains(&(i / 56))));
-    let guides = Canvas { cell: 200, guides: true, ..Canvas::default() }.draw(&[None; 6], SHAPE);
+    let guides = StrokeRenderer { cell: 200, guide_lines: true, ..StrokeRenderer::default() }
+        .render(&[None; 6], SHAPE);
     assert_eq!(see(GrayImage::from_raw(400, 600, guides).unwrap()).empty(), [true; 6]);
 }
 
@@ -176,7 +178,7 @@ fn ink_across_a_border_stays_whole_and_touching_digits_are_cut() {
     digits[0] = digits[0].map(|[x, y]| [x - 0.2, y]);
     digits[1] = digits[1].map(|[x, y]| [x - 0.42, y]);
     let draw = |digits: &[Strokes]| {
-        let greys = Canvas::default().draw(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
+        let greys = StrokeRenderer::default().render(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
         see(GrayImage::from_raw(800, 1200, greys).unwrap())
     };
     assert!(apart(&draw(&digits), &from_strokes()) < 2.5);

@@ -11,7 +11,7 @@ mod lesson;
 mod grids;
 mod verdict;
 
-use mnist2x2_data::unipen::PenDigits;
+use mnist2x2_data::pendigits::PenDigits;
 use mnist2x2_data::{Digits, Loader};
 use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Calibration, Recognizer, Seen};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mnist2x2_data::unipen::PenDigits;
+use mnist2x2_data::pendigits::PenDigits;
 use mnist2x2_data::{Digits, GridShape, GridSource, Loader, reference};
 
 use crate::evaluate::EVALUATION_BATCH;
@@ -82,7 +82,7 @@ pub(crate) fn validation(held_out: Digits, shape: GridShape) -> Result<Option<Lo
 #[cfg(test)]
 mod tests {
     use mnist2x2_data::mnist::Split;
-    use mnist2x2_data::unipen::PenDigit;
+    use mnist2x2_data::pendigits::PenDigit;
     use mnist2x2_data::{Strokes, synthetic};
 
     use super::*;

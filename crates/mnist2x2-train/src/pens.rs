@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use mnist2x2_data::unipen::{PenDigit, PenDigits};
-use mnist2x2_data::{Canvas, Digits, GridShape, PIXELS};
+use mnist2x2_data::pendigits::{PenDigit, PenDigits};
+use mnist2x2_data::{Digits, GridShape, PIXELS, StrokeRenderer};
 use mnist2x2_infer::Seen;
 use rayon::prelude::*;
 
@@ -36,12 +36,12 @@ pub(crate) fn digits(pens: &PenDigits, all_writers: bool) -> Result<Digits, Erro
     let images = all.par_iter().map(|&(digit, brush)| seen(digit, brush));
     let pixels = images.collect::<Result<Vec<_>, Error>>()?.concat();
     let labels = all.iter().map(|(digit, _)| digit.label).collect();
-    Ok(pens.drawn(&writers, &PENS).chain(&Digits::new(pixels, labels)?))
+    Ok(pens.rasterize(&writers, &PENS).chain(&Digits::new(pixels, labels)?))
 }
 
 /// What a reader sees of a drawing of `digit`, alone on its canvas.
 fn seen(digit: &PenDigit, brush: f32) -> Result<[u8; PIXELS], Error> {
-    let canvas = Canvas { cell: SIDE, brush: brush * SIDE as f32, ..Canvas::default() };
+    let canvas = StrokeRenderer { cell: SIDE, brush: brush * SIDE as f32, ..StrokeRenderer::default() };
     Ok(Seen::of_written(&[&digit.strokes], Some(&canvas), GridShape { rows: 1, cols: 1 })?.cell(0))
 }
 

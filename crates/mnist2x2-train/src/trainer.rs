@@ -223,7 +223,7 @@ impl Trainer {
             let problem = "is `best`, but the run was given no grids to validate with".into();
             return Err(Error::Recipe { field: "keep", problem });
         }
-        let (augmented, plain) = (self.loader.clone(), self.loader.clone().plain());
+        let (augmented, plain) = (self.loader.clone(), self.loader.clone().unaugmented());
         while self.position.epoch < self.recipe.epochs {
             let is_plain = self.position.epoch + self.recipe.plain_epochs >= self.recipe.epochs;
             let epoch = if is_plain { &plain } else { &augmented }.epoch(self.position.epoch);

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use mnist2x2_data::unipen::PenDigit;
-use mnist2x2_data::{Strokes, Variant};
+use mnist2x2_data::pendigits::PenDigit;
+use mnist2x2_data::{RenderCondition, Strokes};
 use mnist2x2_infer::{Recognizer, Seen};
 
 use crate::gradient::split;
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 25;
 pub fn grade_written(
     recognizer: &Recognizer,
     digits: &[PenDigit],
-    variant: &Variant,
+    variant: &RenderCondition,
     workers: &Workers,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Graded>, Error> {
@@ -43,11 +43,11 @@ fn read_part(
     recognizer: &Recognizer,
     grids: &[&[PenDigit]],
     part: Range<usize>,
-    variant: &Variant,
+    variant: &RenderCondition,
 ) -> Result<Vec<Graded>, Error> {
     let see = |index: usize| {
         let strokes: Vec<&Strokes> = grids[index].iter().map(|digit| &digit.strokes).collect();
-        Seen::of_written(&strokes, variant.canvas(index as u64).as_ref(), recognizer.shape())
+        Seen::of_written(&strokes, variant.renderer(index as u64).as_ref(), recognizer.shape())
     };
     let seen = part.clone().map(see).collect::<Result<Vec<_>, _>>()?;
     let readings = recognizer.read_many(&seen)?.into_iter().zip(part);

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use image::{GrayImage, ImageFormat};
-use mnist2x2_data::{Canvas, GridShape, Strokes};
+use mnist2x2_data::{GridShape, StrokeRenderer, Strokes};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -62,10 +62,10 @@ fn png(drawing: &Drawing) -> Result<Vec<u8>> {
     let place = |[x, y]: [f32; 2]| [x / drawing.width, y / drawing.height];
     let cells: Vec<Strokes> = drawing.cells.iter().map(|cell| cell.map(place)).collect();
     let cells: Vec<Option<&Strokes>> = cells.iter().map(Some).collect();
-    let canvas = Canvas::default();
+    let canvas = StrokeRenderer::default();
     let [width, height] = [SHAPE.cols, SHAPE.rows].map(|cells| (cells * canvas.cell) as u32);
     let image =
-        GrayImage::from_raw(width, height, canvas.draw(&cells, SHAPE)).context("the canvas' pixels")?;
+        GrayImage::from_raw(width, height, canvas.render(&cells, SHAPE)).context("the canvas' pixels")?;
     let mut bytes = Vec::new();
     image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
     Ok(bytes)

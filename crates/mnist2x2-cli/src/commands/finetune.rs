@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use mnist2x2::corrections::Store;
 use mnist2x2::data::mnist::Split;
-use mnist2x2::data::unipen;
+use mnist2x2::data::pendigits;
 use mnist2x2::train::{
     DataRecord, EpochMetrics, FinetuneRecord, Finetuning, Lesson, Marks, Material, Outcome, RunRecord,
     Verdict, with_overrides,
@@ -146,7 +146,7 @@ impl Args {
         workers: &Workers,
     ) -> anyhow::Result<(Finetuning, DataRecord)> {
         let (digits, digests) = dataset.load(Split::Train)?;
-        let pens = self.strokes.as_deref().map(unipen::read).transpose()?;
+        let pens = self.strokes.as_deref().map(pendigits::read).transpose()?;
         let material = Material { digits, pens: pens.as_ref(), lessons, share: self.share };
         let finetuning = Finetuning::new(base, recipe, material, workers)?;
         let data = dataset.record(digests, pens.as_ref().zip(self.strokes.as_deref()));

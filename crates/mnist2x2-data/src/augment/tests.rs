@@ -12,8 +12,8 @@ fn mass(image: &[f32]) -> f32 {
     image.iter().sum()
 }
 
-/// Centre of mass (x, y).
-fn centre(image: &[f32]) -> [f32; 2] {
+/// Center of mass (x, y).
+fn center(image: &[f32]) -> [f32; 2] {
     let moment = |axis: fn(usize) -> usize| {
         image.iter().enumerate().map(|(i, ink)| ink * axis(i) as f32).sum::<f32>() / mass(image)
     };
@@ -41,15 +41,15 @@ fn no_augmentation_changes_no_pixel() {
 #[test]
 fn a_shift_moves_the_ink_and_keeps_it() {
     let shifts = Augmentation { shift: 3.0, ..Augmentation::default() };
-    let centres: Vec<[f32; 2]> = (0..200)
+    let centers: Vec<[f32; 2]> = (0..200)
         .map(|i| {
             let moved = change(&shifts, &block(), i);
             assert!((mass(&moved) - 255.0 * 96.0).abs() < 1.0);
-            centre(&moved)
+            center(&moved)
         })
         .collect();
     for axis in 0..2 {
-        let places = centres.iter().map(|centre| centre[axis] - MIDDLE);
+        let places = centers.iter().map(|center| center[axis] - MIDDLE);
         let (low, high) = places.fold((0.0_f32, 0.0_f32), |(low, high), x| (low.min(x), high.max(x)));
         assert!((-3.0..-2.5).contains(&low) && (2.5..3.0).contains(&high), "{low} to {high}");
     }
@@ -74,7 +74,7 @@ fn size_turn_and_slant_do_what_they_say() {
     let [upper, lower] = [0, 1].map(|half| {
         let mut part = slanted;
         part.iter_mut().enumerate().filter(|(i, _)| i / SIDE / 14 != half).for_each(|(_, ink)| *ink = 0.0);
-        centre(&part)
+        center(&part)
     });
     assert!((upper[0] - MIDDLE + lower[0] - MIDDLE).abs() < 0.05 && (upper[0] - lower[0]).abs() > 0.2);
     assert!((upper[1] - 10.5).abs() < 0.05 && (lower[1] - 16.5).abs() < 0.05);
@@ -115,7 +115,7 @@ fn changes_are_fixed_for_ever() {
         .flat_map(|ink| (ink.round() as u8).to_le_bytes())
         .collect();
     assert_eq!(
-        crate::packed::sha256(&bytes),
+        crate::sha256::sha256(&[&bytes]),
         "d4070fa362dab1c9ccedf6093b002777729f5f89a6e889f23278c5fe8e90f66c"
     );
 }

@@ -9,50 +9,30 @@ use std::time::Duration;
 use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body, Proxy, Timeout};
 
-use super::part::Part;
-use crate::Error;
+use super::partial_file::PartialFile;
+use crate::error::Error;
 
-/// How to reach servers.
-#[derive(Clone, Debug)]
-pub(super) struct Network {
-    /// Longest time for the name to be resolved.
-    pub(super) resolve: Duration,
-    /// Longest time for a connection to be established, its encryption included.
-    pub(super) connect: Duration,
-    /// Longest pause in a transfer.
-    pub(super) pause: Duration,
-    /// The way out, where there is one only.
-    pub(super) proxy: Option<Proxy>,
+/// A client that waits no longer than this for a name to be resolved, for a connection to be established, its encryption
+/// included, and in a pause of a transfer.
+pub(super) fn agent([resolve, connect, pause]: [Duration; 3], proxy: Option<Proxy>) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("mnist2x2/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(resolve))
+        .timeout_connect(Some(connect))
+        .timeout_per_read(Some(pause))
+        .proxy(proxy)
+        .build()
+        .into()
 }
 
-impl Default for Network {
-    /// A dead mirror costs 2 + 3 seconds, so three of them 15; the proxy is what the environment says.
-    fn default() -> Self {
-        let [resolve, connect, pause] = [2, 3, 20].map(Duration::from_secs);
-        Self { resolve, connect, pause, proxy: Proxy::try_from_env() }
-    }
-}
-
-impl Network {
-    /// A client that connects so.
-    pub(super) fn agent(&self) -> Agent {
-        Agent::config_builder()
-            .http_status_as_error(false)
-            .user_agent(concat!("mnist2x2/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(self.resolve))
-            .timeout_connect(Some(self.connect))
-            .timeout_per_read(Some(self.pause))
-            .proxy(self.proxy.clone())
-            .build()
-            .into()
-    }
-}
-
-/// Fetches what `part` lacks of `url`; `progress` gets the bytes there are and, if known, how many there will be.
+/// Fetches what `part` lacks of `url`, which has no more than `limit` bytes; `progress` gets the bytes there are and, if
+/// known, how many there will be.
 pub(super) fn fetch(
     agent: &Agent,
     url: &str,
-    part: &mut Part,
+    part: &mut PartialFile,
+    limit: u64,
     progress: &mut dyn FnMut(u64, Option<u64>),
 ) -> Result<(), Error> {
     let response = respond(agent, url, part)?;
@@ -66,7 +46,7 @@ pub(super) fn fetch(
             read => part.append(&buffer[..read])?,
         }
         progress(part.len(), total);
-        if part.len() > part.limit() {
+        if part.len() > limit {
             return Ok(()); // Longer than the whole file: its digest will be wrong.
         }
     }
@@ -76,40 +56,21 @@ pub(super) fn fetch(
     Ok(())
 }
 
-/// All of `url`, if it has no more than `limit` bytes.
-pub(super) fn get(agent: &Agent, url: &str, limit: u64) -> Result<Vec<u8>, Error> {
-    let response = ask(agent, url, 0)?;
-    if response.status() != StatusCode::OK {
-        return Err(Error::Status { url: url.into(), status: response.status().as_u16() });
-    }
-    let expected = response.body().content_length();
-    let mut bytes = Vec::new();
-    let mut body = response.into_body().into_reader().take(limit + 1);
-    body.read_to_end(&mut bytes).map_err(|source| broken(url, source))?;
-    if expected.is_some_and(|expected| (bytes.len() as u64) < expected.min(limit + 1)) {
-        return Err(broken(url, io::ErrorKind::UnexpectedEof.into()));
-    }
-    Ok(bytes)
-}
-
 /// The answer whose body continues `part`; the part is cleared where the server begins at the beginning.
-fn respond(agent: &Agent, url: &str, part: &mut Part) -> Result<Response<Body>, Error> {
+fn respond(agent: &Agent, url: &str, part: &mut PartialFile) -> Result<Response<Body>, Error> {
     if part.len() > 0 {
         let response = ask(agent, url, part.len())?;
-        let status = response.status();
-        if status == StatusCode::PARTIAL_CONTENT && begins_at(&response) == Some(part.len()) {
-            return Ok(response);
-        }
-        let refused = [StatusCode::PARTIAL_CONTENT, StatusCode::RANGE_NOT_SATISFIABLE].contains(&status);
-        if !refused {
-            return whole(url, part, response);
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT if begins_at(&response) == Some(part.len()) => return Ok(response),
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {} // Asked again below.
+            _ => return whole(url, part, response),
         }
     }
     whole(url, part, ask(agent, url, 0)?)
 }
 
 /// Accepts an answer that sends the whole file.
-fn whole(url: &str, part: &mut Part, response: Response<Body>) -> Result<Response<Body>, Error> {
+fn whole(url: &str, part: &mut PartialFile, response: Response<Body>) -> Result<Response<Body>, Error> {
     if response.status() != StatusCode::OK {
         return Err(Error::Status { url: url.into(), status: response.status().as_u16() });
     }

@@ -1,16 +1,29 @@
 //! Downloads from a small server on this machine that fails in the ways servers fail.
 
-pub(in crate::download) mod server;
+pub(in crate::download) mod lzw_encoder;
+mod pendigits;
+mod server;
 
+use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 
 use self::server::{Reply, Server, part_of, whole};
-use super::*;
+use super::http::agent;
+use super::install::{Origin, install};
+use super::mirrors::Mirrors;
+use super::partial_file::PartialFile;
+use super::remote_file::RemoteFile;
+use super::{Progress, Source, download};
+use crate::error::Error;
 use crate::idx::Kind;
+use crate::mnist::MnistFile;
+use crate::sha256::sha256;
 
 const IMAGES: &str = "train-images-idx3-ubyte";
 const LABELS: &str = "train-labels-idx1-ubyte";
@@ -32,10 +45,11 @@ fn packed_file(name: &str) -> Vec<u8> {
 }
 
 /// A table of two small files; their digests live as long as the test program, as a table's do.
-fn table() -> [MnistFile; 2] {
+fn table() -> [RemoteFile; 2] {
     [(IMAGES, Kind::Images), (LABELS, Kind::Labels)].map(|(name, kind)| {
         let bytes = content(name);
-        MnistFile { name, kind, len: bytes.len() as u64, sha256: packed::sha256(&bytes).leak() }
+        let len = bytes.len() as u64;
+        RemoteFile::of_mnist(&MnistFile { name, kind, len, sha256: sha256(&[&bytes]).leak() })
     })
 }
 
@@ -52,9 +66,8 @@ impl Case {
 
     /// Downloads the table's files from these addresses.
     fn run(&mut self, urls: &[&str]) -> Result<(), Error> {
-        let [resolve, connect, pause] = [2_000, 400, 700].map(Duration::from_millis);
-        let network = Network { resolve, connect, pause, proxy: None };
-        let mut mirrors = Mirrors::new(urls.iter().map(ToString::to_string).collect(), &network);
+        let agent = agent([2_000, 400, 700].map(Duration::from_millis), None);
+        let mut mirrors = Origin::Mirrors(Mirrors::new(urls, agent));
         let told = &mut self.told;
         let mut observer = |progress: Progress<'_>| {
             told.push(match progress {
@@ -64,7 +77,7 @@ impl Case {
                 Progress::Installed { file } => format!("installed {file}"),
             });
         };
-        install_all(self.dir.path(), &table(), &mut observer, |part, observer| mirrors.fetch(part, observer))
+        install(&table(), self.dir.path(), &mut mirrors, &mut observer)
     }
 
     fn tells(&self, what: &str) -> usize {
@@ -83,7 +96,7 @@ impl Case {
     #[track_caller]
     fn assert_complete(&self) {
         for file in table() {
-            assert!(is_right(self.dir.path(), &file), "{} is not there", file.name);
+            assert!(file.is_right(self.dir.path()), "{} is not there", file.name);
         }
         assert_eq!(fs::read_dir(self.dir.path()).unwrap().count(), 2, "something is left over");
     }
@@ -116,7 +129,7 @@ fn a_file_that_is_there_but_wrong_is_replaced() {
     fs::write(case.path(LABELS), content(LABELS)).unwrap();
     case.run(&[&server.url]).unwrap();
     assert_eq!((server.requests().len(), case.tells("present")), (1, 1));
-    assert!(table().iter().all(|file| is_right(case.dir.path(), file)));
+    assert!(table().iter().all(|file| file.is_right(case.dir.path())));
 }
 
 #[test]
@@ -243,11 +256,7 @@ fn an_endless_file_is_not_written_on() {
 #[test]
 fn folders_are_sources_too() {
     let (source, target) = (TempDir::new().unwrap(), Case::new());
-    let run = || {
-        install_all(target.dir.path(), &table(), &mut |_| (), |part, observer| {
-            copy(source.path(), part, observer)
-        })
-    };
+    let run = || install(&table(), target.dir.path(), &mut Origin::Dir(source.path()), &mut |_| ());
     fs::write(source.path().join(IMAGES), content(IMAGES)).unwrap();
     assert!(matches!(run(), Err(Error::Missing { name: LABELS, .. })));
     let labels = source.path().join("train-labels-idx1-ubyte.gz");
@@ -273,12 +282,6 @@ fn folders_that_cannot_be_written_are_named() {
 fn two_downloads_do_not_write_one_file() {
     let [images, _] = table();
     let mut case = Case::new();
-    let _held = Part::open(case.dir.path(), &images).unwrap();
+    let _held = PartialFile::open(images.target(case.dir.path())).unwrap();
     assert!(matches!(case.run(&[&dead()]), Err(Error::Busy { .. })));
-}
-
-#[test]
-fn sources_are_told_apart_by_their_scheme() {
-    assert_eq!(Source::from("https://example.org/mnist"), Source::Url("https://example.org/mnist".into()));
-    assert_eq!(Source::from("../mnist"), Source::Dir("../mnist".into()));
 }

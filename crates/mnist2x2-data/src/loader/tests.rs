@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::digits::PIXELS;
-use crate::{normalise, reference};
+use crate::normalize::normalize;
+use crate::reference;
+use crate::sampler::IndexMap;
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 
-/// Digit i is all grey i, so that an image tells which digits it is made of.
+/// Digit i is all gray i, so that an image tells which digits it is made of.
 fn plain(n: usize) -> Arc<Digits> {
     let pixels = (0..n).flat_map(|i| [i as u8; PIXELS]).collect();
     Arc::new(Digits::new(pixels, (0..n).map(|i| (i % 10) as u8).collect()).unwrap())
@@ -27,13 +29,13 @@ fn both() -> [Loader; 2] {
 
 /// The first pixel of each cell, for every grid of an epoch.
 fn cells(epoch: &Epoch) -> Vec<Vec<u32>> {
-    let grey = |x: f32| (0..=255).find(|&grey| normalise(grey).to_bits() == x.to_bits()).unwrap();
+    let gray = |x: f32| (0..=255).find(|&gray| normalize(gray).to_bits() == x.to_bits()).unwrap();
     (0..epoch.steps())
         .flat_map(|step| {
             let images = epoch.batch(step).images;
             let grids = images.chunks(SHAPE.pixels());
             grids
-                .map(|image| image[..84].chunks(28).map(|cell| u32::from(grey(cell[0]))).collect())
+                .map(|image| image[..84].chunks(28).map(|cell| u32::from(gray(cell[0]))).collect())
                 .collect::<Vec<_>>()
         })
         .collect()
@@ -103,7 +105,7 @@ fn augmented_grids_are_new_in_each_epoch_and_the_same_for_whoever_asks() {
         assert_eq!(epoch.part(2, 1..3).images, epoch.batch(2).images[SHAPE.pixels()..]);
         let none = loader.clone().augmented(Augmentation::default()).unwrap();
         assert_eq!(none.epoch(1).batch(2), plain.batch(2));
-        assert_eq!(augmented.plain().epoch(1).batch(2), plain.batch(2));
+        assert_eq!(augmented.unaugmented().epoch(1).batch(2), plain.batch(2));
     }
     let augmented =
         loader(GridSource::Fixed(IndexMap::new(vec![1, 2, 3], 3).unwrap())).augmented(bend).unwrap();

@@ -1,10 +1,10 @@
 //! How people write the ten digits, as pen strokes.
 //!
-//! Points are (x, y) in hundredths of the digit's height, y downwards. The hands were chosen so that no distortion of
+//! Points are (x, y) in hundredths of the digit's height, y downwards. The glyphs were chosen so that no distortion of
 //! this crate's strength turns one digit into another: a 4 is open or pointed at the top where a 9 is round, a 1's flag
 //! falls where a 7's bar is level.
 
-/// A point of a pattern in hundredths of the digit's height.
+/// A point of a glyph in hundredths of the digit's height.
 pub(super) type Knot = (i8, i8);
 
 /// One movement of the pen.
@@ -19,12 +19,12 @@ pub(super) enum Stroke {
 use Stroke::{Curve, Line};
 
 /// One way to write a digit. Strokes that share a point stay joined there.
-pub(super) type Hand = &'static [Stroke];
+pub(super) type Glyph = &'static [Stroke];
 
-/// For each digit, the hands that are drawn from with equal chances.
-pub(super) const HANDS: [&[Hand]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
+/// For each digit, the glyphs that are drawn from with equal chances.
+pub(super) const GLYPHS: [&[Glyph]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 
-const ZERO: &[Hand] = &[
+const ZERO: &[Glyph] = &[
     // Closed at the top.
     &[Curve(&[(32, 0), (12, 12), (2, 50), (12, 88), (32, 100), (52, 88), (60, 50), (50, 12), (32, 0)])],
     // Ends inside, past its beginning.
@@ -33,7 +33,7 @@ const ZERO: &[Hand] = &[
     &[Curve(&[(26, 0), (10, 16), (4, 54), (12, 90), (26, 100), (42, 86), (48, 46), (40, 12), (26, 0)])],
 ];
 
-const ONE: &[Hand] = &[
+const ONE: &[Glyph] = &[
     // A bare stroke, straight or slightly bent.
     &[Line(&[(10, 0), (10, 100)])],
     &[Curve(&[(12, 0), (9, 50), (10, 100)])],
@@ -43,7 +43,7 @@ const ONE: &[Hand] = &[
     &[Line(&[(9, 20), (25, 0), (25, 100)]), Line(&[(6, 100), (44, 100)])],
 ];
 
-const TWO: &[Hand] = &[
+const TWO: &[Glyph] = &[
     // Sharp at the foot.
     &[Curve(&[(4, 24), (14, 5), (34, 0), (54, 12), (52, 36), (32, 66), (4, 98)]), Line(&[(4, 98), (60, 98)])],
     // With a loop at the foot.
@@ -67,7 +67,7 @@ const TWO: &[Hand] = &[
     ],
 ];
 
-const THREE: &[Hand] = &[
+const THREE: &[Glyph] = &[
     // Two bowls that meet in a point.
     &[
         Curve(&[(4, 12), (26, 0), (48, 10), (46, 32), (22, 46)]),
@@ -82,7 +82,7 @@ const THREE: &[Hand] = &[
     &[Curve(&[(2, 10), (24, 0), (48, 9), (45, 34), (20, 47), (46, 56), (56, 78), (38, 98), (0, 92)])],
 ];
 
-const FOUR: &[Hand] = &[
+const FOUR: &[Glyph] = &[
     // Open, with corners.
     &[Line(&[(14, 0), (2, 54), (60, 54)]), Line(&[(46, 10), (43, 100)])],
     // Open, like a U on a stem.
@@ -93,7 +93,7 @@ const FOUR: &[Hand] = &[
     &[Curve(&[(20, 0), (10, 26), (0, 50), (24, 54), (62, 48)]), Line(&[(52, 14), (46, 56), (42, 100)])],
 ];
 
-const FIVE: &[Hand] = &[
+const FIVE: &[Glyph] = &[
     // In one movement.
     &[
         Line(&[(54, 2), (16, 2), (11, 42)]),
@@ -109,7 +109,7 @@ const FIVE: &[Hand] = &[
     &[Curve(&[(56, 3), (24, 4), (12, 22), (20, 40), (44, 50), (54, 72), (40, 95), (2, 95)])],
 ];
 
-const SIX: &[Hand] = &[
+const SIX: &[Glyph] = &[
     // A curved back.
     &[Curve(&[(42, 0), (18, 26), (3, 64), (14, 95), (36, 99), (52, 80), (44, 60), (24, 58), (5, 76)])],
     // A straight back.
@@ -118,7 +118,7 @@ const SIX: &[Hand] = &[
     &[Curve(&[(54, 8), (36, 1), (14, 24), (2, 64), (18, 98), (46, 94), (56, 70), (36, 53), (6, 68)])],
 ];
 
-const SEVEN: &[Hand] = &[
+const SEVEN: &[Glyph] = &[
     // Plain.
     &[Line(&[(0, 4), (62, 4), (22, 100)])],
     // Plain, with a curved stem.
@@ -129,7 +129,7 @@ const SEVEN: &[Hand] = &[
     &[Line(&[(2, 20), (4, 3), (64, 3), (26, 100)])],
 ];
 
-const EIGHT: &[Hand] = &[
+const EIGHT: &[Glyph] = &[
     // In one movement, crossing itself.
     &[Curve(&[
         (48, 8),
@@ -152,7 +152,7 @@ const EIGHT: &[Hand] = &[
     ],
 ];
 
-const NINE: &[Hand] = &[
+const NINE: &[Glyph] = &[
     // A straight stem.
     &[
         Curve(&[(52, 12), (28, 0), (5, 16), (8, 40), (30, 48), (50, 30), (52, 12)]),

@@ -66,7 +66,10 @@ impl Lesson {
         self.right.iter().enumerate().filter_map(move |(cell, digit)| {
             let digit = (*digit).filter(|_| !self.seen.empty()[cell])?;
             let strokes = self.strokes.as_ref().and_then(|strokes| strokes[cell].as_ref());
-            Some((strokes.map_or_else(|| self.seen.cell(cell), |strokes| strokes.digit(PENS[pen])), digit))
+            Some((
+                strokes.map_or_else(|| self.seen.cell(cell), |strokes| strokes.rasterize(PENS[pen])),
+                digit,
+            ))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use image::GrayImage;
-use mnist2x2::data::{Batch, denormalise};
+use mnist2x2::data::{Batch, denormalize};
 use mnist2x2::formats::files::write_atomically;
 use mnist2x2::report::{Attention, Report};
 use mnist2x2::train::EVALUATION_BATCH;
@@ -77,7 +77,7 @@ fn grid(test: &Test, index: usize) -> Batch {
 /// Its picture.
 fn picture(test: &Test, index: usize) -> GrayImage {
     let Batch { images, shape, .. } = grid(test, index);
-    let grey = images.into_iter().map(denormalise).collect();
+    let grey = images.into_iter().map(denormalize).collect();
     GrayImage::from_raw(shape.width() as u32, shape.height() as u32, grey).unwrap_or_default()
 }
 

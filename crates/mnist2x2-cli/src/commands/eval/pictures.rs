@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat};
-use mnist2x2::data::{GridShape, Loader, denormalise};
+use mnist2x2::data::{GridShape, Loader, denormalize};
 use mnist2x2::train::{EVALUATION_BATCH, Graded};
 use mnist2x2::{Evaluation, Recognizer};
 
@@ -83,7 +83,7 @@ fn grade_one(
 
 /// A grid as a PNG of `width` pixels, enlarged as programs for pictures do it.
 fn png(pixels: &[f32], shape: GridShape, width: u32) -> anyhow::Result<Vec<u8>> {
-    let greys = pixels.iter().map(|&value| denormalise(value)).collect();
+    let greys = pixels.iter().map(|&value| denormalize(value)).collect();
     let grid =
         GrayImage::from_raw(shape.width() as u32, shape.height() as u32, greys).context("a whole grid")?;
     let height = width * grid.height() / grid.width();

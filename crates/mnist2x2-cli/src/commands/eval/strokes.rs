@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::ensure;
-use mnist2x2::data::Variant;
-use mnist2x2::data::unipen::{self, PenDigit};
+use mnist2x2::data::RenderCondition;
+use mnist2x2::data::pendigits::{self, PenDigit};
 use mnist2x2::report::{self, Share};
 use mnist2x2::train::{Graded, grade_written};
 use mnist2x2::{Evaluation, Recognizer, Workers};
@@ -84,12 +84,12 @@ impl StrokesArgs {
         workers: &Workers,
         json: bool,
     ) -> anyhow::Result<ExitCode> {
-        let pens = unipen::read(file)?;
+        let pens = pendigits::read(file)?;
         let digits = self.choose(pens.digits, recognizer.shape().cells());
         ensure!(!digits.is_empty(), "{}: these writers fill no canvas", file.display());
-        let others: &[Variant] = if self.variants { &Variant::OTHERS } else { &[] };
-        let row = |variant: &Variant| Row::of(recognizer, &digits, variant, workers);
-        let judged = row(&Variant::JUDGED)?;
+        let others: &[RenderCondition] = if self.variants { &RenderCondition::OTHERS } else { &[] };
+        let row = |variant: &RenderCondition| Row::of(recognizer, &digits, variant, workers);
+        let judged = row(&RenderCondition::STANDARD)?;
         if json {
             let writers = self.writers.as_ref().map(|writers| [*writers.start(), *writers.end()]);
             let variants = others.iter().map(row).collect::<anyhow::Result<_>>()?;
@@ -121,7 +121,7 @@ impl Row {
     fn of(
         recognizer: &Recognizer,
         digits: &[PenDigit],
-        variant: &Variant,
+        variant: &RenderCondition,
         workers: &Workers,
     ) -> anyhow::Result<Self> {
         let start = Instant::now();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use mnist2x2::data::mnist::Split;
-use mnist2x2::data::{Loader, unipen};
+use mnist2x2::data::{Loader, pendigits};
 use mnist2x2::infer::{Calibration, Temperature};
 use mnist2x2::train::{DataRecord, ModelRecord, Outcome, RunRecord};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
@@ -190,7 +190,7 @@ fn training_data(
     let (digits, digests) = dataset.load(Split::Train)?;
     let grids = recipe.epoch_grids;
     ensure!(grids <= MOST_GRIDS, "{grids} grids are more than the {MOST_GRIDS} that are drawn");
-    let pens = strokes.map(unipen::read).transpose()?;
+    let pens = strokes.map(pendigits::read).transpose()?;
     let loaders = recipe.loaders(digits, pens.as_ref(), grid_shape(model))?;
     let data = dataset.record(digests, pens.as_ref().zip(strokes));
     Ok((loaders, data))

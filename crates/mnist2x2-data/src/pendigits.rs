@@ -1,25 +1,28 @@
-//! Handwriting on a tablet, in the UNIPEN format (I. Guyon et al., *UNIPEN project of on-line data exchange and
-//! recognizer benchmarks*, 1994), as the Pen-Based Recognition of Handwritten Digits come in (E. Alpaydin and F. Alimoglu,
-//! UCI Machine Learning Repository, data set 81, CC BY 4.0).
+//! UCI's Pen-Based Recognition of Handwritten Digits: what 44 people wrote on a tablet (E. Alpaydin and F. Alimoglu, UCI
+//! Machine Learning Repository, data set 81, CC BY 4.0), in the UNIPEN format (I. Guyon et al., *UNIPEN project of on-line
+//! data exchange and recognizer benchmarks*, 1994).
 //!
-//! Read are `.SEGMENT DIGIT` with the label, the `.COMMENT` of label, writer and serial number, `.PEN_DOWN`, the points
-//! and `.PEN_UP`; other keywords say nothing of what was written.
+//! The reader understands `.SEGMENT DIGIT` with the label, the `.COMMENT` of label, writer and serial number, `.PEN_DOWN`,
+//! the points and `.PEN_UP`; other keywords say nothing of what was written.
 
 use std::fs::File;
 use std::io::Read;
+use std::mem;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::pen::Point;
-use crate::{Digits, Error, Strokes, packed};
+use crate::digits::Digits;
+use crate::error::Error;
+use crate::sha256::sha256;
+use crate::strokes::{Point, Strokes};
 
 /// SHA-256 of `pendigits-orig.tra`, the training half, in lower-case hexadecimal.
 pub const TRAINING_SHA256: &str = "a66225d68d7d68591e62944df1ad33b3f5aa608e2df2505844b41f5568a80da4";
 
+/// The most bytes that are read of a file: ten times the larger half.
+pub(crate) const MAX_LEN: u64 = 40 << 20;
 /// Side of the box that the tablet's coordinates fill.
 const BOX: f32 = 500.0;
-/// The most bytes that are read: ten times the larger half.
-const LIMIT: u64 = 40 << 20;
 
 /// A digit that somebody wrote.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,23 +45,16 @@ pub struct PenDigits {
 }
 
 impl PenDigits {
-    /// Whether this is the official training half.
-    pub fn is_official_training_half(&self) -> bool {
-        self.sha256 == TRAINING_SHA256
-    }
-}
-
-impl PenDigits {
-    /// The digits of `writers` as MNIST-like images, each drawn once with a pen of each of `widths`; see
-    /// [`Strokes::digit`]. Digits whose writer is not known are left out.
+    /// The digits of `writers` as MNIST-like images, each drawn once with a brush of each of `widths`; see
+    /// [`Strokes::rasterize`]. Digits whose writer is not known are left out.
     ///
     /// # Panics
     /// If a label is above 9, which none is that was read from a file.
-    pub fn drawn(&self, writers: &RangeInclusive<u32>, widths: &[f32]) -> Digits {
+    pub fn rasterize(&self, writers: &RangeInclusive<u32>, widths: &[f32]) -> Digits {
         let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| writers.contains(&writer));
         let all =
             || widths.iter().flat_map(|&width| self.digits.iter().filter(is_theirs).map(move |d| (d, width)));
-        let pixels = all().flat_map(|(digit, width)| digit.strokes.digit(width)).collect();
+        let pixels = all().flat_map(|(digit, width)| digit.strokes.rasterize(width)).collect();
         let labels = all().map(|(digit, _)| digit.label).collect();
         Digits::new(pixels, labels).expect("784 pixels for each label of 0 to 9")
     }
@@ -67,50 +63,41 @@ impl PenDigits {
 /// The digits in the file at `path`.
 ///
 /// # Errors
-/// [`Error::Read`] if the file cannot be read, [`Error::Unipen`] with the line of what cannot be understood.
+/// [`Error::Read`] if the file cannot be read, [`Error::PenDigits`] with the line that cannot be understood.
 pub fn read(path: &Path) -> Result<PenDigits, Error> {
     let mut bytes = Vec::new();
-    let file = File::open(path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut bytes));
-    file.map_err(|source| Error::Read { path: path.into(), source })?;
-    let fault = |(line, problem)| Error::Unipen { path: path.into(), line, problem };
-    if bytes.len() as u64 > LIMIT {
-        return Err(fault((1, format!("the file has more than the {LIMIT} bytes that are read"))));
+    let read = File::open(path).and_then(|file| file.take(MAX_LEN + 1).read_to_end(&mut bytes));
+    read.map_err(|source| Error::Read { path: path.into(), source })?;
+    let bad = |(line, problem)| Error::PenDigits { path: path.into(), line, problem };
+    if bytes.len() as u64 > MAX_LEN {
+        return Err(bad((1, format!("the file has more than the {MAX_LEN} bytes that are read"))));
     }
-    let digits = parse(&bytes).map_err(fault)?;
-    Ok(PenDigits { digits, sha256: packed::sha256(&bytes) })
+    Ok(PenDigits { digits: parse(&bytes).map_err(bad)?, sha256: sha256(&[&bytes]) })
 }
 
-/// A line, from 1, and what is wrong in it.
-pub(crate) type Fault = (usize, String);
-
-/// The digits in the content of a file.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<PenDigit>, Fault> {
-    let mut reader = Reader::default();
+/// The digits in the content of a file; otherwise a line, from 1, and what is wrong in it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<PenDigit>, (usize, String)> {
+    let mut parser = Parser::default();
     let mut last = 0;
     for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
         last = number;
         let line = str::from_utf8(line).map_err(|_| (number, "is no text".to_owned()))?;
-        reader.line(line).map_err(|problem| (number, problem))?;
+        parser.line(line).map_err(|problem| (number, problem))?;
     }
-    reader.finish().map_err(|problem| (last, problem))
+    parser.finish().map_err(|problem| (last, problem))
 }
 
 /// What has been read of a file.
 #[derive(Default)]
-struct Reader {
-    whole: Vec<PenDigit>,
-    current: Option<Unfinished>,
+struct Parser {
+    complete: Vec<PenDigit>,
+    /// A digit of which more may follow; its strokes are in `strokes`.
+    current: Option<PenDigit>,
+    strokes: Vec<Vec<Point>>,
     pen_is_down: bool,
 }
 
-/// A digit of which more may follow.
-struct Unfinished {
-    label: u8,
-    writer: Option<u32>,
-    strokes: Vec<Vec<Point>>,
-}
-
-impl Reader {
+impl Parser {
     /// Takes the next line.
     fn line(&mut self, line: &str) -> Result<(), String> {
         let mut words = line.split_whitespace();
@@ -129,13 +116,9 @@ impl Reader {
     fn segment(&mut self, line: &str) -> Result<(), String> {
         self.end_digit()?;
         let label = line.split('"').nth(1).and_then(|label| label.trim().parse().ok());
-        match label {
-            Some(label @ 0..=9) => {
-                self.current = Some(Unfinished { label, writer: None, strokes: Vec::new() });
-                Ok(())
-            }
-            _ => Err("the segment has no digit in quotation marks".into()),
-        }
+        let label = label.filter(|label| *label <= 9).ok_or("the segment has no digit in quotation marks")?;
+        self.current = Some(PenDigit { label, writer: None, strokes: Strokes::default() });
+        Ok(())
     }
 
     /// `.COMMENT label writer serial`; a comment of another form is for people.
@@ -152,21 +135,22 @@ impl Reader {
     }
 
     fn pen_down(&mut self) -> Result<(), String> {
-        if self.pen_is_down {
+        if mem::replace(&mut self.pen_is_down, true) {
             return Err("the pen is set down twice".into());
         }
-        self.pen_is_down = true;
-        let digit = self.current.as_mut().ok_or("the pen is set down before the first segment")?;
-        digit.strokes.push(Vec::new());
+        if self.current.is_none() {
+            return Err("the pen is set down before the first segment".into());
+        }
+        self.strokes.push(Vec::new());
         Ok(())
     }
 
     fn pen_up(&mut self) -> Result<(), String> {
-        if !self.pen_is_down {
-            return Err("the pen is lifted twice".into());
+        if mem::replace(&mut self.pen_is_down, false) {
+            Ok(())
+        } else {
+            Err("the pen is lifted twice".into())
         }
-        self.pen_is_down = false;
-        Ok(())
     }
 
     /// `x y`: the pen passes here.
@@ -176,8 +160,7 @@ impl Reader {
         let (Some((x, y)), None) = (point, words.next()) else {
             return Err("is neither a keyword nor a point `x y`".into());
         };
-        let stroke = self.current.as_mut().filter(|_| self.pen_is_down);
-        let stroke = stroke.and_then(|digit| digit.strokes.last_mut());
+        let stroke = self.strokes.last_mut().filter(|_| self.pen_is_down);
         stroke.ok_or("a point where the pen is up")?.push([x / BOX, (BOX - y) / BOX]);
         Ok(())
     }
@@ -187,12 +170,12 @@ impl Reader {
         if self.pen_is_down {
             return Err("a digit ends while the pen is down".into());
         }
-        if let Some(Unfinished { label, writer, strokes }) = self.current.take() {
-            let strokes = Strokes::new(strokes).map_err(|error| error.to_string())?;
+        let strokes = Strokes::new(mem::take(&mut self.strokes)).map_err(|error| error.to_string())?;
+        if let Some(digit) = self.current.take() {
             if strokes.is_empty() {
                 return Err("the digit before has no strokes".into());
             }
-            self.whole.push(PenDigit { label, writer, strokes });
+            self.complete.push(PenDigit { strokes, ..digit });
         }
         Ok(())
     }
@@ -200,7 +183,7 @@ impl Reader {
     /// All digits, at the end of the file.
     fn finish(mut self) -> Result<Vec<PenDigit>, String> {
         self.end_digit()?;
-        if self.whole.is_empty() { Err("the file has no digit".into()) } else { Ok(self.whole) }
+        if self.complete.is_empty() { Err("the file has no digit".into()) } else { Ok(self.complete) }
     }
 }
 
@@ -273,7 +256,7 @@ mod tests {
             return eprintln!("skipped: PENDIGITS_DIR does not name the folder with pendigits-orig.tra");
         };
         let file = read(&Path::new(&dir).join("pendigits-orig.tra")).unwrap();
-        assert!(file.is_official_training_half());
+        assert_eq!(file.sha256, TRAINING_SHA256);
         let strokes: usize = file.digits.iter().map(|digit| digit.strokes.iter().count()).sum();
         assert_eq!((file.digits.len(), strokes), (7_494, 9_433));
         assert!(

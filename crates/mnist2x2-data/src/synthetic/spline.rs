@@ -1,7 +1,7 @@
-//! From the patterns of strokes to what a pen can follow: curves flattened to short lines.
+//! From glyphs to chains of points: curves flattened to short lines.
 
 use super::glyphs::Stroke;
-use crate::pen::Point;
+use crate::strokes::Point;
 
 /// Lines between two points of a curve.
 const STEPS: usize = 6;

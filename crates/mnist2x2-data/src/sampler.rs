@@ -1,0 +1,124 @@
+//! Which digits make which grid: a fixed list, or a rule by which they are drawn.
+
+use crate::error::Error;
+use crate::grid::GridShape;
+
+/// Where an epoch's grids come from.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum GridSource {
+    /// The same grids in every epoch, in another order each time.
+    Fixed(IndexMap),
+    /// New grids in every epoch, each digit drawn with replacement.
+    Fresh {
+        /// How many an epoch has.
+        grids: usize,
+    },
+    /// New grids in every epoch, of digits of two kinds.
+    Mixed {
+        /// How many an epoch has.
+        grids: usize,
+        /// The first digit of the second kind; those before are of the first.
+        second: usize,
+        /// The share of digits that are of the second kind.
+        share: f64,
+    },
+}
+
+impl GridSource {
+    /// Grids of one epoch.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Fixed(map) => map.len(),
+            Self::Fresh { grids } | Self::Mixed { grids, .. } => *grids,
+        }
+    }
+
+    /// Refuses what cannot give a grid of `shape` with this many `digits`.
+    pub(crate) fn check(&self, shape: GridShape, digits: usize) -> Result<(), Error> {
+        match self {
+            Self::Fixed(map) => map.check(shape, digits),
+            Self::Fresh { .. } => Ok(()),
+            Self::Mixed { second, share, .. } => {
+                if (1..digits).contains(second) && (0.0..=1.0).contains(share) {
+                    return Ok(());
+                }
+                let what =
+                    format!("{digits} digits, the second kind from {second} on, in a share of {share}");
+                Err(Error::BadGrid { what, fix: "there must be digits of both kinds, and a share of 0 to 1" })
+            }
+        }
+    }
+}
+
+/// Which digits make which grid: for each grid, the indices of its digits, row by row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexMap {
+    indices: Vec<u32>,
+    cells: usize,
+}
+
+impl IndexMap {
+    /// Grids of `cells` digits each.
+    ///
+    /// # Errors
+    /// [`Error::BadGrid`] if `cells` is 0 or `indices` does not fill whole grids.
+    pub fn new(indices: Vec<u32>, cells: usize) -> Result<Self, Error> {
+        if cells == 0 || !indices.len().is_multiple_of(cells) {
+            let what = format!("{} indices are no whole grids of {cells} cells", indices.len());
+            return Err(Error::BadGrid { what, fix: "pass one index for each cell of each grid" });
+        }
+        Ok(Self { indices, cells })
+    }
+
+    /// How many grids.
+    pub fn len(&self) -> usize {
+        self.indices.len() / self.cells
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// Digits in one grid.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
+    /// The indices of grid `i`'s digits, row by row.
+    ///
+    /// # Panics
+    /// If `i` is not below [`len`](Self::len).
+    pub fn grid(&self, i: usize) -> &[u32] {
+        &self.indices[i * self.cells..(i + 1) * self.cells]
+    }
+
+    /// Refuses grids of another size than `shape`, and indices that `digits` digits do not have.
+    pub(crate) fn check(&self, shape: GridShape, digits: usize) -> Result<(), Error> {
+        if self.cells != shape.cells() {
+            let what =
+                format!("index map of {} cells for grids of {} x {}", self.cells, shape.rows, shape.cols);
+            return Err(Error::BadGrid { what, fix: "draw the index map for this shape" });
+        }
+        match self.indices.iter().find(|&&index| index as usize >= digits) {
+            Some(index) => {
+                let what = format!("index map names digit {index} of {digits}");
+                Err(Error::BadGrid { what, fix: "use it with the digits that it was drawn for" })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn index_maps_hold_whole_grids_only() {
+        let map = IndexMap::new((0..12).collect(), 3).unwrap();
+        assert_eq!((map.len(), map.cells(), map.grid(2)), (4, 3, [6, 7, 8].as_slice()));
+        assert!(IndexMap::new(vec![0; 11], 3).is_err() && IndexMap::new(vec![], 0).is_err());
+    }
+}
