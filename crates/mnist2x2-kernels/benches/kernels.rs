@@ -165,7 +165,7 @@ fn decoding(c: &mut Criterion) {
             });
         });
         let mut cache = KeyValueCache::new(batch, PATCHES, WIDTH);
-        cross.remember(&of_cross, &memory, &mut cache, &mut scratch);
+        cross.project_memory(&of_cross, &memory, &mut cache, &mut scratch);
         c.bench_function(&format!("cross-attention step of {batch}"), |b| {
             b.iter(|| cross.step(&of_cross, black_box(&x), &mut y, &cache, &mut scratch));
         });

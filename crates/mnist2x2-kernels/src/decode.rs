@@ -170,11 +170,17 @@ impl CrossAttention {
     ///
     /// # Panics
     /// If the memory is shorter than the cache's batch and capacity say.
-    pub fn remember(&self, params: &[f32], memory: &[f32], cache: &mut KeyValueCache, scratch: &mut Scratch) {
-        self.level.run(Remember { layer: &self.layer, params, memory, cache, scratch });
+    pub fn project_memory(
+        &self,
+        params: &[f32],
+        memory: &[f32],
+        cache: &mut KeyValueCache,
+        scratch: &mut Scratch,
+    ) {
+        self.level.run(ProjectMemory { layer: &self.layer, params, memory, cache, scratch });
     }
 
-    /// The sub-layer for one token of each of B sequences over a memory given to [`Self::remember`]; x and y (B, D).
+    /// The sub-layer for one token of each of B sequences over a memory given to [`Self::project_memory`]; x and y (B, D).
     ///
     /// # Panics
     /// If the cache is empty, or a slice is shorter than the cache's batch says.
@@ -186,7 +192,7 @@ impl CrossAttention {
         cache: &KeyValueCache,
         scratch: &mut Scratch,
     ) {
-        assert!(!cache.is_empty(), "no memory was given to remember");
+        assert!(!cache.is_empty(), "no memory was given to project_memory");
         let (layer, heads) = (&self.layer, self.heads);
         self.level.run(Step { layer, heads, params, x, y, cache: Cache::Fixed(cache), scratch });
     }
@@ -240,7 +246,7 @@ impl WithSimd for Step<'_> {
     }
 }
 
-struct Remember<'a> {
+struct ProjectMemory<'a> {
     layer: &'a AttentionLayer,
     params: &'a [f32],
     memory: &'a [f32],
@@ -248,7 +254,7 @@ struct Remember<'a> {
     scratch: &'a mut Scratch,
 }
 
-impl WithSimd for Remember<'_> {
+impl WithSimd for ProjectMemory<'_> {
     type Output = ();
 
     #[inline(always)]

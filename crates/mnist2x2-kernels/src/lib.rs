@@ -11,8 +11,8 @@
 //!    [`Head`]. What the forward pass saves and the working memory ([`Scratch`]) are the caller's. Backward passes add to
 //!    the gradient of the parameters. For writing token by token there is a [`KeyValueCache`].
 //! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
-//!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one packed tensor, laid
-//!    out as [`SelfAttentionLayout`] and its like say.
+//!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one tensor of rank 1,
+//!    laid out as [`SelfAttentionLayout`] and its like say.
 //!
 //! Everything runs in the thread that calls, and the same call gives the same bits on the same machine: data parallelism
 //! belongs to the caller.
@@ -73,8 +73,8 @@ mod orthogonal;
 mod candle;
 
 pub use candle::{
-    cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, remember, self_attention,
-    self_attention_step, stem, token_embedding,
+    cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, project_memory,
+    self_attention, self_attention_step, stem, token_embedding,
 };
 pub use convolution::Convolution;
 pub use cross_attention::CrossAttention;

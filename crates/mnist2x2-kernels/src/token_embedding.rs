@@ -38,13 +38,13 @@ impl TokenEmbedding {
         }
     }
 
-    /// The backward pass over sequences of `length` tokens from position 0: adds to `d_params`.
+    /// The backward pass over sequences of `length` tokens, the first at position `first`: adds to `d_params`.
     ///
     /// # Panics
     /// As [`Self::forward`].
-    pub fn backward(&self, length: usize, tokens: &[u32], dy: &[f32], d_params: &mut [f32]) {
+    pub fn backward(&self, length: usize, first: usize, tokens: &[u32], dy: &[f32], d_params: &mut [f32]) {
         for (i, (dy, &token)) in dy.chunks_exact(self.width).zip(tokens).enumerate() {
-            let (token, position) = self.places(token, i % length);
+            let (token, position) = self.places(token, first + i % length);
             for place in [token, position] {
                 d_params[place].iter_mut().zip(dy).for_each(|(d, dy)| *d += dy);
             }

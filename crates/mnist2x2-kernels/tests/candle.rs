@@ -120,7 +120,7 @@ fn embeddings_have_gradients() {
     let tokens = Tensor::new(&ids, &Device::Cpu).unwrap().reshape((2, 3)).unwrap();
     let inputs = [var(&[TokenEmbeddingLayout::new(7, 5, 4).size()], 1)];
     let plain = |v: &[Vec<f64>]| oracle::token_embedding(&v[0], &ids, 3, [7, 5, 4]);
-    check(&inputs, |v| token_embedding(&tokens, v[0], 7, 4), plain);
+    check(&inputs, |v| token_embedding(&tokens, v[0], 7, 4, 0), plain);
 }
 
 #[test]
@@ -180,13 +180,13 @@ fn what_does_not_fit_is_an_error() {
     says(cross_attention(&x, &tensor(&[3, 5, 6], 1), &packed, 3), "memory of shape [3, 5, 6]");
     says(mlp(&x, &packed), "fit no inner width");
     says(patch_embedding(&x, &tensor(&[13], 1)), "fit no width");
-    says(stem(&x, &tensor(&[57], 1), &[(4, 2)]), "stem: packed parameters of shape [57], not [40]");
+    says(stem(&x, &tensor(&[57], 1), &[(4, 2)]), "stem: parameters of shape [57], not [40]");
     says(stem(&x, &packed, &[(4, 0)]), "empty");
     says(stem(&x, &packed, &[]), "empty");
     let tokens = Tensor::new(&[[1_u32, 7]], &Device::Cpu).unwrap();
     let table = tensor(&[TokenEmbeddingLayout::new(7, 2, 4).size()], 1);
-    says(token_embedding(&tokens, &table, 7, 4), "token 7 is outside");
-    says(token_embedding(&tokens, &table, 8, 4), "places");
+    says(token_embedding(&tokens, &table, 7, 4, 0), "token 7 is outside");
+    says(token_embedding(&tokens, &table, 8, 4, 0), "positions");
     let head = tensor(&[HeadLayout::new(7, 6).size()], 1);
     says(head_loss(&x, &head, &tensor(&[2, 5, 6], 1)), "targets of shape [2, 5, 6]");
     says(logits(&x, &tensor(&[13], 1)), "fit no vocabulary");

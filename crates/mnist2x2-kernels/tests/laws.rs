@@ -56,7 +56,7 @@ fn a_step_over_a_remembered_memory_is_a_row_of_cross_attention() {
         let (mut whole, mut y) = (x.clone(), x.clone());
         layer.infer([b, 1, n], &params, [&x, &memory], &mut whole, &mut scratch);
         let mut cache = KeyValueCache::new(b, n, d);
-        layer.remember(&params, &memory, &mut cache, &mut scratch);
+        layer.project_memory(&params, &memory, &mut cache, &mut scratch);
         layer.step(&params, &x, &mut y, &cache, &mut scratch);
         assert_close(&y, &wide(&whole), 1e-5);
     }

@@ -165,7 +165,7 @@ fn token_embedding_agrees_with_the_composition() {
     let (params, dy) = (numbers(layer.layout().size(), 1), numbers(tokens.len() * 6, 2));
     let (mut y, mut d_params) = (dy.clone(), vec![0.0; params.len()]);
     layer.forward(length, 0, &params, &tokens, &mut y);
-    layer.backward(length, &tokens, &dy, &mut d_params);
+    layer.backward(length, 0, &tokens, &dy, &mut d_params);
 
     let plain = |p: &[f64]| oracle::token_embedding(p, &tokens, length, sizes);
     let (p, dy) = (wide(&params), wide(&dy));

@@ -19,8 +19,8 @@ fn step(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("step");
     group.throughput(Throughput::Elements(GRIDS as u64));
-    for (way, parameters) in [("fused", parameters.clone()), ("plain", parameters.plain())] {
-        let model = Seq2Seq::new(parameters).expect("parameters of the right sizes");
+    for (way, model) in [("fused", Seq2Seq::new(parameters.clone())), ("plain", Seq2Seq::plain(parameters))] {
+        let model = model.expect("parameters of the right sizes");
         group.bench_function(way, |b| {
             b.iter(|| {
                 model.loss(&images, &tokens, &tokens).and_then(|loss| Ok(loss.backward()?)).expect("a step")

@@ -6,11 +6,11 @@ use crate::Error;
 
 /// The most parameters that a configuration may ask for: a guard against damaged files, a thousand times the published
 /// model.
-const MOST_PARAMETERS: usize = 250_000_000;
+const MAX_PARAMETERS: usize = 250_000_000;
 /// The most convolutions of a stem.
-const MOST_CONVOLUTIONS: usize = 8;
+const MAX_CONVOLUTIONS: usize = 8;
 /// The most patches of an image: attention weighs each against each.
-const MOST_PATCHES: usize = 4096;
+const MAX_PATCHES: usize = 4096;
 
 /// The sizes that determine a model's architecture, and with it the names and shapes of all its tensors.
 ///
@@ -144,9 +144,16 @@ impl Config {
         channels.zip(self.stem.iter().copied())
     }
 
+    /// Rows of a patch, and numbers in each row, after the stem.
+    pub fn patch_shape(&self) -> (usize, usize) {
+        let reduction = self.reduction();
+        (self.patch_height / reduction, self.patch_width / reduction * self.channels())
+    }
+
     /// P: numbers in a patch, which are its pixels where there is no stem.
     pub fn patch_numbers(&self) -> usize {
-        (self.patch_height / self.reduction()) * (self.patch_width / self.reduction()) * self.channels()
+        let (rows, columns) = self.patch_shape();
+        rows * columns
     }
 
     /// The most tokens that the decoder reads: `<start>` and one for each digit.
@@ -172,10 +179,10 @@ impl Config {
         divides("stem", self.reduction(), self.patch_width, "the patch's width")?;
         divides("heads", self.heads, self.width, "the width")?;
         match self.patches() {
-            0..=MOST_PATCHES => Ok(()),
+            0..=MAX_PATCHES => Ok(()),
             n => Err(Error::Config {
                 field: "patch_width",
-                problem: format!("gives {n} patches, more than {MOST_PATCHES}"),
+                problem: format!("gives {n} patches, more than {MAX_PATCHES}"),
             }),
         }
     }
@@ -196,15 +203,15 @@ impl Config {
             ("vocabulary", self.vocabulary, 65_536),
         ];
         let stem = self.stem.iter().flat_map(|c| [("stem", c.channels, 1024), ("stem", c.stride, 8)]);
-        let layers = [("stem", self.stem.len() + 1, MOST_CONVOLUTIONS + 1)];
+        let layers = [("stem", self.stem.len() + 1, MAX_CONVOLUTIONS + 1)];
         for (field, value, most) in fields.into_iter().chain(layers).chain(stem) {
             if !(1..=most).contains(&value) {
                 return Err(Error::Config { field, problem: format!("is {value}, but must be 1 to {most}") });
             }
         }
         let count = self.approximate_parameters();
-        if count > MOST_PARAMETERS {
-            let problem = format!("gives about {count} parameters, more than {MOST_PARAMETERS}");
+        if count > MAX_PARAMETERS {
+            let problem = format!("gives about {count} parameters, more than {MAX_PARAMETERS}");
             return Err(Error::Config { field: "width", problem });
         }
         Ok(())

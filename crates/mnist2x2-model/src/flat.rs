@@ -1,4 +1,4 @@
-//! The parameters as one flat vector: what an optimiser sees, and what is added up over shards.
+//! The parameters as one flat vector: what an optimizer sees, and what is added up over shards.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result as CandleResult, Storage, Tensor, Var};
 
 use crate::Error;
-use crate::parameters::{Packed, Parameters};
+use crate::parameters::{Group, Parameters};
 
 impl Parameters {
     /// All values in flat order.
@@ -14,7 +14,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::Candle`] if the device fails.
     pub fn to_flat(&self) -> Result<Vec<f32>, Error> {
-        let values = self.packs().iter().map(|packed| packed.values.to_vec1());
+        let values = self.groups().iter().map(|group| group.values.to_vec1());
         Ok(values.collect::<CandleResult<Vec<_>>>()?.concat())
     }
 
@@ -23,8 +23,8 @@ impl Parameters {
     /// # Errors
     /// [`Error::Tensors`] if these parameters are frozen or `flat` has another length.
     pub fn set_flat(&self, flat: &[f32]) -> Result<(), Error> {
-        for (packed, range) in self.ranges(flat.len())? {
-            let (variable, values) = (packed.trained()?, &flat[range]);
+        for (group, range) in self.ranges(flat.len())? {
+            let (variable, values) = (group.trained()?, &flat[range]);
             if variable.device().is_cpu() {
                 variable.inplace_op1(&Assign(values))?;
             } else {
@@ -37,55 +37,55 @@ impl Parameters {
     /// The gradient in flat order of a loss whose backward pass gave `grads`.
     ///
     /// # Errors
-    /// As [`PackGradient::sum`].
+    /// As [`GroupGradient::sum`].
     pub fn gradient(&self, grads: &GradStore) -> Result<Vec<f32>, Error> {
         let mut flat = vec![0.0; self.count()];
-        self.pack_gradients(&mut flat)?.into_iter().try_for_each(|mut pack| pack.sum([(1.0, grads)]))?;
+        self.group_gradients(&mut flat)?.into_iter().try_for_each(|mut group| group.sum([(1.0, grads)]))?;
         Ok(flat)
     }
 
-    /// The packs with their stretches of a flat gradient, each to be filled by itself, in any thread.
+    /// The groups with their stretches of a flat gradient, each to be filled by itself, in any thread.
     ///
     /// # Errors
     /// [`Error::Tensors`] if these parameters are frozen or `flat` has another length.
-    pub fn pack_gradients<'a>(&'a self, mut flat: &'a mut [f32]) -> Result<Vec<PackGradient<'a>>, Error> {
+    pub fn group_gradients<'a>(&'a self, mut flat: &'a mut [f32]) -> Result<Vec<GroupGradient<'a>>, Error> {
         let ranges = self.ranges(flat.len())?;
-        let take = |(packed, range): (&'a Packed, Range<usize>)| {
+        let take = |(group, range): (&'a Group, Range<usize>)| {
             let (gradient, rest) = std::mem::take(&mut flat).split_at_mut(range.len());
             flat = rest;
-            Ok(PackGradient { name: &packed.pack.name, variable: packed.trained()?, gradient })
+            Ok(GroupGradient { name: &group.table.name, variable: group.trained()?, gradient })
         };
         ranges.map(take).collect()
     }
 
-    /// Each pack and where it lies in a flat vector, which must have the right length.
-    fn ranges(&self, length: usize) -> Result<impl Iterator<Item = (&Packed, Range<usize>)>, Error> {
+    /// Each group and where it lies in a flat vector, which must have the right length.
+    fn ranges(&self, length: usize) -> Result<impl Iterator<Item = (&Group, Range<usize>)>, Error> {
         let count = self.count();
         if length != count {
             return Err(Error::Tensors(format!("{length} values for {count} parameters")));
         }
         let mut end = 0;
-        Ok(self.packs().iter().map(move |packed| {
+        Ok(self.groups().iter().map(move |group| {
             let start = end;
-            end += packed.pack.count();
-            (packed, start..end)
+            end += group.table.count();
+            (group, start..end)
         }))
     }
 }
 
-/// One pack's stretch of a flat gradient.
+/// One group's stretch of a flat gradient.
 #[derive(Debug)]
-pub struct PackGradient<'a> {
+pub struct GroupGradient<'a> {
     name: &'a str,
     variable: &'a Var,
     gradient: &'a mut [f32],
 }
 
-impl PackGradient<'_> {
+impl GroupGradient<'_> {
     /// Fills the stretch with the weighted sum of the gradients of several losses, added in the order given.
     ///
     /// # Errors
-    /// [`Error::Tensors`] if one has no gradient for this pack: part of the model would silently not be trained.
+    /// [`Error::Tensors`] if one has no gradient for this group: part of the model would silently not be trained.
     pub fn sum<'g>(&mut self, losses: impl IntoIterator<Item = (f32, &'g GradStore)>) -> Result<(), Error> {
         self.gradient.fill(0.0);
         for (weight, grads) in losses {

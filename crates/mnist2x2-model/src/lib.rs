@@ -2,8 +2,8 @@
 //!
 //! The architecture is that of Vaswani et al., *Attention Is All You Need*, 2017 (section 3), with the norms before the
 //! sub-layers (Xiong et al., *On Layer Normalization in the Transformer Architecture*, 2020) and an image cut into
-//! patches for the encoder (Dosovitskiy et al., *An Image Is Worth 16x16 Words*, 2021). Read the modules in the order in
-//! which they are declared: each builds on those before it.
+//! patches for the encoder (Dosovitskiy et al., *An Image Is Worth 16x16 Words*, 2021). The whole network is on one page,
+//! [`transformer`], composed of candle's operations. On the CPU [`Seq2Seq`] computes the same by fused kernels.
 //!
 //! Shapes use fixed letters: **B** batch, **N** patches, **T** tokens, **D** width, **H** heads, **V** vocabulary.
 //!
@@ -25,39 +25,25 @@
 mod error;
 
 mod config;
-mod initialisation;
-mod layout;
+mod tensors;
 mod state_dict;
 mod parameters;
 mod flat;
 
-mod norm;
-mod stem;
-mod patches;
-mod attention;
-mod feed_forward;
-mod encoder;
-mod tokens;
-mod decoder;
+mod patch_embedding;
+pub mod transformer;
+
+mod network;
+mod fused;
 mod seq2seq;
-mod cache;
 
 /// Where tensors lie: candle's own type, so that a dependent crate need not name candle.
 pub use candle_core::Device;
 
-pub use attention::{CrossAttention, SelfAttention, scaled_dot_product_attention};
-pub use cache::Cache;
 pub use config::{Config, Convolution};
-pub use decoder::{Decoder, DecoderBlock};
-pub use encoder::{Encoder, EncoderBlock};
 pub use error::Error;
-pub use feed_forward::FeedForward;
-pub use flat::PackGradient;
-pub use initialisation::{Init, Initialisation};
-pub use layout::{Pack, TensorSpec, layout};
-pub use norm::LayerNorm;
+pub use flat::GroupGradient;
 pub use parameters::Parameters;
-pub use patches::PatchEmbedding;
-pub use seq2seq::Seq2Seq;
+pub use seq2seq::{Cache, Seq2Seq};
 pub use state_dict::StateDict;
-pub use tokens::{Head, TokenEmbedding};
+pub use tensors::{Init, Initialization, ParameterGroup, TensorSpec, parameter_groups};

@@ -1,11 +1,13 @@
 //! The whole model: picture in, logits of the next token out.
 
-use candle_core::{Module, Tensor};
+use std::sync::Arc;
 
-use crate::decoder::Decoder;
-use crate::encoder::Encoder;
+use candle_core::{DType, Device, Tensor};
+
+use crate::fused::Fused;
+use crate::network::{Decoding, Network};
 use crate::parameters::Parameters;
-use crate::patches::PatchEmbedding;
+use crate::transformer::Transformer;
 use crate::{Config, Error};
 
 /// The encoder-decoder Transformer.
@@ -15,24 +17,36 @@ use crate::{Config, Error};
 #[derive(Clone, Debug)]
 pub struct Seq2Seq {
     parameters: Parameters,
-    patch_embedding: PatchEmbedding,
-    encoder: Encoder,
-    decoder: Decoder,
+    /// The network composed of candle's operations; it alone tells attention weights.
+    transformer: Arc<Transformer>,
+    /// The network that computes: the fused one, or `transformer` itself.
+    network: Arc<dyn Network>,
+    fused: bool,
 }
 
 impl Seq2Seq {
-    /// The model with these parameters.
+    /// The model with these parameters: computed by the fused kernels on the CPU in f32, else by candle's operations.
     ///
     /// # Errors
     /// [`Error::Candle`] if the device fails.
     pub fn new(parameters: Parameters) -> Result<Self, Error> {
-        let (config, vb) = (parameters.config(), parameters.builder());
-        Ok(Self {
-            patch_embedding: PatchEmbedding::new(config, &vb)?,
-            encoder: Encoder::new(config, &vb.pp("encoder"))?,
-            decoder: Decoder::new(config, &vb.pp("decoder"))?,
-            parameters,
-        })
+        let fused = parameters.device().is_cpu() && parameters.dtype() == DType::F32;
+        Self::choose(parameters, fused)
+    }
+
+    /// The model computed by candle's operations everywhere: what the fused kernels are held against.
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::new`].
+    pub fn plain(parameters: Parameters) -> Result<Self, Error> {
+        Self::choose(parameters, false)
+    }
+
+    fn choose(parameters: Parameters, fused: bool) -> Result<Self, Error> {
+        let transformer = Arc::new(Transformer::new(parameters.config(), &parameters.var_builder()?)?);
+        let network: Arc<dyn Network> =
+            if fused { Arc::new(Fused::new(&parameters)?) } else { transformer.clone() };
+        Ok(Self { parameters, transformer, network, fused })
     }
 
     /// The same model on the same storage, recording no gradients: for evaluation while training goes on.
@@ -40,7 +54,7 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::new`].
     pub fn frozen(&self) -> Result<Self, Error> {
-        Self::new(self.parameters.frozen()?)
+        Self::choose(self.parameters.frozen()?, self.fused)
     }
 
     /// The model's sizes.
@@ -80,7 +94,7 @@ impl Seq2Seq {
             let expected = format!("{:?} or {distributions:?}", tokens.dims());
             return Err(shape("targets", expected, targets.dims()));
         }
-        Ok(self.decoder.loss(tokens, targets, &memory)?)
+        Ok(self.network.loss(tokens, targets, &memory)?)
     }
 
     /// The encoded picture, which every decoding step looks at.
@@ -91,7 +105,8 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::Shape`] if the images are not of the configured size.
     pub fn encode(&self, images: &Tensor) -> Result<Tensor, Error> {
-        Ok(self.encoder.forward(&self.embed(images)?)?)
+        self.check_images(images)?;
+        Ok(self.network.encode(images)?)
     }
 
     /// As [`Seq2Seq::encode`], with the weights of the self-attention of each encoder block.
@@ -102,15 +117,8 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::encode`].
     pub fn encode_with_attention(&self, images: &Tensor) -> Result<(Tensor, Vec<Tensor>), Error> {
-        Ok(self.encoder.forward_with_weights(&self.embed(images)?)?)
-    }
-
-    fn embed(&self, images: &Tensor) -> Result<Tensor, Error> {
-        let (height, width) = (self.config().image_height(), self.config().image_width());
-        match images.dims() {
-            [_, h, w] if (*h, *w) == (height, width) => Ok(self.patch_embedding.forward(images)?),
-            found => Err(shape("images", format!("(B, {height}, {width})"), found)),
-        }
+        self.check_images(images)?;
+        Ok(self.transformer.encode(images)?)
     }
 
     /// Logits of the token after each of `tokens`, given an encoded picture.
@@ -122,7 +130,7 @@ impl Seq2Seq {
     /// [`Error::Shape`] if the two do not fit the model or one another.
     pub fn decode(&self, tokens: &Tensor, memory: &Tensor) -> Result<Tensor, Error> {
         self.check_decoder_input(tokens, memory)?;
-        Ok(self.decoder.forward(tokens, memory)?)
+        Ok(self.network.decode(tokens, memory)?)
     }
 
     /// As [`Seq2Seq::decode`], with the weights of the cross-attention of each decoder block.
@@ -138,14 +146,18 @@ impl Seq2Seq {
         memory: &Tensor,
     ) -> Result<(Tensor, Vec<Tensor>), Error> {
         self.check_decoder_input(tokens, memory)?;
-        Ok(self.decoder.forward_with_weights(tokens, memory)?)
+        Ok(self.transformer.decode(tokens, memory)?)
     }
 
-    pub(crate) fn decoder(&self) -> &Decoder {
-        &self.decoder
+    fn check_images(&self, images: &Tensor) -> Result<(), Error> {
+        let (height, width) = (self.config().image_height(), self.config().image_width());
+        match images.dims() {
+            [_, h, w] if (*h, *w) == (height, width) => Ok(()),
+            found => Err(shape("images", format!("(B, {height}, {width})"), found)),
+        }
     }
 
-    pub(crate) fn check_memory(&self, memory: &Tensor) -> Result<(), Error> {
+    fn check_memory(&self, memory: &Tensor) -> Result<(), Error> {
         let (patches, width) = (self.config().patches(), self.config().width);
         match memory.dims() {
             [_, n, d] if (*n, *d) == (patches, width) => Ok(()),
@@ -163,6 +175,69 @@ impl Seq2Seq {
     }
 }
 
-pub(crate) fn shape(what: &'static str, expected: String, found: &[usize]) -> Error {
+/// B sequences that are being written, one token at a time, without computing anything twice: what each decoder block
+/// knows of the picture and of the tokens so far.
+///
+/// [`Cache::step`] gives the logits that [`Seq2Seq::decode`] gives at the last token of the whole prefix.
+#[derive(Debug)]
+pub struct Cache {
+    decoding: Box<dyn Decoding>,
+    batch: usize,
+    /// How many more tokens each sequence takes.
+    left: usize,
+    device: Device,
+}
+
+impl Cache {
+    /// The state before the first token, given encoded pictures.
+    ///
+    /// # Shapes
+    /// `memory` (B, N, D)
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `memory` is not the encoder's output for this model.
+    pub fn new(model: &Seq2Seq, memory: &Tensor) -> Result<Self, Error> {
+        model.check_memory(memory)?;
+        let left = model.config().max_tokens();
+        let decoding = model.network.clone().start(memory, left)?;
+        Ok(Self { decoding, batch: memory.dims()[0], left, device: memory.device().clone() })
+    }
+
+    /// Reads one more token of each sequence and returns the logits of the next.
+    ///
+    /// # Shapes
+    /// `tokens` (B) of u32 -> (B, V)
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `tokens` has another length than the cache or the model reads no more tokens.
+    pub fn step(&mut self, tokens: &Tensor) -> Result<Tensor, Error> {
+        if tokens.dims() != [self.batch] || self.left == 0 {
+            let expected = format!("({}), and {} more of them are read", self.batch, self.left);
+            return Err(shape("tokens", expected, tokens.dims()));
+        }
+        let logits = self.decoding.step(tokens)?;
+        self.left -= 1;
+        Ok(logits)
+    }
+
+    /// Where the sequences are written.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The states of the sequences `rows`, in that order: a beam search keeps some, drops some and doubles some.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a row is not below B.
+    pub fn select(&self, rows: &[u32]) -> Result<Self, Error> {
+        if let Some(&row) = rows.iter().find(|&&row| row as usize >= self.batch) {
+            return Err(shape("rows", format!("each below {}", self.batch), &[row as usize]));
+        }
+        let decoding = self.decoding.select(rows)?;
+        Ok(Self { decoding, batch: rows.len(), left: self.left, device: self.device.clone() })
+    }
+}
+
+fn shape(what: &'static str, expected: String, found: &[usize]) -> Error {
     Error::Shape { what, expected, found: found.to_vec() }
 }

@@ -19,8 +19,8 @@ fn batch(config: &Config, size: usize) -> [Tensor; 3] {
 
 fn both(config: &Config) -> [Seq2Seq; 2] {
     let parameters = Parameters::init(config, 9, &Device::Cpu).unwrap();
-    let copy = parameters.trainable().unwrap().plain();
-    [parameters, copy].map(|parameters| Seq2Seq::new(parameters).unwrap())
+    let copy = parameters.trainable().unwrap();
+    [Seq2Seq::new(parameters).unwrap(), Seq2Seq::plain(copy).unwrap()]
 }
 
 /// The loss and its gradient in flat order.

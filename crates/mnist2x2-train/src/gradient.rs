@@ -15,7 +15,7 @@ use crate::workers::Workers;
 /// Computes the mean loss of the batch of `step` and writes its gradient to `flat`, in flat order.
 ///
 /// The batch is split into `shards`, each differentiated by one thread. Their gradients are added in their order, each
-/// pack of parameters by one thread, so the sum does not depend on which thread was first or how many there are.
+/// parameter group by one thread, so the sum does not depend on which thread was first or how many there are.
 pub(crate) fn batch_gradient(
     model: &Seq2Seq,
     epoch: &Epoch,
@@ -32,8 +32,9 @@ pub(crate) fn batch_gradient(
         let grads = loss.backward()?;
         Ok(Shard { share, loss: loss.to_scalar()?, grads })
     })?;
-    let packs = model.parameters().pack_gradients(flat)?;
-    workers.map(packs, |mut pack| Ok(pack.sum(shards.iter().map(|shard| (shard.share, &shard.grads)))?))?;
+    let groups = model.parameters().group_gradients(flat)?;
+    workers
+        .map(groups, |mut group| Ok(group.sum(shards.iter().map(|shard| (shard.share, &shard.grads)))?))?;
     Ok(shards.iter().map(|shard| f64::from(shard.share) * f64::from(shard.loss)).sum())
 }
 

@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use mnist2x2_data::Augmentation;
-use mnist2x2_model::Initialisation;
+use mnist2x2_model::Initialization;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, OptimiserSettings, Rule, Schedule};
@@ -36,7 +36,7 @@ pub struct Recipe {
     /// Which weights a run ends with.
     pub keep: Keep,
     /// How the weights begin.
-    pub initialisation: Initialisation,
+    pub initialisation: Initialization,
     /// The share of each target that is what teachers, models trained before, make of the same grid, the mean of their
     /// probabilities (G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
     pub distillation: f64,
@@ -92,7 +92,7 @@ impl Recipe {
             strokes: 0.0,
             all_writers: false,
             keep: Keep::Last,
-            initialisation: Initialisation::PyTorch,
+            initialisation: Initialization::PyTorch,
             distillation: 0.0,
             distillation_temperature: 1.0,
             label_smoothing: 0.0,
@@ -111,7 +111,7 @@ impl Recipe {
             grids: Grids::Fresh,
             validate_one_in: 12, // 5,000 of MNIST's 60,000
             keep: Keep::Best,
-            initialisation: Initialisation::Truncated,
+            initialisation: Initialization::Truncated,
             average: 0.999,
             optimiser: OptimiserSettings {
                 matrices: Rule::Muon,

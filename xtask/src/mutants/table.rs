@@ -40,55 +40,56 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
     "the first convolution's gradient left out" in "mnist2x2-kernels/src/stem.rs":
         "let dx = if i == 0 {" => "let dx = if i <= 1 {",
         "mnist2x2-kernels --test candle -- stem_has_gradients";
-    "a stem's stride ignored in its plain form" in "mnist2x2-model/src/stem.rs":
-        "maps.conv2d(&kernel, 1, self.stride, 1, 1)?;" => "maps.conv2d(&kernel, 1, 1, 1, 1)?;",
+    "a stem's stride ignored in its plain form" in "mnist2x2-model/src/patch_embedding.rs":
+        "maps.conv2d(&kernel, 1, self.sizes.stride, 1, 1)?;" => "maps.conv2d(&kernel, 1, 1, 1, 1)?;",
         "mnist2x2-model --test fused";
-    "rows for columns in a patch" in "mnist2x2-model/src/patches.rs":
-        ".transpose(2, 3)? // (B, rows, cols, patch height, patch width)" => ".transpose(1, 3)?.transpose(2, 3)?",
+    "rows for columns in a patch" in "mnist2x2-model/src/patch_embedding.rs":
+        ".transpose(2, 3)? // (B, rows, columns, patch rows, patch columns)" => ".transpose(1, 3)?.transpose(2, 3)?",
         "mnist2x2-model --lib -- patches_go_row_by_row_with_pixels_row_by_row";
-    "candle's LayerNorm for ours" in "mnist2x2-model/src/norm.rs":
-        "let centred = x.broadcast_sub(" =>
-        "if true { return candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, EPSILON as f32) }
-         let centred = x.broadcast_sub(",
+    "candle's LayerNorm for ours" in "mnist2x2-model/src/transformer.rs":
+        "let centered = x.broadcast_sub(" =>
+        "if true { return candle_nn::ops::layer_norm(&x.contiguous()?, &self.weight, &self.bias, 1e-5) }
+         let centered = x.broadcast_sub(",
         "mnist2x2-model --test laws -- every_tensor_has_a_finite_gradient_and_moves_in_one_step";
-    "the mean taken over the batch" in "mnist2x2-model/src/norm.rs":
+    "the mean taken over the batch" in "mnist2x2-model/src/transformer.rs":
         "x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?" => "x.broadcast_sub(&x.mean_keepdim(0)?)?",
         "mnist2x2-model --test laws -- a_batch_equals_its_singles";
-    "no gradient through the variance" in "mnist2x2-model/src/norm.rs":
-        "(variance + EPSILON)?" => "(variance.detach() + EPSILON)?",
+    "no gradient through the variance" in "mnist2x2-model/src/transformer.rs":
+        "(variance + Self::EPSILON)?" => "(variance.detach() + Self::EPSILON)?",
         "mnist2x2-model --test laws -- gradients_agree_with_central_differences_in_f64";
-    "scores without 1 / sqrt(D / H)" in "mnist2x2-model/src/attention.rs":
+    "scores without 1 / sqrt(D / H)" in "mnist2x2-model/src/transformer.rs":
         "let scale = 1.0 / (q.dim(D::Minus1)? as f64).sqrt();" => "let scale = 1.0;",
         "mnist2x2-model --test parity";
-    "the last axis split as (D/H, H)" in "mnist2x2-model/src/attention.rs":
+    "the last axis split as (D/H, H)" in "mnist2x2-model/src/transformer.rs":
         "x.reshape((b, t, heads, d / heads))?" => "x.reshape((b, t, d / heads, heads))?.transpose(2, 3)?",
         "mnist2x2-model --test parity";
-    "heads and tokens taken for one another" in "mnist2x2-model/src/attention.rs":
+    "heads and tokens taken for one another" in "mnist2x2-model/src/transformer.rs":
         ".transpose(1, 2)? // (B, H, T, D/H)" => ".reshape((b, heads, t, d / heads))?",
         "mnist2x2-model --test parity";
-    "no causal mask" in "mnist2x2-model/src/attention.rs":
-        "if self.causal { Some(causal_mask(x)?) } else { None }" => "None::<Tensor>",
+    "no causal mask" in "mnist2x2-model/src/transformer.rs":
+        "self.causal.then(|| causal_mask(t, all.keys.dim(2)?, x)).transpose()?" => "None::<Tensor>",
         "mnist2x2-model --test laws -- later_tokens_never_change_earlier_logits";
-    "the mask's sign flipped" in "mnist2x2-model/src/attention.rs":
-        "MASKED: f32 = -1e9" => "MASKED: f32 = 1e9",
+    "the mask's sign flipped" in "mnist2x2-model/src/transformer.rs":
+        "{ -1e9_f32 }" => "{ 1e9_f32 }",
         "mnist2x2-model --test laws -- later_tokens_never_change_earlier_logits";
-    "tanh GELU for erf GELU" in "mnist2x2-model/src/feed_forward.rs":
+    "tanh GELU for erf GELU" in "mnist2x2-model/src/transformer.rs":
         ".gelu_erf()?" => ".gelu()?",
         "mnist2x2-model --test parity";
-    "every cached step at position 0" in "mnist2x2-model/src/decoder.rs":
-        "forward_from(&tokens.unsqueeze(1)?, position)?" => "forward_from(&tokens.unsqueeze(1)?, 0 * position)?",
+    "every cached step at position 0" in "mnist2x2-model/src/transformer.rs":
+        "self.token_embedding.forward(tokens, cache.position)?" => "self.token_embedding.forward(tokens, 0)?",
         "mnist2x2-model --test laws -- step_by_step_equals_all_at_once";
-    "no gradient for the last tensor" in "mnist2x2-model/src/tokens.rs":
-        r#"let projection = linear(config.width, config.vocabulary, vb.pp("output_proj"))?;"# =>
-        r#"let projection = linear(config.width, config.vocabulary, vb.pp("output_proj"))
-               .map(|head| Linear::new(head.weight().clone(), head.bias().map(Tensor::detach)))?;"#,
+    "no gradient for the last tensor" in "mnist2x2-model/src/transformer.rs":
+        r#"output: linear(config.width, config.vocabulary, vb.pp("decoder.output_proj"))?,"# =>
+        r#"output: linear(config.width, config.vocabulary, vb.pp("decoder.output_proj"))
+               .map(|output| Linear::new(output.weight().clone(), output.bias().map(Tensor::detach)))?,"#,
         "mnist2x2-model --test laws -- every_tensor_has_a_finite_gradient_and_moves_in_one_step";
-    "the fused head's loss left out of the graph" in "mnist2x2-model/src/tokens.rs":
-        "return kernels::head_loss(x, packed, targets);" => "return kernels::head_loss(&x.detach(), packed, targets);",
+    "the fused head's loss left out of the graph" in "mnist2x2-model/src/fused.rs":
+        "kernels::head_loss(&self.hidden(tokens, memory)?, &self.head, &targets)" =>
+        "kernels::head_loss(&self.hidden(tokens, memory)?.detach(), &self.head, &targets)",
         "mnist2x2-model --test laws -- every_tensor_has_a_finite_gradient_and_moves_in_one_step";
-    "the fused self-attention never causal" in "mnist2x2-model/src/attention.rs":
-        "kernels::self_attention(x, packed, self.heads, self.causal)" =>
-        "kernels::self_attention(x, packed, self.heads, false)",
+    "the fused self-attention never causal" in "mnist2x2-model/src/fused.rs":
+        "kernels::self_attention(&x, &block.self_attention, heads, true)?" =>
+        "kernels::self_attention(&x, &block.self_attention, heads, false)?",
         "mnist2x2-model --test laws -- later_tokens_never_change_earlier_logits";
 
     "the beam keeps the least likely" in "mnist2x2-infer/src/beam.rs":

@@ -53,7 +53,7 @@ impl CandleStep {
         for [attention, of_mlp] in &self.encoder {
             memory = mlp(&self_attention(&memory, attention, HEADS, false)?, of_mlp)?;
         }
-        let mut x = token_embedding(&self.tokens, &self.embedding, 13, WIDTH)?;
+        let mut x = token_embedding(&self.tokens, &self.embedding, 13, WIDTH, 0)?;
         for [attention, cross, of_mlp] in &self.decoder {
             x = self_attention(&x, attention, HEADS, true)?;
             x = mlp(&cross_attention(&x, &memory, cross, HEADS)?, of_mlp)?;

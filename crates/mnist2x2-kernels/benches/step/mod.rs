@@ -129,7 +129,7 @@ impl Step {
             attention.backward([grids, TOKENS], &a.params, x, &a.saved, d, e, &mut a.d_params, scratch);
             std::mem::swap(d, e);
         }
-        self.embedding.0.backward(TOKENS, &self.tokens, d, &mut self.embedding.1.d_params);
+        self.embedding.0.backward(TOKENS, 0, &self.tokens, d, &mut self.embedding.1.d_params);
         d.copy_from_slice(&self.d_memory);
         for i in (0..self.encoder.len()).rev() {
             let (before, from) = self.encoder.split_at_mut(i);

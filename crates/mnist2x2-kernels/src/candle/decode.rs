@@ -3,19 +3,19 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::support::{expect_heads, expect_size, numbers, with_scratch};
-use crate::{CrossAttention, KeyValueCache, SelfAttention};
+use crate::{CrossAttention, KeyValueCache, Scratch, SelfAttention};
 
 /// [`self_attention`](crate::self_attention) with a causal mask for one more token of each sequence of `cache`, whose
 /// key and value join the cache.
 ///
 /// # Shapes
-/// x (B, 1, D); `packed` as for [`self_attention`](crate::self_attention); the result (B, 1, D).
+/// x (B, 1, D); `params` as for [`self_attention`](crate::self_attention); the result (B, 1, D).
 ///
 /// # Errors
 /// If a shape does not fit, the cache is full, or a tensor is not `f32` on the CPU.
 pub fn self_attention_step(
     x: &Tensor,
-    packed: &Tensor,
+    params: &Tensor,
     heads: usize,
     cache: &mut KeyValueCache,
 ) -> Result<Tensor> {
@@ -24,44 +24,40 @@ pub fn self_attention_step(
         bail!("self-attention step: the cache holds {} tokens and no more", cache.len());
     }
     let layer = SelfAttention::new(width, heads, true);
-    expect_size("self-attention step", packed, layer.layout().size())?;
-    let (x, packed) = (x.contiguous()?, packed.contiguous()?);
-    let mut y = vec![0.0; x.elem_count()];
-    let (numbers_x, params) = (numbers(&x)?, numbers(&packed)?);
-    with_scratch(|scratch| layer.step(&params, &numbers_x, &mut y, cache, scratch));
-    Tensor::from_vec(y, x.shape(), x.device())
+    expect_size("self-attention step", params, layer.layout().size())?;
+    step(x, params, |params, x, y, scratch| layer.step(params, x, y, cache, scratch))
 }
 
 /// The keys and values of a memory, for every [`cross_attention_step`] over it.
 ///
 /// # Shapes
-/// memory (B, N, D); `packed` as for [`cross_attention`](crate::cross_attention).
+/// memory (B, N, D); `params` as for [`cross_attention`](crate::cross_attention).
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn remember(memory: &Tensor, packed: &Tensor, heads: usize) -> Result<KeyValueCache> {
+pub fn project_memory(memory: &Tensor, params: &Tensor, heads: usize) -> Result<KeyValueCache> {
     let (batch, places, width) = memory.dims3()?;
-    expect_heads("remember", memory.dims(), width, heads)?;
+    expect_heads("project_memory", memory.dims(), width, heads)?;
     let layer = CrossAttention::new(width, heads);
-    expect_size("remember", packed, layer.layout().size())?;
-    let (memory, packed) = (memory.contiguous()?, packed.contiguous()?);
+    expect_size("project_memory", params, layer.layout().size())?;
+    let (memory, params) = (memory.contiguous()?, params.contiguous()?);
     let mut cache = KeyValueCache::new(batch, places, width);
-    let (numbers_memory, params) = (numbers(&memory)?, numbers(&packed)?);
-    with_scratch(|scratch| layer.remember(&params, &numbers_memory, &mut cache, scratch));
+    let (memory, params) = (numbers(&memory)?, numbers(&params)?);
+    with_scratch(|scratch| layer.project_memory(&params, &memory, &mut cache, scratch));
     Ok(cache)
 }
 
 /// [`cross_attention`](crate::cross_attention) for one token of each sequence, over a memory that was given to
-/// [`remember`].
+/// [`project_memory`].
 ///
 /// # Shapes
-/// x (B, 1, D); `packed` as for [`cross_attention`](crate::cross_attention); the result (B, 1, D).
+/// x (B, 1, D); `params` as for [`cross_attention`](crate::cross_attention); the result (B, 1, D).
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
 pub fn cross_attention_step(
     x: &Tensor,
-    packed: &Tensor,
+    params: &Tensor,
     heads: usize,
     memory: &KeyValueCache,
 ) -> Result<Tensor> {
@@ -70,11 +66,20 @@ pub fn cross_attention_step(
         bail!("cross-attention step: nothing was remembered");
     }
     let layer = CrossAttention::new(width, heads);
-    expect_size("cross-attention step", packed, layer.layout().size())?;
-    let (x, packed) = (x.contiguous()?, packed.contiguous()?);
+    expect_size("cross-attention step", params, layer.layout().size())?;
+    step(x, params, |params, x, y, scratch| layer.step(params, x, y, memory, scratch))
+}
+
+/// Runs a kernel that makes y, of the shape of x, from the parameters and x.
+fn step(
+    x: &Tensor,
+    params: &Tensor,
+    kernel: impl FnOnce(&[f32], &[f32], &mut [f32], &mut Scratch),
+) -> Result<Tensor> {
+    let (x, params) = (x.contiguous()?, params.contiguous()?);
     let mut y = vec![0.0; x.elem_count()];
-    let (numbers_x, params) = (numbers(&x)?, numbers(&packed)?);
-    with_scratch(|scratch| layer.step(&params, &numbers_x, &mut y, memory, scratch));
+    let (of_x, of_params) = (numbers(&x)?, numbers(&params)?);
+    with_scratch(|scratch| kernel(&of_params, &of_x, &mut y, scratch));
     Tensor::from_vec(y, x.shape(), x.device())
 }
 

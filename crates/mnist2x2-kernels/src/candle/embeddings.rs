@@ -1,53 +1,52 @@
 //! The embeddings of patches and of tokens.
 
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, bail};
 
-use super::support::{expect_some, gradient, numbers, operand, with_scratch};
-use crate::{PatchEmbedding, TokenEmbedding};
+use super::op::{Backward, SubLayer, apply};
+use super::support::expect_some;
+use crate::{PatchEmbedding, Scratch, TokenEmbedding};
 
-/// `proj(patches) + pos`; see [`PatchEmbedding`]. The width follows from the size of `packed`.
+/// `proj(patches) + pos`; see [`PatchEmbedding`]. The width follows from the size of `params`.
 ///
 /// # Shapes
-/// patches (B, N, P); `packed`, of [`PatchEmbeddingLayout`](crate::PatchEmbeddingLayout), one dimension; the result
+/// patches (B, N, P); `params`, of [`PatchEmbeddingLayout`](crate::PatchEmbeddingLayout), one dimension; the result
 /// (B, N, D).
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn patch_embedding(patches: &Tensor, packed: &Tensor) -> Result<Tensor> {
+pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
     let (batch, positions, pixels) = patches.dims3()?;
     expect_some("patch embedding", patches.dims())?;
-    let (size, each) = (packed.dims1()?, pixels + 1 + positions);
+    let (size, each) = (params.dims1()?, pixels + 1 + positions);
     if size == 0 || !size.is_multiple_of(each) {
-        bail!(
-            "patch embedding: {size} packed parameters fit no width for {positions} patches of {pixels} numbers"
-        );
+        bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
     }
     let layer = PatchEmbedding::new(positions, pixels, size / each);
-    let op = PatchEmbeddingOp { layer, shape: (batch, positions, size / each).into() };
-    let (patches, packed) = (patches.contiguous()?, packed.contiguous()?);
-    if patches.track_op() || packed.track_op() {
-        patches.apply_op2(&packed, op)
-    } else {
-        patches.apply_op2_no_bwd(&packed, &op)
-    }
+    apply(PatchEmbeddingOp { layer, sizes: [batch, positions, size / each] }, &[patches], params)
 }
 
-/// `token[tokens] + pos`; see [`TokenEmbedding`]. The number of positions follows from the size of `packed`.
+/// `token[tokens] + pos`; see [`TokenEmbedding`]. The number of positions follows from the size of `params`.
 ///
 /// # Shapes
-/// tokens (B, T) of `u32`; `packed`, of [`TokenEmbeddingLayout`](crate::TokenEmbeddingLayout), one dimension; the result
-/// (B, T, D) with D = `width`.
+/// tokens (B, T) of `u32`; `params`, of [`TokenEmbeddingLayout`](crate::TokenEmbeddingLayout), one dimension; the result
+/// (B, T, D) with D = `width`. The first token of each sequence is at position `first`: 0 unless decoding goes on.
 ///
 /// # Errors
-/// If a shape does not fit, a token is not below V = `vocabulary`, there are more tokens than positions, or `packed` is
+/// If a shape does not fit, a token is not below V = `vocabulary`, there are more tokens than positions, or `params` is
 /// not `f32` on the CPU.
-pub fn token_embedding(tokens: &Tensor, packed: &Tensor, vocabulary: usize, width: usize) -> Result<Tensor> {
+pub fn token_embedding(
+    tokens: &Tensor,
+    params: &Tensor,
+    vocabulary: usize,
+    width: usize,
+    first: usize,
+) -> Result<Tensor> {
     let (batch, length) = tokens.dims2()?;
     expect_some("token embedding", &[batch, length, width])?;
-    let (size, of_tokens) = (packed.dims1()?, vocabulary * width);
-    if size < of_tokens + length * width || !size.is_multiple_of(width) {
+    let (size, of_tokens, last) = (params.dims1()?, vocabulary * width, first + length);
+    if size < of_tokens + last * width || !size.is_multiple_of(width) {
         bail!(
-            "token embedding: {size} packed parameters for {vocabulary} tokens at {length} places of width {width}"
+            "token embedding: {size} parameters for {vocabulary} tokens at {last} positions of width {width}"
         );
     }
     let tokens = tokens.flatten_all()?.to_vec1::<u32>()?;
@@ -55,75 +54,62 @@ pub fn token_embedding(tokens: &Tensor, packed: &Tensor, vocabulary: usize, widt
         bail!("token embedding: token {token} is outside a vocabulary of {vocabulary}");
     }
     let layer = TokenEmbedding::new(vocabulary, (size - of_tokens) / width, width);
-    let op = TokenEmbeddingOp { layer, length, tokens, shape: (batch, length, width).into() };
-    let packed = packed.contiguous()?;
-    if packed.track_op() { packed.apply_op1(op) } else { packed.apply_op1_no_bwd(&op) }
+    apply(TokenEmbeddingOp { layer, sizes: [batch, length, width], first, tokens }, &[], params)
 }
 
 struct PatchEmbeddingOp {
     layer: PatchEmbedding,
     /// B, N, D.
-    shape: Shape,
+    sizes: [usize; 3],
 }
 
-impl CustomOp2 for PatchEmbeddingOp {
-    fn name(&self) -> &'static str {
-        "patch-embedding"
+impl SubLayer for PatchEmbeddingOp {
+    const NAME: &'static str = "patch-embedding";
+    /// The gradient of images would cost as much as all the rest here.
+    const READS_DATA: bool = true;
+
+    fn output(&self) -> Shape {
+        (&self.sizes).into()
     }
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        p: &CpuStorage,
-        lp: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (patches, params) = (operand(x, lx)?, operand(p, lp)?);
-        let mut y = vec![0.0; self.shape.elem_count()];
-        with_scratch(|scratch| self.layer.forward(self.shape.dims()[0], params, patches, &mut y, scratch));
-        Ok((CpuStorage::F32(y), self.shape.clone()))
+    fn saved_len(&self) -> usize {
+        0
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        p: &Tensor,
-        _y: &Tensor,
-        dy: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
-        let (patches, params, dy) = (numbers(x)?, numbers(p)?, numbers(&dy)?);
-        // Images are data as a rule, and their gradient would cost as much as all the rest here.
-        let mut dx = x.track_op().then(|| vec![0.0; patches.len()]);
-        let mut dp = vec![0.0; params.len()];
-        self.layer.backward(self.shape.dims()[0], &params, &patches, &dy, dx.as_deref_mut(), &mut dp);
-        Ok((dx.map(|dx| gradient(x, dx)).transpose()?.flatten(), gradient(p, dp)?))
+    fn forward(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], _: &mut [f32], scratch: &mut Scratch) {
+        self.layer.forward(self.sizes[0], params, x[0], y, scratch);
+    }
+
+    fn backward(&self, pass: Backward, dx: &mut [Vec<f32>], d_params: &mut [f32], _: &mut Scratch) {
+        let dx = (!dx[0].is_empty()).then_some(&mut dx[0][..]);
+        self.layer.backward(self.sizes[0], pass.params, pass.inputs[0], pass.dy, dx, d_params);
     }
 }
 
 struct TokenEmbeddingOp {
     layer: TokenEmbedding,
-    length: usize,
-    tokens: Vec<u32>,
     /// B, T, D.
-    shape: Shape,
+    sizes: [usize; 3],
+    first: usize,
+    tokens: Vec<u32>,
 }
 
-impl CustomOp1 for TokenEmbeddingOp {
-    fn name(&self) -> &'static str {
-        "token-embedding"
+impl SubLayer for TokenEmbeddingOp {
+    const NAME: &'static str = "token-embedding";
+
+    fn output(&self) -> Shape {
+        (&self.sizes).into()
     }
 
-    fn cpu_fwd(&self, p: &CpuStorage, lp: &Layout) -> Result<(CpuStorage, Shape)> {
-        let mut y = vec![0.0; self.shape.elem_count()];
-        self.layer.forward(self.length, 0, operand(p, lp)?, &self.tokens, &mut y);
-        Ok((CpuStorage::F32(y), self.shape.clone()))
+    fn saved_len(&self) -> usize {
+        0
     }
 
-    fn bwd(&self, p: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let dy = dy.contiguous()?;
-        let mut dp = vec![0.0; p.elem_count()];
-        self.layer.backward(self.length, &self.tokens, &numbers(&dy)?, &mut dp);
-        gradient(p, dp)
+    fn forward(&self, params: &[f32], _: &[&[f32]], y: &mut [f32], _: &mut [f32], _: &mut Scratch) {
+        self.layer.forward(self.sizes[1], self.first, params, &self.tokens, y);
+    }
+
+    fn backward(&self, pass: Backward, _: &mut [Vec<f32>], d_params: &mut [f32], _: &mut Scratch) {
+        self.layer.backward(self.sizes[1], self.first, &self.tokens, pass.dy, d_params);
     }
 }

@@ -1,6 +1,6 @@
 //! The sub-layers as operations of candle, with gradients.
 //!
-//! Each is a custom operation whose inputs are the activations and the sub-layer's packed parameters. candle hands the
+//! Each is a custom operation whose inputs are the activations and the sub-layer's parameters. candle hands the
 //! same operation object to the forward and to the backward pass, so what the forward pass saves waits in the object
 //! until the graph is dropped; a second backward pass over the same graph works. Where no input is differentiated nothing
 //! is saved. All run on the CPU in `f32` and answer anything else with an error.
@@ -10,11 +10,12 @@ mod embeddings;
 mod decode;
 mod head;
 mod mlp;
+mod op;
 mod stem;
 mod support;
 
 pub use attention::{cross_attention, self_attention};
-pub use decode::{cross_attention_step, remember, self_attention_step};
+pub use decode::{cross_attention_step, project_memory, self_attention_step};
 pub use embeddings::{patch_embedding, token_embedding};
 pub use head::{head_loss, logits};
 pub use mlp::mlp;

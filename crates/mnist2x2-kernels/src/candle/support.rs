@@ -28,6 +28,9 @@ struct Buffer(Vec<f32>);
 impl Buffer {
     /// The smallest buffer of the pool that holds `len` numbers, or a new one.
     fn new(len: usize) -> Self {
+        if len == 0 {
+            return Self(Vec::new());
+        }
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         let fitting = pool.iter().enumerate().filter(|(_, buffer)| buffer.len() >= len);
         match fitting.min_by_key(|(_, buffer)| buffer.len()).map(|(i, _)| i) {
@@ -39,7 +42,9 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        POOL.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+        if !self.0.is_empty() {
+            POOL.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+        }
     }
 }
 
@@ -104,30 +109,10 @@ impl<G: Deref<Target = Storage>> Deref for Numbers<G> {
     }
 }
 
-/// The gradients of an operation on x and packed parameters, which `kernel` fills: it is given the parameters, x, the
-/// gradient of the result, and zeros for the gradients of x and of the parameters.
-pub(super) fn gradients(
-    x: &Tensor,
-    packed: &Tensor,
-    dy: &Tensor,
-    kernel: impl FnOnce(&[f32], &[f32], &[f32], &mut [f32], &mut [f32]) -> Result<()>,
-) -> Result<(Option<Tensor>, Option<Tensor>)> {
-    let dy = dy.contiguous()?;
-    let (of_x, of_packed, dy) = (numbers(x)?, numbers(packed)?, numbers(&dy)?);
-    let (mut dx, mut d_packed) = (vec![0.0; of_x.len()], vec![0.0; of_packed.len()]);
-    kernel(&of_packed, &of_x, &dy, &mut dx, &mut d_packed)?;
-    Ok((gradient(x, dx)?, gradient(packed, d_packed)?))
-}
-
-/// A gradient with the shape of what it is the gradient of.
-pub(super) fn gradient(of: &Tensor, numbers: Vec<f32>) -> Result<Option<Tensor>> {
-    Tensor::from_vec(numbers, of.shape(), of.device()).map(Some)
-}
-
 /// Asserts that a packed parameter slice has the size its sub-layer asks for.
-pub(super) fn expect_size(what: &str, packed: &Tensor, size: usize) -> Result<()> {
-    if packed.dims() != [size] {
-        bail!("{what}: packed parameters of shape {:?}, not [{size}]", packed.dims());
+pub(super) fn expect_size(what: &str, params: &Tensor, size: usize) -> Result<()> {
+    if params.dims() != [size] {
+        bail!("{what}: parameters of shape {:?}, not [{size}]", params.dims());
     }
     Ok(())
 }
