@@ -4,7 +4,7 @@ use mnist2x2_corrections::Correction;
 use mnist2x2_data::download::{Source, download_pendigits};
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, Strokes, idx, mnist, pendigits};
-use mnist2x2_infer::{Drawing, Picture, Seen};
+use mnist2x2_picture::{Drawing, ModelInput, Picture};
 
 use crate::scratch::with_files;
 use crate::seeds;
@@ -51,7 +51,7 @@ pub(crate) fn strokes(bytes: &[u8]) {
     let Ok(strokes) = serde_json::from_slice::<Strokes>(bytes) else { return };
     strokes.rasterize(Strokes::MNIST_WIDTH);
     if let Ok(drawing) = Drawing::new(strokes, 56.0, 56.0) {
-        Seen::of_drawing(&drawing, SHAPE);
+        ModelInput::from_drawing(&drawing, SHAPE);
     }
 }
 
@@ -65,6 +65,6 @@ pub(crate) fn correction(bytes: &[u8]) {
 /// A PNG or JPEG.
 pub(crate) fn picture(bytes: &[u8]) {
     if let Ok(picture) = Picture::from_bytes(bytes) {
-        Seen::of_picture(&picture, SHAPE);
+        ModelInput::from_picture(&picture, SHAPE);
     }
 }

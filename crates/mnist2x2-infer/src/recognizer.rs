@@ -6,11 +6,12 @@ use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, SIDE};
 use mnist2x2_formats::Weights;
 use mnist2x2_model::{Config, Seq2Seq};
+use mnist2x2_picture::{Drawing, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::{Found, search};
 use crate::decoding::Blanks;
-use crate::{Calibration, Drawing, Error, Picture, Reading, Seen, Temperature};
+use crate::{Calibration, Error, Reading, Temperature};
 
 /// How many sequences a reading names beside its answer.
 const ALTERNATIVES: usize = 4;
@@ -113,12 +114,12 @@ impl Recognizer {
         self.read(&Picture::from_bytes(bytes)?)
     }
 
-    /// Reads a picture of handwriting, each digit as [`Seen::of_picture`] finds it.
+    /// Reads a picture of handwriting, each digit as [`ModelInput::from_picture`] finds it.
     ///
     /// # Errors
     /// [`Error::Seq2Seq`] if the device fails, [`Error::NotFinite`] if the model's numbers overflow.
     pub fn read(&self, picture: &Picture) -> Result<Reading, Error> {
-        self.read_seen(&Seen::of_picture(picture, self.shape()))
+        self.read_input(&ModelInput::from_picture(picture, self.shape()))
     }
 
     /// Reads a drawing from its strokes.
@@ -126,15 +127,15 @@ impl Recognizer {
     /// # Errors
     /// As [`Recognizer::read`].
     pub fn read_drawing(&self, drawing: &Drawing) -> Result<Reading, Error> {
-        self.read_seen(&Seen::of_drawing(drawing, self.shape()))
+        self.read_input(&ModelInput::from_drawing(drawing, self.shape()))
     }
 
     /// Reads a grid as it is.
     ///
     /// # Errors
     /// As [`Recognizer::read`].
-    pub fn read_seen(&self, seen: &Seen) -> Result<Reading, Error> {
-        Ok(self.read_many(std::slice::from_ref(seen))?.swap_remove(0))
+    pub fn read_input(&self, seen: &ModelInput) -> Result<Reading, Error> {
+        Ok(self.read_batch(std::slice::from_ref(seen))?.swap_remove(0))
     }
 
     /// Reads grids as they are, all at once: quicker than one after the other. The readings are in their order.
@@ -144,17 +145,17 @@ impl Recognizer {
     ///
     /// # Panics
     /// If a grid is not of [`Recognizer::shape`].
-    pub fn read_many(&self, seen: &[Seen]) -> Result<Vec<Reading>, Error> {
+    pub fn read_batch(&self, seen: &[ModelInput]) -> Result<Vec<Reading>, Error> {
         if seen.is_empty() {
             return Ok(Vec::new());
         }
         assert!(seen.iter().all(|seen| seen.shape() == self.shape()), "grids of the model's shape");
         let (height, width) = (self.shape().height(), self.shape().width());
-        let pixels: Vec<f32> = seen.iter().flat_map(Seen::normalised).collect();
+        let pixels: Vec<f32> = seen.iter().flat_map(ModelInput::normalized).collect();
         let device = self.model.parameters().device();
         let images = Tensor::from_vec(pixels, (seen.len(), height, width), device)?; // (B, height, width)
         let memory = self.model.encode(&images)?; // (B, N, D)
-        let (blanks, temperature) = (Blanks::new(seen.iter().map(Seen::empty)), self.temperature());
+        let (blanks, temperature) = (Blanks::new(seen.iter().map(ModelInput::empty)), self.temperature());
         let found = search(&self.model, &memory, &blanks, ALTERNATIVES + 1, temperature)?;
         let readings = found.into_iter().zip(seen).map(|(Found { greedy, likeliest: mut others }, seen)| {
             others.retain(|other| other.tokens != greedy.tokens);

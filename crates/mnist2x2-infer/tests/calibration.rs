@@ -2,8 +2,9 @@
 
 use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma};
-use mnist2x2_infer::{Calibration, Picture, Reading, Recognizer, Temperature};
+use mnist2x2_infer::{Calibration, Reading, Recognizer, Temperature};
 use mnist2x2_model::{Config, Parameters};
+use mnist2x2_picture::Picture;
 
 fn calibration(temperature: f64) -> Calibration {
     let temperature = Temperature::new(temperature).unwrap();

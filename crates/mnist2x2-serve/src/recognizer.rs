@@ -1,7 +1,8 @@
 //! [`RecognizerReader`]: the trained model as a [`Reader`].
 
 use mnist2x2_data::Strokes;
-use mnist2x2_infer::{self as infer, Picture, Recognizer, cross_attention};
+use mnist2x2_infer::{self as infer, Recognizer, cross_attention};
+use mnist2x2_picture::{self as picture, Picture};
 use rayon::prelude::*;
 
 use crate::{Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, ReadOptions, Reader};
@@ -33,19 +34,19 @@ impl RecognizerReader {
     }
 
     /// What the model is shown of an input.
-    fn see(&self, input: &Input) -> Result<infer::Seen, Error> {
+    fn see(&self, input: &Input) -> Result<picture::ModelInput, Error> {
         let shape = self.recognizer.shape();
         match &input.content {
             Content::Picture(bytes) => {
                 let picture = Picture::from_bytes(bytes).map_err(|error| Error::Input(error.to_string()))?;
-                Ok(infer::Seen::of_picture(&picture, shape))
+                Ok(picture::ModelInput::from_picture(&picture, shape))
             }
-            Content::Drawing(drawing) => Ok(infer::Seen::of_drawing(&self.canvas(drawing)?, shape)),
+            Content::Drawing(drawing) => Ok(picture::ModelInput::from_drawing(&self.canvas(drawing)?, shape)),
         }
     }
 
     /// The cells' strokes on one canvas.
-    fn canvas(&self, drawing: &Drawing) -> Result<infer::Drawing, Error> {
+    fn canvas(&self, drawing: &Drawing) -> Result<picture::Drawing, Error> {
         let ModelInfo { rows, cols, .. } = self.info;
         if drawing.cells.len() != rows * cols {
             let found = drawing.cells.len();
@@ -59,15 +60,16 @@ impl RecognizerReader {
         });
         let strokes = Strokes::new(strokes.collect()).map_err(|error| Error::Input(error.to_string()))?;
         let (width, height) = (drawing.width * cols as f32, drawing.height * rows as f32);
-        infer::Drawing::new(strokes, width, height).map_err(|error| Error::Input(error.to_string()))
+        picture::Drawing::new(strokes, width, height).map_err(|error| Error::Input(error.to_string()))
     }
 
     /// An answer or an error for each input.
     fn read_chunk(&self, chunk: &[Input]) -> Vec<Result<Answer, Error>> {
-        let inputs: Vec<Result<infer::Seen, Error>> = chunk.iter().map(|input| self.see(input)).collect();
-        let readable: Vec<infer::Seen> =
+        let inputs: Vec<Result<picture::ModelInput, Error>> =
+            chunk.iter().map(|input| self.see(input)).collect();
+        let readable: Vec<picture::ModelInput> =
             inputs.iter().filter_map(|seen| seen.as_ref().ok().cloned()).collect();
-        let readings = match self.recognizer.read_many(&readable) {
+        let readings = match self.recognizer.read_batch(&readable) {
             Ok(readings) => readings,
             Err(error) => {
                 return inputs.into_iter().map(|seen| seen.and_then(|_| Err(failed(&error)))).collect();
@@ -86,10 +88,10 @@ impl RecognizerReader {
     fn answer(
         &self,
         reading: infer::Reading,
-        seen: &infer::Seen,
+        seen: &picture::ModelInput,
         options: ReadOptions,
     ) -> Result<Answer, Error> {
-        let look = || cross_attention(self.recognizer.model(), &seen.normalised());
+        let look = || cross_attention(self.recognizer.model(), &seen.normalized());
         let attention = options.attention.then(look).transpose().map_err(|error| failed(&error))?;
         let shape = seen.shape();
         let picture =

@@ -86,6 +86,9 @@ pub enum Error {
     /// The model could not be written.
     #[error(transparent)]
     Weights(#[from] mnist2x2_formats::Error),
+    /// Pen strokes could not be drawn and seen.
+    #[error(transparent)]
+    Picture(#[from] mnist2x2_picture::Error),
     /// Decoding failed.
     #[error(transparent)]
     Infer(#[from] mnist2x2_infer::Error),

@@ -14,8 +14,9 @@ mod verdict;
 use mnist2x2_data::pendigits::PenDigits;
 use mnist2x2_data::{Digits, Loader};
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::{Calibration, Recognizer, Seen};
+use mnist2x2_infer::{Calibration, Recognizer};
 use mnist2x2_model::{Parameters, Seq2Seq};
+use mnist2x2_picture::ModelInput;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::{EVALUATION_BATCH, evaluate};
@@ -287,8 +288,8 @@ fn marks(
 ) -> Result<Marks, Error> {
     let (mut corrections, mut cells) = (0, 0);
     for lessons in lessons.chunks(EVALUATION_BATCH) {
-        let seen: Vec<Seen> = lessons.iter().map(|lesson| lesson.seen().clone()).collect();
-        for (reading, lesson) in recognizer.read_many(&seen)?.iter().zip(lessons) {
+        let seen: Vec<ModelInput> = lessons.iter().map(|lesson| lesson.seen().clone()).collect();
+        for (reading, lesson) in recognizer.read_batch(&seen)?.iter().zip(lessons) {
             let pairs = reading.cells.iter().zip(lesson.right());
             let right = pairs.filter(|(cell, right)| cell.digit == **right).count();
             corrections += u64::from(right == lesson.right().len());

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use mnist2x2_data::pendigits::{PenDigit, PenDigits};
 use mnist2x2_data::{Digits, GridShape, PIXELS, StrokeRenderer};
-use mnist2x2_infer::Seen;
+use mnist2x2_picture::ModelInput;
 use rayon::prelude::*;
 
 use crate::Error;
@@ -25,7 +25,7 @@ const BRUSHES: [f32; 3] = [0.035, 0.065, 0.095];
 /// of [`BRUSHES`].
 ///
 /// # Errors
-/// As [`Seen::of_written`].
+/// As [`ModelInput::render_strokes`].
 pub(crate) fn digits(pens: &PenDigits, all_writers: bool) -> Result<Digits, Error> {
     let (held_out, all) = (HELD_OUT_WRITERS, 1..=*HELD_OUT_WRITERS.end());
     let writers = if all_writers { all } else { 1..=held_out.start() - 1 };
@@ -42,7 +42,7 @@ pub(crate) fn digits(pens: &PenDigits, all_writers: bool) -> Result<Digits, Erro
 /// What a reader sees of a drawing of `digit`, alone on its canvas.
 fn seen(digit: &PenDigit, brush: f32) -> Result<[u8; PIXELS], Error> {
     let canvas = StrokeRenderer { cell: SIDE, brush: brush * SIDE as f32, ..StrokeRenderer::default() };
-    Ok(Seen::of_written(&[&digit.strokes], Some(&canvas), GridShape { rows: 1, cols: 1 })?.cell(0))
+    Ok(ModelInput::render_strokes(&[&digit.strokes], Some(&canvas), GridShape { rows: 1, cols: 1 })?.cell(0))
 }
 
 #[cfg(test)]

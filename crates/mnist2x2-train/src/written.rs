@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use mnist2x2_data::pendigits::PenDigit;
 use mnist2x2_data::{RenderCondition, Strokes};
-use mnist2x2_infer::{Recognizer, Seen};
+use mnist2x2_infer::Recognizer;
+use mnist2x2_picture::ModelInput;
 
 use crate::gradient::split;
 use crate::{Error, Graded, Workers};
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 25;
 /// more grids have been read.
 ///
 /// # Errors
-/// As [`Seen::of_written`] and [`Recognizer::read_many`].
+/// As [`ModelInput::render_strokes`] and [`Recognizer::read_batch`].
 pub fn grade_written(
     recognizer: &Recognizer,
     digits: &[PenDigit],
@@ -47,10 +48,10 @@ fn read_part(
 ) -> Result<Vec<Graded>, Error> {
     let see = |index: usize| {
         let strokes: Vec<&Strokes> = grids[index].iter().map(|digit| &digit.strokes).collect();
-        Seen::of_written(&strokes, variant.renderer(index as u64).as_ref(), recognizer.shape())
+        ModelInput::render_strokes(&strokes, variant.renderer(index as u64).as_ref(), recognizer.shape())
     };
     let seen = part.clone().map(see).collect::<Result<Vec<_>, _>>()?;
-    let readings = recognizer.read_many(&seen)?.into_iter().zip(part);
+    let readings = recognizer.read_batch(&seen)?.into_iter().zip(part);
     let graded = readings.map(|(reading, index)| Graded {
         labels: grids[index].iter().map(|digit| digit.label).collect(),
         read: reading.cells.iter().map(|cell| cell.digit).collect(),

@@ -4,8 +4,9 @@ use candle_core::Device;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{Augmentation, Digits, GridShape, GridSource, Loader, Strokes, synthetic};
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::{Drawing, Recognizer, Seen};
+use mnist2x2_infer::Recognizer;
 use mnist2x2_model::Config;
+use mnist2x2_picture::{Drawing, ModelInput};
 use mnist2x2_random::Random;
 use mnist2x2_train::{Error, Finetuning, Lesson, Material, Outcome, Recipe, Trainer, Workers};
 
@@ -36,9 +37,9 @@ fn zigzags(number: u64) -> Lesson {
         Strokes::new(vec![points]).unwrap()
     };
     let cells = [zigzag(), zigzag(), zigzag()];
-    let drawing = Drawing::of_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
+    let drawing = Drawing::from_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
     let strokes = drawing.cells(SHAPE);
-    Lesson::new(Seen::of_drawing(&drawing, SHAPE), vec![Some(3); 3], Some(strokes)).unwrap()
+    Lesson::new(ModelInput::from_drawing(&drawing, SHAPE), vec![Some(3); 3], Some(strokes)).unwrap()
 }
 
 fn material(lessons: Vec<Lesson>) -> Material<'static> {
@@ -90,15 +91,16 @@ fn what_cannot_be_told_is_refused_before_anything_is_trained() {
     );
 
     // What the model reads is right: it has nothing to learn.
-    let seen: Vec<Seen> = many().iter().map(|lesson| lesson.seen().clone()).collect();
-    let readings = base.read_many(&seen).unwrap();
-    let right = |(seen, reading): (Seen, &mnist2x2_infer::Reading)| {
+    let seen: Vec<ModelInput> = many().iter().map(|lesson| lesson.seen().clone()).collect();
+    let readings = base.read_batch(&seen).unwrap();
+    let right = |(seen, reading): (ModelInput, &mnist2x2_infer::Reading)| {
         Lesson::new(seen, reading.cells.iter().map(|cell| cell.digit).collect(), None).unwrap()
     };
     let known = refusal(recipe(), material(seen.into_iter().zip(&readings).map(right).collect()));
     assert!(known.to_string().contains("there is nothing to learn"), "{known}");
 
-    let wide = Seen::of_written(&[&Strokes::default(); 4], None, GridShape { rows: 2, cols: 2 }).unwrap();
+    let wide =
+        ModelInput::render_strokes(&[&Strokes::default(); 4], None, GridShape { rows: 2, cols: 2 }).unwrap();
     let wide = Lesson::new(wide, vec![None; 4], None).unwrap();
     let other = refusal(recipe(), material(many().into_iter().chain([wide]).collect()));
     assert!(other.to_string().contains("2 x 2 cells, but the model reads 1 x 3"), "{other}");

@@ -1,6 +1,7 @@
 //! The facade: what other crates depend on.
 //!
-//! The layers beneath are here as modules: [`random`], [`tokenizer`], [`data`], [`model`], [`formats`], [`infer`] and, with feature
+//! The layers beneath are here as modules: [`random`], [`tokenizer`], [`data`], [`model`], [`formats`], [`picture`],
+//! [`infer`] and, with feature
 //! `train`, `train`. What most programs need is at the root.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub use mnist2x2_data as data;
 pub use mnist2x2_formats as formats;
 pub use mnist2x2_infer as infer;
 pub use mnist2x2_model as model;
+pub use mnist2x2_picture as picture;
 pub use mnist2x2_random as random;
 #[cfg(feature = "train")]
 pub use mnist2x2_report as report;
@@ -26,7 +28,8 @@ pub use mnist2x2_tokenizer as tokenizer;
 pub use mnist2x2_train as train;
 
 pub use mnist2x2_formats::Weights;
-pub use mnist2x2_infer::{Drawing, Picture, Reading, Recognizer, Seen, beam_search, greedy};
+pub use mnist2x2_infer::{Reading, Recognizer, beam_search, greedy};
 pub use mnist2x2_model::{Config, Device, Parameters, Seq2Seq};
+pub use mnist2x2_picture::{Drawing, ModelInput, Picture};
 #[cfg(feature = "train")]
 pub use mnist2x2_train::{Evaluation, Observer, Recipe, RunFolder, Trainer, Workers, evaluate};

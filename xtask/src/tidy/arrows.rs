@@ -12,9 +12,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("mnist2x2-kernels", &[]),
     ("mnist2x2-model", &["mnist2x2-random", "mnist2x2-kernels"]),
     ("mnist2x2-formats", &["mnist2x2-model"]),
+    ("mnist2x2-picture", &["mnist2x2-data"]),
     (
         "mnist2x2-infer",
-        &["mnist2x2-random", "mnist2x2-tokenizer", "mnist2x2-data", "mnist2x2-model", "mnist2x2-formats"],
+        &["mnist2x2-tokenizer", "mnist2x2-data", "mnist2x2-model", "mnist2x2-formats", "mnist2x2-picture"],
     ),
     (
         "mnist2x2-train",
@@ -25,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-kernels",
             "mnist2x2-model",
             "mnist2x2-formats",
+            "mnist2x2-picture",
             "mnist2x2-infer",
         ],
     ),
@@ -32,7 +34,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("mnist2x2-corrections", &["mnist2x2-data"]),
     (
         "mnist2x2-serve",
-        &["mnist2x2-data", "mnist2x2-model", "mnist2x2-formats", "mnist2x2-infer", "mnist2x2-corrections"],
+        &[
+            "mnist2x2-data",
+            "mnist2x2-model",
+            "mnist2x2-formats",
+            "mnist2x2-picture",
+            "mnist2x2-infer",
+            "mnist2x2-corrections",
+        ],
     ),
     (
         "mnist2x2",
@@ -43,6 +52,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-kernels",
             "mnist2x2-model",
             "mnist2x2-formats",
+            "mnist2x2-picture",
             "mnist2x2-infer",
             "mnist2x2-train",
             "mnist2x2-report",
@@ -58,6 +68,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "mnist2x2-data",
             "mnist2x2-model",
             "mnist2x2-formats",
+            "mnist2x2-picture",
             "mnist2x2-infer",
             "mnist2x2-train",
             "mnist2x2-corrections",

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use image::{GrayImage, ImageFormat};
-use mnist2x2::infer::Seen;
-use mnist2x2::{Picture, Reading, Recognizer};
+use mnist2x2::{ModelInput, Picture, Reading, Recognizer};
 use serde::Serialize;
 
 use crate::console::{self, percent};
@@ -55,7 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for image in &args.images {
         let reading = see(&recognizer, image).and_then(|one| {
             seen.push(one);
-            Ok(recognizer.read_seen(&seen[seen.len() - 1])?)
+            Ok(recognizer.read_input(&seen[seen.len() - 1])?)
         });
         if reading.is_err() {
             code = ExitCode::FAILURE;
@@ -72,20 +71,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What the model sees of a picture.
-fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<Seen> {
+fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
     let picture = if image == Path::new("-") {
         Picture::from_stream(std::io::stdin(), Path::new("standard input"))?
     } else {
         Picture::open(image)?
     };
-    Ok(Seen::of_picture(&picture, recognizer.shape()))
+    Ok(ModelInput::from_picture(&picture, recognizer.shape()))
 }
 
 /// Writes what was seen, one picture below the other.
-fn show(seen: &[Seen], path: &Path) -> anyhow::Result<()> {
+fn show(seen: &[ModelInput], path: &Path) -> anyhow::Result<()> {
     let Some(first) = seen.first() else { bail!("there is nothing to show: no picture could be read") };
     let (width, height) = (first.shape().width(), first.shape().height() * seen.len());
-    let pixels = seen.iter().flat_map(Seen::pixels).copied().collect();
+    let pixels = seen.iter().flat_map(ModelInput::pixels).copied().collect();
     let sheet =
         GrayImage::from_raw(width as u32, height as u32, pixels).context("too many pictures to show")?;
     let failed = || format!("cannot write {}", path.display());

@@ -7,7 +7,7 @@ use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat};
 use mnist2x2::data::mnist::{self, Split};
 use mnist2x2::data::{Digits, GridShape, reference, stitch_u8};
-use mnist2x2::{Device, Picture, Recognizer, Seen};
+use mnist2x2::{Device, ModelInput, Picture, Recognizer};
 
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
 /// Training digits that were held out, and grids of them.
@@ -47,8 +47,8 @@ fn mnist_grids_read_from_pictures_are_read_as_well_as_from_the_digits() {
     let right = |read: &dyn Fn(&GrayImage) -> String| {
         grids.iter().filter(|(grid, label)| read(grid) == *label).count()
     };
-    let plain = |grid: &GrayImage| Seen::plain(&Picture::new(&grid.clone().into()), SHAPE);
-    let as_they_are = right(&|grid| recognizer.read_seen(&plain(grid)).unwrap().digits);
+    let plain = |grid: &GrayImage| ModelInput::resized(&Picture::new(&grid.clone().into()), SHAPE);
+    let as_they_are = right(&|grid| recognizer.read_input(&plain(grid)).unwrap().digits);
     assert!(as_they_are > GRIDS * 95 / 100, "{as_they_are} of {GRIDS}");
     for (side, filter) in
         [(56, FilterType::Nearest), (560, FilterType::Nearest), (560, FilterType::CatmullRom)]

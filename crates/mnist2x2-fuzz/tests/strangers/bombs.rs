@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use mnist2x2_data::mnist::{self, Split};
 use mnist2x2_data::{GridShape, PIXELS};
-use mnist2x2_infer::{Picture, Seen};
+use mnist2x2_picture::{ModelInput, Picture};
 
 use crate::clock::{Clock, MOST_TIME};
 use crate::memory::{MOST, most_held};
@@ -74,7 +74,7 @@ fn a_picture_bomb_is_refused_or_read_within_the_limits() {
     ] {
         let bomb = blank_png(side, side, colour);
         within_limits(&format!("{side} x {side} of {colour:?}"), || {
-            Picture::from_bytes(&bomb).map(|picture| Seen::of_picture(&picture, shape)).ok()
+            Picture::from_bytes(&bomb).map(|picture| ModelInput::from_picture(&picture, shape)).ok()
         });
     }
 }

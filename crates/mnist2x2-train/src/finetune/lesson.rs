@@ -2,7 +2,7 @@
 
 use mnist2x2_data::{Digits, GridShape, PIXELS, Strokes};
 use mnist2x2_formats::files::hex;
-use mnist2x2_infer::Seen;
+use mnist2x2_picture::ModelInput;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -16,7 +16,7 @@ const ALWAYS_HELD_OUT: u8 = 64;
 /// A grid that somebody drew, and what it shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
-    seen: Seen,
+    seen: ModelInput,
     right: Vec<Option<u8>>,
     strokes: Option<Vec<Option<Strokes>>>,
 }
@@ -28,7 +28,7 @@ impl Lesson {
     /// # Errors
     /// [`Error::Lesson`] if there is not one of each for every cell, or a digit is above 9.
     pub fn new(
-        seen: Seen,
+        seen: ModelInput,
         right: Vec<Option<u8>>,
         strokes: Option<Vec<Option<Strokes>>>,
     ) -> Result<Self, Error> {
@@ -46,7 +46,7 @@ impl Lesson {
     }
 
     /// What the model sees.
-    pub fn seen(&self) -> &Seen {
+    pub fn seen(&self) -> &ModelInput {
         &self.seen
     }
 
@@ -139,7 +139,7 @@ pub(super) fn hold_out(lessons: Vec<Lesson>) -> (Vec<Lesson>, Vec<Lesson>) {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use mnist2x2_infer::Drawing;
+    use mnist2x2_picture::Drawing;
 
     use super::*;
 
@@ -152,9 +152,9 @@ pub(super) mod tests {
         let is_empty = |cell| number.is_multiple_of(7) && cell == 1;
         let cells: Vec<Strokes> =
             (0..3).map(|cell| if is_empty(cell) { Strokes::default() } else { stroke(cell) }).collect();
-        let drawing = Drawing::of_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
+        let drawing = Drawing::from_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
         let right = (0..3).map(|cell| (!is_empty(cell)).then_some((number + cell) as u8 % 10)).collect();
-        Lesson::new(Seen::of_drawing(&drawing, SHAPE), right, Some(drawing.cells(SHAPE))).unwrap()
+        Lesson::new(ModelInput::from_drawing(&drawing, SHAPE), right, Some(drawing.cells(SHAPE))).unwrap()
     }
 
     pub(crate) fn lessons(count: u32) -> Vec<Lesson> {

@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use mnist2x2::corrections::{Correction, Store};
 use mnist2x2::data::{GridShape, Strokes};
 use mnist2x2::train::Lesson;
-use mnist2x2::{Drawing, Picture, Seen, serve};
+use mnist2x2::{Drawing, ModelInput, Picture, serve};
 use serde::Deserialize;
 
 /// Every correction in `store`, for a model that reads grids of `shape`.
@@ -35,11 +35,11 @@ fn lesson(correction: &Correction, shape: GridShape) -> anyhow::Result<Lesson> {
     );
     if let Some(strokes) = &correction.strokes {
         let drawing = drawing(serve::Drawing::deserialize(strokes).context("strokes")?, shape)?;
-        let seen = Seen::of_drawing(&drawing, shape);
+        let seen = ModelInput::from_drawing(&drawing, shape);
         return Ok(Lesson::new(seen, right, Some(drawing.cells(shape)))?);
     }
     let picture = correction.picture.as_deref().context("has neither strokes nor a picture")?;
-    Ok(Lesson::new(Seen::of_picture(&Picture::from_bytes(picture)?, shape), right, None)?)
+    Ok(Lesson::new(ModelInput::from_picture(&Picture::from_bytes(picture)?, shape), right, None)?)
 }
 
 /// The drawing as the server shows it to a model.
@@ -47,5 +47,5 @@ fn drawing(sent: serve::Drawing, shape: GridShape) -> anyhow::Result<Drawing> {
     sent.check(shape.cells())?;
     let serve::Drawing { cells, width, height } = sent;
     let cells = cells.into_iter().map(Strokes::new).collect::<Result<Vec<_>, _>>()?;
-    Ok(Drawing::of_cells(&cells, width, height, shape)?)
+    Ok(Drawing::from_cells(&cells, width, height, shape)?)
 }

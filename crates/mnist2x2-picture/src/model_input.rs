@@ -3,21 +3,21 @@
 use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalize};
 
 use crate::ink::Ink;
-use crate::pieces::Pieces;
-use crate::redraw::redraw;
-use crate::{Drawing, Picture, familiar, lines};
+use crate::normalization::redraw;
+use crate::segmentation::Pieces;
+use crate::{Drawing, Picture, guide_lines, mnist_like};
 
 /// A grid of digits as a model sees it, and which of its cells are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ModelInput {
     shape: GridShape,
     pixels: Vec<u8>,
     empty: Vec<bool>,
 }
 
-impl Seen {
+impl ModelInput {
     /// A picture at the model's size and else as it is; no cell counts as empty.
-    pub fn plain(picture: &Picture, shape: GridShape) -> Self {
+    pub fn resized(picture: &Picture, shape: GridShape) -> Self {
         let pixels = picture.pixels(shape.height(), shape.width());
         Self { shape, pixels, empty: vec![false; shape.cells()] }
     }
@@ -25,15 +25,15 @@ impl Seen {
     /// A picture of handwriting: each cell's digit is found, and drawn anew as MNIST's look.
     ///
     /// A picture of digits that look like MNIST's already stays as it is.
-    pub fn of_picture(picture: &Picture, shape: GridShape) -> Self {
-        let plain = Self::plain(picture, shape);
-        if let Some(empty) = familiar::empty_cells(&plain.pixels, shape) {
+    pub fn from_picture(picture: &Picture, shape: GridShape) -> Self {
+        let plain = Self::resized(picture, shape);
+        if let Some(empty) = mnist_like::empty_cells(&plain.pixels, shape) {
             return Self { empty, ..plain };
         }
         let Some(mut ink) = Ink::of(picture.grey(), shape.rows as u32, shape.cols as u32) else {
             return Self::of_cells(shape, &vec![None; shape.cells()]);
         };
-        let borders = lines::remove(&mut ink, shape.rows, shape.cols);
+        let borders = guide_lines::remove(&mut ink, shape.rows, shape.cols);
         let pieces = Pieces::of(&ink, &borders);
         let digit = |cell: usize| {
             let frame = pieces.frames[cell].as_ref()?;
@@ -43,7 +43,7 @@ impl Seen {
     }
 
     /// A drawing whose strokes are known.
-    pub fn of_drawing(drawing: &Drawing, shape: GridShape) -> Self {
+    pub fn from_drawing(drawing: &Drawing, shape: GridShape) -> Self {
         let digit = |strokes: &Option<Strokes>| Some(strokes.as_ref()?.rasterize(Strokes::MNIST_WIDTH));
         Self::of_cells(shape, &drawing.cells(shape).iter().map(digit).collect::<Vec<_>>())
     }
@@ -94,11 +94,11 @@ impl Seen {
         (cell / self.shape.cols * self.shape.width() + cell % self.shape.cols) * SIDE
     }
 
-    /// The pixels as the network takes them: normalised.
+    /// The pixels as the network takes them: normalized.
     ///
     /// # Shapes
     /// (height, width), row by row
-    pub fn normalised(&self) -> Vec<f32> {
+    pub fn normalized(&self) -> Vec<f32> {
         self.pixels.iter().map(|&grey| normalize(grey)).collect()
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         let shape = GridShape { rows: 3, cols: 2 };
         let cells: Vec<_> =
             (0..6_u8).map(|cell| (cell != 4).then(|| std::array::from_fn(|i| cell ^ i as u8))).collect();
-        let seen = Seen::of_cells(shape, &cells);
+        let seen = ModelInput::of_cells(shape, &cells);
         for (cell, digit) in cells.iter().enumerate() {
             assert_eq!(seen.cell(cell), digit.unwrap_or([0; PIXELS]), "cell {cell}");
         }

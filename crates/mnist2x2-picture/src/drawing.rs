@@ -40,7 +40,7 @@ impl Drawing {
     ///
     /// # Panics
     /// If there are not as many cells.
-    pub fn of_cells(cells: &[Strokes], width: f32, height: f32, shape: GridShape) -> Result<Self, Error> {
+    pub fn from_cells(cells: &[Strokes], width: f32, height: f32, shape: GridShape) -> Result<Self, Error> {
         assert_eq!(cells.len(), shape.cells(), "strokes, or none, for each cell");
         let placed = cells.iter().enumerate().flat_map(|(cell, strokes)| {
             let corner = [(cell % shape.cols) as f32 * width, (cell / shape.cols) as f32 * height];
@@ -144,13 +144,13 @@ mod tests {
         let strokes =
             |x: f32| Strokes::new(vec![vec![[x, 10.0], [x, 60.0]], vec![[x, 70.0], [40.0, 70.0]]]).unwrap();
         let cells: Vec<Strokes> = (0..6).map(|cell| strokes(cell as f32)).collect();
-        let found = Drawing::of_cells(&cells, 100.0, 80.0, SHAPE).unwrap().cells(SHAPE);
+        let found = Drawing::from_cells(&cells, 100.0, 80.0, SHAPE).unwrap().cells(SHAPE);
         for (cell, strokes) in found.iter().enumerate() {
             let corner = [(cell % 3) as f32 * 100.0, (cell / 3) as f32 * 80.0];
             let moved = cells[cell].map(|[x, y]| [x + corner[0], y + corner[1]]);
             assert_eq!(strokes.as_ref(), Some(&moved), "cell {cell}");
         }
-        assert!(matches!(Drawing::of_cells(&cells, f32::MAX, 1.0, SHAPE), Err(Error::Canvas { .. })));
+        assert!(matches!(Drawing::from_cells(&cells, f32::MAX, 1.0, SHAPE), Err(Error::Canvas { .. })));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use mnist2x2_data::{Brush, INK_SIDE, PIXELS, SIDE, center_ink};
 
-use crate::pieces::{Frame, Pieces};
+use crate::segmentation::{Frame, Pieces};
 
 /// The most pixels along a side of the ink that are looked at; of larger ink every second or third is enough.
 const SIDE_LOOKED_AT: usize = 110;

@@ -1,22 +1,19 @@
 //! Laws of what a model sees: MNIST's look whatever the drawing's, and nothing where nothing was written.
 
-use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma, imageops};
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, Point, SIDE, StrokeRenderer, Strokes, stitch_u8, synthetic};
-use mnist2x2_formats::Weights;
-use mnist2x2_infer::{Drawing, Picture, Recognizer, Seen};
-use mnist2x2_model::{Config, Parameters};
+use mnist2x2_picture::{Drawing, ModelInput, Picture};
 use mnist2x2_random::Random;
 
 const SHAPE: GridShape = GridShape { rows: 3, cols: 2 };
 
-fn see(image: GrayImage) -> Seen {
-    Seen::of_picture(&Picture::new(&DynamicImage::from(image)), SHAPE)
+fn see(image: GrayImage) -> ModelInput {
+    ModelInput::from_picture(&Picture::new(&DynamicImage::from(image)), SHAPE)
 }
 
 /// What was seen, as a picture.
-fn picture(seen: &Seen) -> GrayImage {
+fn picture(seen: &ModelInput) -> GrayImage {
     GrayImage::from_raw(SHAPE.width() as u32, SHAPE.height() as u32, seen.pixels().to_vec()).unwrap()
 }
 
@@ -27,8 +24,8 @@ fn difference(a: &[u8], b: &[u8]) -> f64 {
 
 /// The mean difference of what was seen, each digit moved by up to a pixel: a centre of mass between two pixels goes
 /// to the one or the other.
-fn apart(a: &Seen, b: &Seen) -> f64 {
-    let grey = |seen: &Seen, x: usize, y: usize| f64::from(seen.pixels()[y * SHAPE.width() + x]);
+fn apart(a: &ModelInput, b: &ModelInput) -> f64 {
+    let grey = |seen: &ModelInput, x: usize, y: usize| f64::from(seen.pixels()[y * SHAPE.width() + x]);
     let cell = |cell: usize| {
         let (left, top) = (cell % SHAPE.cols * SIDE, cell / SHAPE.cols * SIDE);
         let moved = |shift: usize| {
@@ -63,13 +60,13 @@ fn drawn(canvas: &StrokeRenderer) -> GrayImage {
 }
 
 /// The same from their strokes.
-fn from_strokes() -> Seen {
+fn from_strokes() -> ModelInput {
     let place = |(cell, strokes): (usize, &Strokes)| {
         let corner = [(cell % SHAPE.cols) as f32, (cell / SHAPE.cols) as f32];
         strokes.map(|[x, y]| [x + corner[0], y + corner[1]]).iter().map(<[_]>::to_vec).collect::<Vec<_>>()
     };
     let strokes = Strokes::new(digits().iter().enumerate().flat_map(place).collect()).unwrap();
-    Seen::of_drawing(&Drawing::new(strokes, SHAPE.cols as f32, SHAPE.rows as f32).unwrap(), SHAPE)
+    ModelInput::from_drawing(&Drawing::new(strokes, SHAPE.cols as f32, SHAPE.rows as f32).unwrap(), SHAPE)
 }
 
 #[test]
@@ -188,52 +185,6 @@ fn ink_across_a_border_stays_whole_and_touching_digits_are_cut() {
     let seen = draw(&digits);
     assert_eq!(seen.empty(), [false; 6]);
     assert!(apart(&seen, &from_strokes()) < 9.0);
-}
-
-#[test]
-fn empty_cells_are_told_and_cost_no_confidence() {
-    let parameters = Parameters::init(&Config::tiny(), 3, &Device::Cpu).unwrap();
-    let weights = Weights { parameters, digest: String::new() };
-    let recognizer = Recognizer::new(weights).unwrap();
-    let shape = recognizer.shape();
-    assert_eq!(shape, GridShape { rows: 1, cols: 3 });
-    let stroke = |x: f32| vec![[x, 0.2], [x + 0.2, 0.5], [x, 0.8]];
-    let read = |strokes: &[Vec<Point>]| {
-        let drawing = Drawing::new(Strokes::new(strokes.to_vec()).unwrap(), 3.0, 1.0).unwrap();
-        recognizer.read_drawing(&drawing).unwrap()
-    };
-    let two = read(&[stroke(0.4), stroke(2.4)]);
-    let digits: Vec<char> = two.digits.chars().collect();
-    assert_eq!((digits.len(), digits[1], two.cells[1].digit), (3, '_', None));
-    let product: f32 = [0, 2].map(|cell| two.cells[cell].confidence).iter().product();
-    assert!((two.confidence - product).abs() < 1e-6, "{two:?}");
-    let mut texts: Vec<&str> = two.alternatives.iter().map(|other| other.digits.as_str()).collect();
-    texts.push(&two.digits);
-    texts.sort_unstable();
-    assert!(texts.windows(2).all(|pair| pair[0] != pair[1]), "no sequence twice: {texts:?}");
-    let none = read(&[]);
-    assert!(none.digits == "___" && none.alternatives.is_empty(), "{none:?}");
-    assert!((none.confidence - 1.0).abs() < 1e-9);
-}
-
-#[test]
-fn many_are_read_as_one_by_one() {
-    let parameters = Parameters::init(&Config::tiny(), 4, &Device::Cpu).unwrap();
-    let recognizer = Recognizer::new(Weights { parameters, digest: String::new() }).unwrap();
-    let digits = synthetic::digits(Split::Test, 15, 0);
-    let grids: Vec<Seen> = (0..5_u32)
-        .map(|i| {
-            let mut greys = vec![0; recognizer.shape().pixels()];
-            stitch_u8(&digits, &[3 * i, 3 * i + 1, 3 * i + 2], recognizer.shape(), &mut greys);
-            let image = GrayImage::from_raw(84, 28, greys).unwrap();
-            Seen::of_picture(&Picture::new(&image.into()), recognizer.shape())
-        })
-        .collect();
-    for (one, many) in grids.iter().zip(recognizer.read_many(&grids).unwrap()) {
-        let one = recognizer.read_seen(one).unwrap();
-        assert_eq!(one.digits, many.digits);
-        assert!((one.confidence - many.confidence).abs() < 1e-5);
-    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use image::imageops;
 use image::{DynamicImage, GrayImage, ImageError, ImageReader, Limits, Luma};
-use mnist2x2_data::normalize;
 
 use crate::Error;
 use crate::ink::{histogram, level};
@@ -97,14 +96,6 @@ impl Picture {
     /// (height, width), row by row
     pub fn pixels(&self, height: usize, width: usize) -> Vec<u8> {
         resample(&self.0, width, height)
-    }
-
-    /// The picture as the model sees it: [`Picture::pixels`], normalised.
-    ///
-    /// # Shapes
-    /// (height, width), row by row
-    pub fn normalised(&self, height: usize, width: usize) -> Vec<f32> {
-        self.pixels(height, width).into_iter().map(normalize).collect()
     }
 }
 

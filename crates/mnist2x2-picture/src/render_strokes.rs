@@ -5,9 +5,9 @@ use std::io::Cursor;
 use image::{GrayImage, ImageFormat};
 use mnist2x2_data::{GridShape, StrokeRenderer, Strokes};
 
-use crate::{Drawing, Error, Picture, Seen};
+use crate::{Drawing, Error, ModelInput, Picture};
 
-impl Seen {
+impl ModelInput {
     /// One digit in each cell, row by row, each written in the unit square: drawn on `canvas`, saved as a PNG and read back as
     /// any picture is; or, without a canvas, taken from the strokes.
     ///
@@ -16,19 +16,19 @@ impl Seen {
     ///
     /// # Panics
     /// If there are not as many digits as cells.
-    pub fn of_written(
+    pub fn render_strokes(
         digits: &[&Strokes],
         canvas: Option<&StrokeRenderer>,
         shape: GridShape,
     ) -> Result<Self, Error> {
         let Some(canvas) = canvas else {
             let cells: Vec<Strokes> = digits.iter().map(|&strokes| strokes.clone()).collect();
-            return Ok(Self::of_drawing(&Drawing::of_cells(&cells, 1.0, 1.0, shape)?, shape));
+            return Ok(Self::from_drawing(&Drawing::from_cells(&cells, 1.0, 1.0, shape)?, shape));
         };
         let cells: Vec<Option<&Strokes>> = digits.iter().copied().map(Some).collect();
         let [width, height] = [shape.cols, shape.rows].map(|cells| (cells * canvas.cell) as u32);
         let png = png(width, height, canvas.render(&cells, shape))?;
-        Ok(Self::of_picture(&Picture::from_bytes(&png)?, shape))
+        Ok(Self::from_picture(&Picture::from_bytes(&png)?, shape))
     }
 }
 
@@ -65,12 +65,12 @@ mod tests {
             strokes(&[[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]),
         ];
         let digits = digits.each_ref();
-        let plain = Seen::of_written(&digits, None, shape).unwrap();
+        let plain = ModelInput::render_strokes(&digits, None, shape).unwrap();
         for canvas in [
             StrokeRenderer::default(),
             StrokeRenderer { inverted: true, scale: 0.5, ..StrokeRenderer::default() },
         ] {
-            let drawn = Seen::of_written(&digits, Some(&canvas), shape).unwrap();
+            let drawn = ModelInput::render_strokes(&digits, Some(&canvas), shape).unwrap();
             assert_eq!(drawn.empty(), [false; 3]);
             for cell in 0..3 {
                 let (a, b) = (drawn.cell(cell), plain.cell(cell));
