@@ -5,7 +5,7 @@
     python mnist2x2.py decode [--threads N] [--batch 500] [--seconds S]
     python mnist2x2.py versions
 
-Each measurement is one line of JSON with the fields of `mnist2x2-cli bench`, and `variant`: `eager` or `compile` for
+Each measurement is one line of JSON with the fields of `mnist2x2 bench`, and `variant`: `eager` or `compile` for
 training; `encode_each_step` or `encode_once` for decoding. Tensors bear the names of the published checkpoint.
 
 The digits are noise, for what a pixel holds changes nothing that is timed. Where PyTorch offers several ways to the same
@@ -31,7 +31,7 @@ PATCHES = (IMAGE // PATCH) ** 2
 WIDTH, HEADS, HIDDEN = 64, 4, 128
 ENCODER_LAYERS, DECODER_LAYERS = 4, 2
 DIGITS, START, FINISH, VOCABULARY = 4, 10, 11, 13
-DIGITS_IN_MEMORY = 10_000  # as many as `mnist2x2-cli bench` has
+DIGITS_IN_MEMORY = 10_000  # as many as `mnist2x2 bench` has
 WARM_UP_STEPS, LATENCY_RUNS = 20, 300
 
 

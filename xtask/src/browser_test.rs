@@ -17,7 +17,7 @@ const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 /// A server that counts strokes, so that it can be told what to answer: an example of mnist2x2-serve.
 const COUNTER: &str = "counting_reader";
 /// The program itself, with its model.
-const PROGRAM: &str = "mnist2x2-cli";
+const PROGRAM: &str = "mnist2x2";
 
 /// What to test, and what to leave.
 #[derive(Args)]

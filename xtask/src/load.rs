@@ -19,7 +19,7 @@ use clap::Args;
 /// Whom to load, with what and for how long.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The server, as `mnist2x2-cli serve` tells its address.
+    /// The server, as `mnist2x2 serve` tells its address.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7860")]
     server: String,
     /// Connections, each of which sends its next request when it has the answer to the last one.

@@ -21,6 +21,16 @@ pub(crate) fn log(line: &str) {
     writeln!(io::stderr().lock(), "{line}").ok();
 }
 
+/// The beginning of a command line that starts this program as the user has started it: through cargo, or by its name.
+pub(crate) fn program() -> String {
+    const PACKAGE: &str = env!("CARGO_PKG_NAME");
+    if std::env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == PACKAGE) {
+        return format!("cargo run -p {PACKAGE} --");
+    }
+    let name = std::env::args_os().next();
+    name.map_or_else(|| env!("CARGO_BIN_NAME").into(), |name| name.to_string_lossy().into_owned())
+}
+
 /// A progress bar on a terminal, nothing elsewhere: tqdm itself would write escape codes into any file.
 pub(crate) struct Bar {
     bar: Option<Tqdm<()>>,

@@ -1,4 +1,4 @@
-//! `mnist2x2-cli`: trains, evaluates and uses the model.
+//! `mnist2x2`: trains, evaluates and uses the model.
 //!
 //! Exit codes: 0 done; 1 failed; 2 wrong usage, values out of range included; 130 interrupted after saving.
 #![forbid(unsafe_code)]
@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 /// A Transformer trained from scratch that reads pictures of 2 x 2 handwritten digits.
 #[derive(Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(name = "mnist2x2", version, about, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

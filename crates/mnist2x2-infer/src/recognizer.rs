@@ -71,8 +71,8 @@ impl Recognizer {
     /// [`Error::Weights`] if the device fails.
     #[cfg(feature = "weights")]
     pub fn built_in(device: &Device) -> Result<Self, Error> {
-        let tensors = include_bytes!("../../../assets/model/model.safetensors");
-        let calibration = include_bytes!("../../../assets/model/calibration.json");
+        let tensors = include_bytes!("../model/model.safetensors");
+        let calibration = include_bytes!("../model/calibration.json");
         let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
         let weights = Weights::from_safetensors(tensors, &Config::reference(), device)?;
         Ok(Self::new(weights)?.with_calibration(calibration))

@@ -12,8 +12,9 @@ use serde::Deserialize;
 
 use crate::workspace;
 
-/// The package whose program is compared.
+/// The package whose program is compared, and the program.
 const PACKAGE: &str = "mnist2x2-cli";
+const PROGRAM: &str = "mnist2x2";
 
 /// What was timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ pub(super) fn build() -> Result<Program> {
     ensure!(output.status.success(), "cargo could not build {PACKAGE}: {}", output.status);
     let messages = Message::parse_stream(Cursor::new(output.stdout));
     let program = messages.filter_map(|message| match message.ok()? {
-        Message::CompilerArtifact(Artifact { target, executable, .. }) if target.name == PACKAGE => {
+        Message::CompilerArtifact(Artifact { target, executable, .. }) if target.name == PROGRAM => {
             executable
         }
         _ => None,
@@ -119,7 +120,7 @@ pub(super) fn check_same_work(samples: &[Sample]) -> Result<()> {
         if size(first) != size(sample) {
             bail!(
                 "{:?}: batches and parameters are {:?} on one side and {:?} on the other; \
-                 make xtask/pytorch/mnist2x2.py do what `{PACKAGE} bench` does",
+                 make xtask/pytorch/mnist2x2.py do what `{PROGRAM} bench` does",
                 sample.task,
                 size(first),
                 size(sample)

@@ -19,8 +19,8 @@ use mnist2x2::{Recipe, Recognizer, RunFolder, Workers, formats};
 use serde::Serialize;
 use toml::Table;
 
-use super::train::{Interrupt, PROGRAM, default_folder, parse_setting};
-use crate::console::{self, duration, percent};
+use super::train::{Interrupt, default_folder, parse_setting};
+use crate::console::{self, duration, percent, program};
 use crate::data::{DataArgs, Dataset};
 use crate::device;
 use crate::model::ModelArgs;
@@ -120,7 +120,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(objection) = objection {
         bail!("nothing was written: {objection}");
     }
-    console::log(&format!("saved in {0}; read with: {PROGRAM} predict --model {0} IMAGE", out.display()));
+    let (program, out) = (program(), out.display());
+    console::log(&format!("saved in {out}; read with: {program} predict --model {out} IMAGE"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,15 +11,12 @@ use anyhow::Context;
 use mnist2x2::Workers;
 use mnist2x2::train::Outcome;
 
-use crate::console::{self, duration};
+use crate::console::{self, duration, program};
 use crate::device;
 
 pub(crate) use options::{Args, Plan, default_folder, parse_setting};
 pub(crate) use run::Run;
 pub(crate) use watch::Interrupt;
-
-/// How people start this program.
-pub(crate) const PROGRAM: &str = "cargo run -p mnist2x2-cli --";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = &args.plan;
@@ -34,16 +31,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (outcome, seconds) = run.train(&workers, &interrupt)?;
     if outcome == Outcome::Stopped {
         let flags = plan.flags_to_resume();
-        console::log(&format!("stopped and saved; go on with: {PROGRAM} train --resume {path}{flags}"));
+        console::log(&format!("stopped and saved; go on with: {} train --resume {path}{flags}", program()));
         return Ok(ExitCode::from(130));
     }
     interrupt.release();
     console::log(&format!("trained in {}, saved in {path}", duration(seconds)));
     if !plan.no_test {
-        let again =
-            || format!("the model is saved, but was not tested; try: {PROGRAM} eval --model {path}{flags}");
+        let again = || {
+            format!("the model is saved, but was not tested; try: {} eval --model {path}{flags}", program())
+        };
         run.test(&workers).with_context(again)?.print_table(&run.dataset)?;
     }
-    console::log(&format!("read a picture with: {PROGRAM} predict --model {path} IMAGE"));
+    console::log(&format!("read a picture with: {} predict --model {path} IMAGE", program()));
     Ok(ExitCode::SUCCESS)
 }

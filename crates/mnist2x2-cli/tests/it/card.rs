@@ -2,7 +2,7 @@
 
 use crate::support::Bench;
 
-const CARD: &str = include_str!("../../../../assets/model/README.md");
+const CARD: &str = include_str!("../../../mnist2x2-infer/model/README.md");
 
 /// The count in the first row of the card's table that begins with `name`: `| name, ... | 12.34 % (1,234 of 10,000) |`.
 fn on_card(name: &str) -> u64 {
@@ -23,6 +23,13 @@ fn the_card_says_what_eval_counts() {
     let eval: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(eval["sequences_correct"], on_card("sequences right"), "{eval}");
     assert_eq!(eval["digits_correct"], on_card("digits right"), "{eval}");
+}
+
+#[test]
+fn the_citation_names_the_version() {
+    let citation = include_str!("../../../../CITATION.cff");
+    let version = citation.lines().find_map(|line| line.strip_prefix("version: "));
+    assert_eq!(version, Some(env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

@@ -42,10 +42,8 @@ fn an_interrupted_run_is_saved_and_goes_on_as_if_nothing_had_been() {
     let bench = Bench::new();
     bench.done(&format!("{RUN} --out whole"));
     let said = interrupt(&bench, "runs/cut", "-INT");
-    assert!(
-        said.contains("go on with: cargo run -p mnist2x2-cli -- train --resume runs/cut --no-test\n"),
-        "{said}"
-    );
+    let program = env!("CARGO_BIN_EXE_mnist2x2");
+    assert!(said.contains(&format!("go on with: {program} train --resume runs/cut --no-test\n")), "{said}");
     let resumed = bench.done("train --resume --no-test --threads 1");
     assert!(resumed.stderr.contains("going on from runs/cut/checkpoints/step-"), "{}", resumed.stderr);
     assert_eq!(bench.read("whole/model.safetensors"), bench.read("runs/cut/model.safetensors"));

@@ -51,6 +51,19 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
 }
 
 #[test]
+fn what_comes_next_is_said_as_the_program_was_started() {
+    let bench = Bench::new();
+    let train = |out: &str| {
+        bench.command(&format!("train --data-dir mnist --limit 8 --epochs 1 --no-test --out {out}"))
+    };
+    let by_name = Run::new(train("a").output().unwrap()).stderr;
+    let expected = format!("with: {} predict --model a IMAGE", env!("CARGO_BIN_EXE_mnist2x2"));
+    assert!(by_name.contains(&expected), "{by_name}");
+    let by_cargo = Run::new(train("b").env("CARGO_PKG_NAME", "mnist2x2-cli").output().unwrap()).stderr;
+    assert!(by_cargo.contains("with: cargo run -p mnist2x2-cli -- predict --model b IMAGE"), "{by_cargo}");
+}
+
+#[test]
 fn the_same_command_makes_the_same_model_and_no_file_twice() {
     let bench = Bench::new();
     for (out, threads) in [("a", 1), ("b", 2)] {

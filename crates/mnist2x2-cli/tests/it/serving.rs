@@ -32,7 +32,7 @@ fn start(bench: &Bench, descriptors: usize) -> Server {
 
 /// Starts the program in a shell that has done this.
 fn start_after(bench: &Bench, limits: &str) -> Server {
-    let program = env!("CARGO_BIN_EXE_mnist2x2-cli");
+    let program = env!("CARGO_BIN_EXE_mnist2x2");
     let line = format!("{limits}; exec '{program}' serve --addr 127.0.0.1:0 --store store");
     let mut command = Command::new("sh");
     command.args(["-c", &line]).current_dir(bench.path("")).stderr(Stdio::piped());

@@ -67,8 +67,9 @@ impl Bench {
 
     /// The program in this folder, with no way to a network and no MNIST but the one given by `arguments`.
     pub(crate) fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mnist2x2-cli"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mnist2x2"));
         command.args(arguments.split_whitespace()).current_dir(self.folder.path()).env_remove("MNIST_DIR");
+        command.env_remove("CARGO_PKG_NAME"); // as people start it, not as cargo does
         for proxy in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy"] {
             command.env(proxy, "http://127.0.0.1:9"); // the discard port, where nobody answers
         }

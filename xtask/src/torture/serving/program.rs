@@ -23,7 +23,7 @@ pub(super) struct Program {
 /// Builds the program and gives its path.
 pub(super) fn build() -> Result<PathBuf> {
     let status = Command::new(workspace::cargo())
-        .args(["build", "--workspace", "--bin", "mnist2x2-cli"])
+        .args(["build", "--workspace", "--bin", "mnist2x2"])
         .current_dir(workspace::root())
         .status()
         .context("cannot run cargo")?;
@@ -31,7 +31,7 @@ pub(super) fn build() -> Result<PathBuf> {
         bail!("the program does not build");
     }
     let target = std::env::current_exe().context("this program has no path")?;
-    Ok(target.with_file_name(format!("mnist2x2-cli{}", std::env::consts::EXE_SUFFIX)))
+    Ok(target.with_file_name(format!("mnist2x2{}", std::env::consts::EXE_SUFFIX)))
 }
 
 impl Program {
