@@ -1,4 +1,4 @@
-//! Times as people read them.
+//! Times in words.
 
 /// Seconds since 1970 as `20260131T235959Z` (the calendar by H. Hinnant, *chrono-Compatible Low-Level Date
 /// Algorithms*, 2013: years begin in March, eras of 400 years are alike).

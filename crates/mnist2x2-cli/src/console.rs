@@ -1,14 +1,20 @@
-//! What people see: results on standard output, everything else on standard error.
+//! Output: results on standard output, everything else on standard error.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tqdm::{Tqdm, pbar};
 
-/// Prints a result. What cannot be printed is an error, so that a full disk behind a redirect is noticed.
+/// Prints a result. A failure is an error, so that a full disk behind a redirect is noticed.
 pub(crate) fn print(line: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{line}")
+}
+
+/// Prints a named result, as a row of a table.
+pub(crate) fn row(name: &str, value: impl Display) -> io::Result<()> {
+    print(&format!("{name:20}{value}"))
 }
 
 /// Prints a result as one line of JSON.
@@ -16,7 +22,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(print(&serde_json::to_string(value)?)?)
 }
 
-/// Tells how it goes. A closed standard error is no reason to stop.
+/// Prints a message to standard error. A closed standard error is no reason to stop.
 pub(crate) fn log(line: &str) {
     writeln!(io::stderr().lock(), "{line}").ok();
 }
@@ -44,14 +50,14 @@ impl Bar {
         Self { bar, described: Instant::now() }
     }
 
-    /// Goes on by `n`. A bar that cannot be drawn is no reason to stop.
+    /// Advances by `n`. A bar that cannot be drawn is no reason to stop.
     pub(crate) fn advance(&mut self, n: usize) {
         if let Some(bar) = &mut self.bar {
             bar.update(n).ok();
         }
     }
 
-    /// Says `what` beside the bar, now and then rather than at every step.
+    /// Shows `what` beside the bar, at most ten times a second.
     pub(crate) fn describe(&mut self, what: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar
             && self.described.elapsed() > Duration::from_millis(100)
@@ -63,7 +69,7 @@ impl Bar {
 }
 
 impl Drop for Bar {
-    /// Leaves an empty line for what is printed next: tqdm leaves what it drew last.
+    /// Clears the line for what is printed next: tqdm leaves what it drew last.
     fn drop(&mut self) {
         if self.bar.take().is_some() {
             write!(io::stderr().lock(), "\r\x1b[2K").ok();
@@ -71,13 +77,13 @@ impl Drop for Bar {
     }
 }
 
-/// A length of time as people say it: `7.3 s`, `2 min 05 s`.
+/// A duration in words: `7.3 s`, `2 min 05 s`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     if whole < 60 { format!("{seconds:.1} s") } else { format!("{} min {:02} s", whole / 60, whole % 60) }
 }
 
-/// A share in percent, as far as 10,000 trials resolve it.
+/// A share in percent, with the two decimals that 10,000 trials resolve.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }

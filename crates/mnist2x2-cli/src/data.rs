@@ -1,4 +1,4 @@
-//! Which digits: MNIST from a folder, MNIST fetched, or the built-in synthetic ones.
+//! `--dataset` and `--data-dir`: MNIST from a folder, MNIST downloaded, or the built-in synthetic digits.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -8,36 +8,35 @@ use anyhow::bail;
 use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
-use mnist2x2::data::pendigits::PenDigits;
-use mnist2x2::data::{Digits, Error, GridShape, GridSource, IndexMap, Loader, reference, synthetic};
+use mnist2x2::data::pendigits::{self, PenDigits};
+use mnist2x2::data::{Digits, Error, GridShape, GridSource, Loader, reference, synthetic};
 use mnist2x2::train::DataRecord;
 
 use crate::console::{self, Bar};
 
 /// Where MNIST is put when no folder is named.
 const DEFAULT_DIR: &str = "data/mnist";
-/// Synthetic digits are always the same: as many as MNIST has.
+/// The synthetic digits are always the same.
 const SYNTHETIC_SEED: u64 = 0;
-const SYNTHETIC_TRAIN: usize = 60_000;
-const SYNTHETIC_TEST: usize = 10_000;
 
 /// Which digits to use.
 #[derive(clap::Args)]
 pub(crate) struct DataArgs {
     /// Which digits
-    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    #[arg(long, value_enum, default_value_t)]
     dataset: Choice,
     /// The folder with MNIST's four files
     ///
-    /// Without it the folder that the environment variable `MNIST_DIR` names, else data/mnist, which is filled by download.
+    /// Without it: the folder in the environment variable `MNIST_DIR`, else data/mnist, to which MNIST is downloaded.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
 
 /// `--dataset`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Choice {
-    /// MNIST; synthetic digits if it has to be fetched and no mirror can be connected to
+    /// MNIST; synthetic digits if it must be downloaded and there is no network
+    #[default]
     Auto,
     /// MNIST or nothing
     Mnist,
@@ -53,10 +52,10 @@ pub(crate) enum Dataset {
 }
 
 impl DataArgs {
-    /// The digits asked for, fetched if need be.
+    /// The digits that were asked for, downloaded if need be.
     ///
     /// # Errors
-    /// If a named folder lacks files, or fetching fails in another way than for want of a network.
+    /// If a named folder lacks files, or the download fails for another reason than a missing network.
     pub(crate) fn resolve(&self) -> anyhow::Result<Dataset> {
         if self.dataset == Choice::Synthetic {
             return Ok(Dataset::Synthetic);
@@ -67,10 +66,8 @@ impl DataArgs {
             return Ok(Dataset::Mnist(dir));
         }
         let dir = PathBuf::from(DEFAULT_DIR);
-        if mnist::is_present(&dir) {
-            return Ok(Dataset::Mnist(dir));
-        }
-        match fetch(&dir) {
+        let found = if mnist::is_present(&dir) { Ok(()) } else { fetch(&dir) };
+        match found {
             Ok(()) => Ok(Dataset::Mnist(dir)),
             Err(Error::Unreachable { .. }) if self.dataset == Choice::Auto => {
                 console::log("MNIST cannot be fetched (no network): using built-in synthetic digits instead");
@@ -79,9 +76,7 @@ impl DataArgs {
             Err(error) => Err(error.into()),
         }
     }
-}
 
-impl DataArgs {
     /// The options that find the same digits again, each with a space before it.
     pub(crate) fn flags(&self) -> String {
         self.data_dir.as_ref().map_or_else(String::new, |dir| format!(" --data-dir {}", dir.display()))
@@ -104,7 +99,7 @@ impl Dataset {
         }
     }
 
-    /// The digits that an earlier run used, where `args` say they are now, or else where they were.
+    /// The digits that an earlier run used: in the folder that `args` name, else where they were.
     ///
     /// # Errors
     /// If they cannot be had again.
@@ -120,14 +115,6 @@ impl Dataset {
         }
     }
 
-    /// The folder that holds their files, if they are in files.
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        match self {
-            Self::Mnist(folder) => Some(folder),
-            Self::Synthetic => None,
-        }
-    }
-
     /// `mnist` or `synthetic`.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -136,47 +123,61 @@ impl Dataset {
         }
     }
 
-    /// What a run's record says of the training digits with these digests, and of the pen strokes in a file.
-    pub(crate) fn record(&self, digests: Digests, strokes: Option<(&PenDigits, &Path)>) -> DataRecord {
-        DataRecord {
-            dataset: self.name().into(),
-            images_sha256: digests.images,
-            labels_sha256: digests.labels,
-            strokes_sha256: strokes.map(|(pens, _)| pens.sha256.clone()),
-            folder: self.folder().map(Path::to_path_buf),
-            strokes: strokes.map(|(_, file)| file.to_path_buf()),
-        }
-    }
-
-    /// The digits of a split and their digests.
-    pub(crate) fn load(&self, split: Split) -> anyhow::Result<(Digits, Digests)> {
-        let digits = match (self, split) {
+    /// The digits of a split. There are as many synthetic ones as MNIST has.
+    pub(crate) fn load(&self, split: Split) -> anyhow::Result<Digits> {
+        Ok(match (self, split) {
             (Self::Mnist(dir), _) => mnist::load(dir, split)?,
-            (Self::Synthetic, Split::Train) => synthetic::digits(split, SYNTHETIC_TRAIN, SYNTHETIC_SEED),
-            (Self::Synthetic, Split::Test) => synthetic::digits(split, SYNTHETIC_TEST, SYNTHETIC_SEED),
-        };
-        let digests = Digests::of(&digits);
-        Ok((digits, digests))
+            (Self::Synthetic, Split::Train) => synthetic::digits(split, 60_000, SYNTHETIC_SEED),
+            (Self::Synthetic, Split::Test) => synthetic::digits(split, 10_000, SYNTHETIC_SEED),
+        })
     }
 
-    /// The reference test grids, in batches.
-    pub(crate) fn test_loader(&self, shape: GridShape, batch: usize) -> anyhow::Result<Loader> {
-        let (digits, _) = self.load(Split::Test)?;
-        let grids = reference_grids(&digits, digits.len(), shape);
+    /// The training digits, the pen strokes in the file `strokes`, and a run's record of both.
+    pub(crate) fn training_data(
+        &self,
+        strokes: Option<&Path>,
+    ) -> anyhow::Result<(Digits, Option<PenDigits>, DataRecord)> {
+        let digits = self.load(Split::Train)?;
+        let pens = strokes.map(pendigits::read).transpose()?;
+        let Digests { images, labels } = Digests::of(&digits);
+        let record = DataRecord {
+            dataset: self.name().into(),
+            images_sha256: images,
+            labels_sha256: labels,
+            strokes_sha256: pens.as_ref().map(|pens| pens.sha256.clone()),
+            folder: match self {
+                Self::Mnist(folder) => Some(folder.clone()),
+                Self::Synthetic => None,
+            },
+            strokes: strokes.map(Path::to_path_buf),
+        };
+        Ok((digits, pens, record))
+    }
+
+    /// The first `count` reference grids over the digits of a split, in batches; without a count, as many as the split has
+    /// digits.
+    pub(crate) fn reference_loader(
+        &self,
+        split: Split,
+        count: Option<usize>,
+        shape: GridShape,
+        batch: usize,
+    ) -> anyhow::Result<Loader> {
+        let digits = self.load(split)?;
+        let grids = reference::grids(digits.len() as u32, count.unwrap_or(digits.len()), shape.cells());
         Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), shape, batch, 0)?)
     }
 }
 
-/// The first `count` of the reference grids over these digits.
-pub(crate) fn reference_grids(digits: &Digits, count: usize, shape: GridShape) -> IndexMap {
-    reference::grids(digits.len() as u32, count, shape.cells())
-}
-
-/// Fetches MNIST, with a bar per file on a terminal and a line per file elsewhere.
+/// Downloads MNIST, with a bar per file on a terminal and a line per file elsewhere.
 fn fetch(dir: &Path) -> Result<(), Error> {
     let mut bar: Option<(Bar, u64)> = None;
+    let mut is_announced = false;
     download(dir, &Source::Mirrors, &mut |progress| match progress {
         Progress::Received { file, bytes, total, .. } => {
+            if !std::mem::replace(&mut is_announced, true) {
+                console::log(&format!("downloading MNIST (11 MB) to {}", dir.display()));
+            }
             let (bar, seen) = bar.get_or_insert_with(|| (Bar::new(total.unwrap_or(bytes) as usize, file), 0));
             bar.advance(bytes.saturating_sub(*seen) as usize);
             *seen = bytes;
@@ -184,7 +185,7 @@ fn fetch(dir: &Path) -> Result<(), Error> {
         Progress::Installed { file } => {
             bar = None;
             if !std::io::stderr().is_terminal() {
-                console::log(&format!("fetched {file}"));
+                console::log(&format!("downloaded {file}"));
             }
         }
         _ => {}

@@ -7,7 +7,9 @@ mod clock;
 mod console;
 mod data;
 mod device;
+mod interrupt;
 mod model;
+mod progress;
 mod sheet;
 
 mod commands;
@@ -16,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// A Transformer trained from scratch that reads pictures of 2 x 2 handwritten digits.
+/// A Transformer that reads pictures of 2 x 2 handwritten digits: trains, evaluates, serves.
 #[derive(Parser)]
 #[command(name = "mnist2x2", version, about, propagate_version = true)]
 struct Cli {
@@ -26,25 +28,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Trains a model and counts what it reads right
+    /// Train a model and evaluate it on the test grids
     Train(commands::train::Args),
-    /// Trains a recipe with several seeds and compares what they read right
+    /// Train with several seeds, and compare the accuracies
     Experiment(commands::experiment::Args),
-    /// Counts what a model reads right of the test grids, or of drawings
+    /// Evaluate a model on the test grids, or on drawings
     Eval(commands::eval::Args),
-    /// Reads the digits of pictures
+    /// Read the digits in pictures
     Predict(commands::predict::Args),
-    /// Serves a page to draw on
+    /// Serve a web page to draw on, and an HTTP API
     Serve(commands::serve::Args),
-    /// Shows, exports and imports what people corrected
+    /// List, export and import the corrections that people made on the page
     Corrections(commands::corrections::Args),
-    /// Trains a model on from corrections, and keeps the outcome only if it is better
+    /// Fine-tune a model on corrections; the new model is kept only if it is better
     Finetune(commands::finetune::Args),
-    /// Measures how fast this machine trains and reads
+    /// Measure the speed of training and decoding on this machine
     Bench(commands::bench::Args),
-    /// Draws a sheet of labelled grids
+    /// Draw a sheet of labeled grids, to look at
     Sample(commands::sample::Args),
-    /// Shows a model's architecture and where it came from
+    /// Show a model's architecture and its tensors
     Info(commands::info::Args),
 }
 
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Whether someone stopped reading what we print, as `head` does: not our failure.
+/// Whether the reader of our output has stopped, as `head` does: this is no failure of ours.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
     error.downcast_ref().is_some_and(is_pipe)

@@ -1,4 +1,4 @@
-//! `--model`: which model.
+//! `--model`: the model to use.
 
 use std::path::{Path, PathBuf};
 
@@ -34,19 +34,19 @@ impl ModelArgs {
     }
 }
 
-/// What the encoder reads, in words.
+/// The encoder's patches in words.
 pub(crate) fn patches(config: &Config) -> String {
     let patches = format!("{} of {} x {} pixels", config.patches(), config.patch_height, config.patch_width);
     match config.stem.len() {
         0 => patches,
         n => format!(
-            "{patches}, behind {n} convolutions of 3 x 3 that make 1 pixel of {0} x {0}",
+            "{patches}, after {n} convolutions of 3 x 3 that reduce {0} x {0} pixels to 1",
             config.reduction()
         ),
     }
 }
 
-/// The data set that a run folder was trained on; nothing is known of other models.
+/// The data set that a model was trained on, if the model is a run's folder.
 fn trained_on(path: &Path) -> Option<String> {
     Some(RunRecord::read(path).ok()?.data.dataset)
 }

@@ -1,16 +1,18 @@
-//! A contact sheet: many grids in one picture, each with its label above.
+//! Pictures: many grids on a sheet, each with its label above; PNG files.
 
-use image::{GrayImage, Luma};
+use std::io::Cursor;
+
+use image::{GrayImage, ImageFormat, ImageResult, Luma};
 use mnist2x2::data::{Batch, denormalize};
 
 /// Pixels between grids and around them.
 const GAP: u32 = 8;
 /// Height of the line with the labels.
 const LABEL: u32 = 14;
-/// Grey of the ground between the grids, and of the labels on it.
+/// Gray of the background, and of the labels on it.
 const GROUND: Luma<u8> = Luma([245]);
 const TEXT: Luma<u8> = Luma([40]);
-/// How much a point of the letters is enlarged.
+/// Pixels on each side of a point of the labels.
 const POINT: u32 = 2;
 /// The digits in 3 x 5 points, a row after the other, the leftmost point in the highest of three bits.
 const GLYPHS: [[u8; 5]; 10] = [
@@ -25,6 +27,13 @@ const GLYPHS: [[u8; 5]; 10] = [
     [7, 5, 7, 5, 7],
     [7, 5, 7, 1, 7],
 ];
+
+/// A picture as the bytes of a PNG file.
+pub(crate) fn png(picture: &GrayImage) -> ImageResult<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(bytes.into_inner())
+}
 
 /// All grids of `batch`, in about twice as many columns as rows.
 pub(crate) fn draw(batch: &Batch) -> GrayImage {

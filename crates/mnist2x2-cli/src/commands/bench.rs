@@ -1,4 +1,4 @@
-//! `bench`: how fast this machine trains and reads.
+//! `bench`: the speed of training and decoding on this machine.
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -14,11 +14,11 @@ use serde::Serialize;
 
 use crate::commands::eval::grid_shape;
 use crate::console;
-use crate::device;
+use crate::device::ComputeArgs;
 
-/// Work that is done first and not measured: caches fill, clocks rise.
+/// The time before the measurement, in which caches fill and clocks rise.
 const WARM_UP: Duration = Duration::from_millis(500);
-/// Grids that are read at once.
+/// Grids that are decoded in a batch.
 const DECODE_BATCH: usize = 500;
 /// Single grids whose median time is the latency.
 const LATENCY_GRIDS: usize = 500;
@@ -30,13 +30,9 @@ const DIGITS: usize = 10_000;
 pub(crate) struct Args {
     /// What to measure
     what: What,
-    /// Threads on the CPU [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
-    device: device::Choice,
-    /// How long to measure
+    #[command(flatten)]
+    compute: ComputeArgs,
+    /// Seconds to measure
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// Print one line of JSON and nothing else
@@ -46,9 +42,9 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Steps of the reference recipe, with their data
+    /// Training steps of the reference recipe, with loading of data
     Train,
-    /// Greedy decoding of many grids at once, and of one
+    /// Greedy decoding: in batches, and of a single grid
     Decode,
 }
 
@@ -63,8 +59,7 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let device = device::open(args.device)?;
-    let workers = Workers::new(args.threads.map(usize::from))?;
+    let (device, workers) = (args.compute.device.open()?, args.compute.workers()?);
     let time = Duration::from_secs(args.seconds);
     let report = match args.what {
         What::Train => train(&device, &workers, time)?,
@@ -96,29 +91,21 @@ fn train(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<R
     let recipe = Recipe::reference(0).on(device);
     let batch = recipe.batch;
     let mut trainer = Trainer::new(&Config::reference(), recipe, loader(batch)?, device)?;
+    let parameters = trainer.model().parameters().count();
     let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
     trainer.run(workers, &mut clock)?;
-    let grids_per_second = clock.grids_per_second();
-    Ok(Report {
-        grids_per_second,
-        batch,
-        parameters: trainer.model().parameters().count(),
-        latency_ms_p50: None,
-    })
+    let seconds = clock.warm.map_or(f64::INFINITY, |warm| warm.elapsed().as_secs_f64());
+    let grids_per_second = clock.grids as f64 / seconds;
+    Ok(Report { grids_per_second, batch, parameters, latency_ms_p50: None })
 }
 
 /// Counts grids from the end of the warm-up until the time is over.
 struct Clock {
     start: Instant,
+    /// The end of the warm-up.
     warm: Option<Instant>,
     grids: usize,
     time: Duration,
-}
-
-impl Clock {
-    fn grids_per_second(&self) -> f64 {
-        self.warm.map_or(0.0, |warm| self.grids as f64 / warm.elapsed().as_secs_f64())
-    }
 }
 
 impl Observer for Clock {
@@ -139,28 +126,23 @@ fn read(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Re
     let model = Seq2Seq::new(parameters.frozen()?)?;
     let many = loader(DECODE_BATCH)?.in_order().batch(0);
     let one = loader(1)?.in_order().batch(0);
-    repeat(WARM_UP, || decode(&model, &many, workers).map(drop))?;
-    let rounds = repeat(time, || decode(&model, &many, workers).map(drop))?;
+    repeat(WARM_UP, 1, || decode(&model, &many, workers))?;
+    let rounds = repeat(time, 1, || decode(&model, &many, workers))?;
     let grids_per_second = DECODE_BATCH as f64 * rounds.len() as f64 / rounds.iter().sum::<f64>();
     let single = Workers::new(Some(1))?;
-    let mut latencies = Vec::with_capacity(LATENCY_GRIDS);
-    while latencies.len() < LATENCY_GRIDS {
-        latencies.extend(repeat(Duration::ZERO, || decode(&model, &one, &single).map(drop))?);
-    }
+    let mut latencies = repeat(Duration::ZERO, LATENCY_GRIDS, || decode(&model, &one, &single))?;
     latencies.sort_by(f64::total_cmp);
     let latency_ms_p50 = Some(1e3 * latencies[latencies.len() / 2]);
     Ok(Report { grids_per_second, batch: DECODE_BATCH, parameters: count, latency_ms_p50 })
 }
 
-/// Does `work` until `time` is over, at least once, and returns the seconds that each took.
-fn repeat<E>(time: Duration, mut work: impl FnMut() -> Result<(), E>) -> Result<Vec<f64>, E> {
+/// Does `work` until `time` is over, at least `least` times, and returns the seconds that each took.
+fn repeat<T, E>(time: Duration, least: usize, mut work: impl FnMut() -> Result<T, E>) -> Result<Vec<f64>, E> {
     let (start, mut seconds) = (Instant::now(), Vec::new());
-    loop {
+    while seconds.len() < least || start.elapsed() < time {
         let before = Instant::now();
         work()?;
         seconds.push(before.elapsed().as_secs_f64());
-        if start.elapsed() >= time {
-            return Ok(seconds);
-        }
     }
+    Ok(seconds)
 }

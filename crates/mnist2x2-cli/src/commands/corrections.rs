@@ -1,4 +1,4 @@
-//! `corrections`: shows, exports and imports what people corrected.
+//! `corrections`: lists, exports and imports the corrections that people made.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
@@ -13,9 +13,9 @@ use serde::Serialize;
 use crate::clock::utc;
 use crate::console;
 
-/// Corrections that are asked of the store at a time.
+/// Corrections that are read from the store at a time.
 const PAGE: u32 = 1000;
-/// Digits of a model's digest that people are shown.
+/// Digits of a model's digest in the table.
 const SHORT: usize = 12;
 
 /// Options of `corrections`.
@@ -27,24 +27,19 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Lists what was read and what is right, oldest first
+    /// List what was read and what is right, oldest first
     List {
-        /// The file that corrections are kept in; it is not changed
-        #[arg(long, value_name = "FILE")]
-        store: PathBuf,
+        #[command(flatten)]
+        store: StoreArgs,
         /// Print a line of JSON for each correction and nothing else
         #[arg(long)]
         json: bool,
     },
-    /// Writes all corrections to standard output as JSON Lines, as `GET /api/corrections` does
-    Export {
-        /// The file that corrections are kept in; it is not changed
-        #[arg(long, value_name = "FILE")]
-        store: PathBuf,
-    },
-    /// Adds the corrections of an export, all or none; those that are there already stay as they are
+    /// Write all corrections to standard output as JSON Lines, as `GET /api/corrections` does
+    Export(StoreArgs),
+    /// Add the corrections of an export, all or none; those that the store has already stay as they are
     Import {
-        /// The file that corrections are kept in, made if need be
+        /// The file to keep corrections in, created if need be
         #[arg(long, value_name = "FILE")]
         store: PathBuf,
         /// Print one line of JSON and nothing else
@@ -56,6 +51,21 @@ enum Action {
     },
 }
 
+/// A store of corrections that is only read.
+#[derive(clap::Args)]
+pub(crate) struct StoreArgs {
+    /// The file with the corrections; it is only read
+    #[arg(long, value_name = "FILE")]
+    store: PathBuf,
+}
+
+impl StoreArgs {
+    /// Opens the store.
+    pub(crate) fn open(&self) -> anyhow::Result<Store> {
+        Ok(Store::open_to_read(&self.store)?)
+    }
+}
+
 /// What `import --json` prints.
 #[derive(Serialize)]
 struct Json {
@@ -65,38 +75,32 @@ struct Json {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.action {
-        Action::List { store, json } => list(&Store::open_to_read(store)?, *json)?,
-        Action::Export { store } => export(&Store::open_to_read(store)?)?,
+        Action::List { store, json } => list(&store.open()?, *json)?,
+        Action::Export(store) => export(&store.open()?)?,
         Action::Import { store, json, lines } => import(store, *json, lines)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(store: &Store, json: bool) -> anyhow::Result<()> {
-    if !json {
-        let width = right_width(store)?;
-        console::print(&format!(
-            "{:>5}  {:16}  {:width$}  {:width$}  {:15}  {:SHORT$}  key",
-            "place", "time (UTC)", "read", "right", "drawing", "model"
-        ))?;
-        each(store, |summary| Ok(console::print(&line(summary, width))?))?;
-        console::log(&format!("{} corrections", store.count()?));
-        return Ok(());
+    if json {
+        return each(store, console::print_json);
     }
-    each(store, console::print_json)
-}
-
-/// The width of the columns of digits.
-fn right_width(store: &Store) -> anyhow::Result<usize> {
     let mut width = "right".len();
     each(store, |summary| {
         width = width.max(summary.right.len());
         Ok(())
     })?;
-    Ok(width)
+    console::print(&format!(
+        "{:>5}  {:16}  {:width$}  {:width$}  {:15}  {:SHORT$}  key",
+        "place", "time (UTC)", "read", "right", "drawing", "model"
+    ))?;
+    each(store, |summary| Ok(console::print(&line(summary, width))?))?;
+    console::log(&format!("{} corrections", store.count()?));
+    Ok(())
 }
 
-/// Does `job` with every correction, oldest first.
+/// Calls `job` with every correction, oldest first.
 fn each(store: &Store, mut job: impl FnMut(&Summary) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut id = 0;
     loop {
@@ -120,7 +124,7 @@ fn line(summary: &Summary, width: usize) -> String {
 
 fn export(store: &Store) -> anyhow::Result<()> {
     let count = store.export(BufWriter::new(io::stdout().lock())).map_err(|error| match error {
-        // As it came: someone who stopped reading is no failure.
+        // As it is: a reader who has stopped is no failure.
         Error::Stream(error) => anyhow::Error::from(error),
         error => error.into(),
     })?;

@@ -1,4 +1,4 @@
-//! `eval`: counts what a model reads right of the test grids, or of drawings.
+//! `eval`: evaluates a model on the test grids, or on drawings.
 
 mod page;
 mod pictures;
@@ -6,20 +6,22 @@ mod strokes;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
+use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{GridShape, Loader};
 use mnist2x2::infer::Temperature;
-use mnist2x2::report::{self, Share};
+use mnist2x2::report::{self, Bin, Share};
 use mnist2x2::train::{EVALUATION_BATCH, Graded, grade};
-use mnist2x2::{Config, Evaluation, Seq2Seq, Workers};
+use mnist2x2::{Config, Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
-use crate::console::{self, Bar, percent};
+use crate::console::{self, Bar, duration, percent, row};
 use crate::data::{DataArgs, Dataset};
-use crate::device;
+use crate::device::ComputeArgs;
 use crate::model::ModelArgs;
 
-/// The shares of grids, the surest ones, whose accuracy is told.
+/// Accuracy is reported for these shares of the grids: those with the highest confidence.
 const COVERAGES: [f64; 3] = [0.99, 0.98, 0.95];
 
 /// Options of `eval`.
@@ -34,18 +36,14 @@ pub(crate) struct Args {
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
-    /// Write a page with figures, mistakes and attention to this folder: index.html, replaced if it exists
+    /// Write a page with figures, mistakes and attention maps to this folder: index.html, replaced if it exists
     #[arg(long, value_name = "DIR", conflicts_with = "strokes")]
     report: Option<PathBuf>,
-    /// Save each test grid as a PNG so many pixels wide, and read that as `predict` does
+    /// Save each test grid as a PNG of this width in pixels, and read that as `predict` does
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
     pictures: Option<u32>,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
-    device: device::Choice,
-    /// Threads on the CPU [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// What `--json` prints.
@@ -53,12 +51,12 @@ pub(crate) struct Args {
 struct Json<'a> {
     dataset: &'a str,
     grids: &'a str,
-    /// How wide the pictures of them were, in pixels.
+    /// The width of the pictures in pixels, if pictures were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<u32>,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
-    /// Lowest and highest plausible sequence accuracy (Wilson, 95 %).
+    /// The confidence interval of the sequence accuracy (Wilson, 95 %).
     sequence_interval: [f64; 2],
     temperature: f64,
     /// The expected calibration error, over equal ranges of confidence.
@@ -68,14 +66,14 @@ struct Json<'a> {
     accuracy_at_coverage: Vec<Covered>,
 }
 
-/// How many are right of the grids that the model is surest of.
+/// The sequence accuracy on the grids with the highest confidence.
 #[derive(Serialize)]
 struct Covered {
     coverage: f64,
     accuracy: f64,
 }
 
-/// The test grids, each read and compared.
+/// What a model predicts for the reference test grids.
 pub(crate) struct Test {
     pub(crate) evaluation: Evaluation,
     graded: Vec<Graded>,
@@ -84,61 +82,77 @@ pub(crate) struct Test {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let recognizer = args.model.load(&device::open(args.device)?)?;
-    let workers = Workers::new(args.threads.map(usize::from))?;
+    let recognizer = args.model.load(&args.compute.device.open()?)?;
+    let workers = args.compute.workers()?;
     if let Some(file) = args.strokes.file() {
-        return args.strokes.run(file, &recognizer, &workers, args.json);
+        args.strokes.run(file, &recognizer, &workers, args.json)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let dataset = args.data.resolve()?;
     let test = match args.pictures {
         Some(width) => Test::of_pictures(&recognizer, &dataset, width, workers.count())?,
-        None => Test::run(recognizer.model(), recognizer.temperature(), &dataset, &workers)?,
+        None => Test::run(&recognizer, &dataset, &workers)?,
     };
     if let Some(folder) = &args.report {
-        let facts = page::facts(&recognizer, &args.model.origin());
-        page::write(folder, &test, recognizer.model(), &dataset, &facts)?;
+        page::write(folder, &test, &recognizer, &args.model.origin(), &dataset)?;
     }
     if args.json {
         console::print_json(&Json { pictures: args.pictures, ..test.json(&dataset) })?;
     } else {
-        console::print(&format!("model       {}", args.model.origin()))?;
+        row("model", args.model.origin())?;
         if let Some(width) = args.pictures {
-            console::print(&format!("pictures    PNG, {width} pixels wide"))?;
+            row("pictures", format!("PNG, {width} pixels wide"))?;
         }
         test.print_table(&dataset)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// How the digits of the model's images are laid out.
+/// The layout of the digits in the model's images.
 pub(crate) fn grid_shape(config: &Config) -> GridShape {
     GridShape { rows: config.rows, cols: config.cols }
 }
 
+/// The ends of a share's confidence interval.
+fn interval(share: Share) -> [f64; 2] {
+    let interval = share.interval();
+    [interval.low, interval.high]
+}
+
+/// A confidence interval in words.
+fn between([low, high]: [f64; 2]) -> String {
+    format!("{} to {}", percent(low), percent(high))
+}
+
 impl Test {
     /// Reads the reference test grids.
-    pub(crate) fn run(
-        model: &Seq2Seq,
-        temperature: Temperature,
+    pub(crate) fn run(recognizer: &Recognizer, dataset: &Dataset, workers: &Workers) -> anyhow::Result<Self> {
+        Self::of(recognizer, dataset, |loader, done| {
+            Ok(grade(recognizer.model(), loader, recognizer.temperature(), workers, done)?)
+        })
+    }
+
+    /// Reads the reference test grids by `read`, which says how many more are done.
+    fn of(
+        recognizer: &Recognizer,
         dataset: &Dataset,
-        workers: &Workers,
+        read: impl FnOnce(&Loader, &mut dyn FnMut(usize)) -> anyhow::Result<Vec<Graded>>,
     ) -> anyhow::Result<Self> {
-        let loader = dataset.test_loader(grid_shape(model.config()), EVALUATION_BATCH)?;
+        let loader = dataset.reference_loader(Split::Test, None, recognizer.shape(), EVALUATION_BATCH)?;
         let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
-        let start = std::time::Instant::now();
-        let graded = grade(model, &loader, temperature, workers, |grids| bar.advance(grids))?;
+        let start = Instant::now();
+        let graded = read(&loader, &mut |grids| bar.advance(grids))?;
         let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
-        Ok(Self { evaluation, graded, temperature, loader })
+        Ok(Self { evaluation, graded, temperature: recognizer.temperature(), loader })
     }
 
     fn json<'a>(&'a self, dataset: &'a Dataset) -> Json<'a> {
-        let interval = report::sequences(&self.graded).interval();
         Json {
             dataset: dataset.name(),
             grids: "reference",
             pictures: None,
             evaluation: &self.evaluation,
-            sequence_interval: [interval.low, interval.high],
+            sequence_interval: interval(report::sequences(&self.graded)),
             temperature: self.temperature.get(),
             calibration_error: self.calibration_error(report::equal_ranges),
             adaptive_calibration_error: self.calibration_error(report::reliability),
@@ -146,7 +160,7 @@ impl Test {
         }
     }
 
-    fn calibration_error(&self, bins: fn(&[Graded], usize) -> Vec<report::Bin>) -> Option<f64> {
+    fn calibration_error(&self, bins: fn(&[Graded], usize) -> Vec<Bin>) -> Option<f64> {
         report::calibration_error(&bins(&self.graded, report::BINS))
     }
 
@@ -159,47 +173,35 @@ impl Test {
         COVERAGES.into_iter().filter_map(at).collect()
     }
 
-    /// Accuracy, accuracy at each position, how far confidence can be trusted, and the confusion matrix.
+    /// Prints accuracy, calibration and the confusion matrix.
     pub(crate) fn print_table(&self, dataset: &Dataset) -> anyhow::Result<()> {
-        let Evaluation {
-            sequences,
-            sequences_correct,
-            digits,
-            digits_correct,
-            per_position,
-            confusion,
-            seconds,
-            ..
-        } = &self.evaluation;
-        console::print(&format!("test grids  {sequences} reference grids of {} digits", dataset.name()))?;
-        let line = |name: &str, share: Share, counted: String| {
-            let (value, interval) = (share.value().unwrap_or_default(), share.interval());
-            let (value, low, high) = (percent(value), percent(interval.low), percent(interval.high));
-            console::print(&format!("{name:12}{value}  ({low} to {high}; {counted})"))
-        };
-        let counted = format!("{sequences_correct} of {sequences} right in every digit");
-        line("sequences", report::sequences(&self.graded), counted)?;
-        line("digits", report::digits(&self.graded), format!("{digits_correct} of {digits}"))?;
-        let positions: Vec<String> = per_position.iter().map(|&share| percent(share)).collect();
-        console::print(&format!("by position {}", positions.join("  ")))?;
+        let Evaluation { sequences, per_position, confusion, seconds, .. } = &self.evaluation;
+        row("test grids", format!("{sequences} reference grids of {} digits", dataset.name()))?;
+        for (name, share) in [
+            ("sequence accuracy", report::sequences(&self.graded)),
+            ("digit accuracy", report::digits(&self.graded)),
+        ] {
+            let (value, Share { right, of }) = (percent(share.value().unwrap_or_default()), share);
+            row(name, format!("{value}  ({}; {right} of {of})", between(interval(share))))?;
+        }
+        let positions: Vec<String> = per_position.iter().copied().map(percent).collect();
+        row("  by position", positions.join("  "))?;
         let errors = [report::equal_ranges, report::reliability].map(|bins| self.calibration_error(bins));
-        if let [Some(expected), Some(adaptive)] = errors {
+        if let [Some(expected), Some(adaptive)] = errors.map(|error| error.map(percent)) {
             let temperature = self.temperature.get();
-            console::print(&format!(
-                "calibration {} expected error of confidence, {} adaptive, at temperature {temperature:.3}",
-                percent(expected),
-                percent(adaptive)
-            ))?;
+            row(
+                "calibration error",
+                format!("{expected}, adaptive {adaptive}, at temperature {temperature:.3}"),
+            )?;
         }
         let covered = self.covered().into_iter().map(|Covered { coverage, accuracy }| {
             format!("{} of the surest {:.0} %", percent(accuracy), 100.0 * coverage)
         });
-        console::print(&format!("coverage    {}", covered.collect::<Vec<_>>().join(", ")))?;
-        console::print(&format!("time        {}\n", console::duration(*seconds)))?;
-        console::print("true  read as 0     1     2     3     4     5     6     7     8     9  none")?;
-        for (digit, row) in confusion.iter().enumerate() {
-            let counts = row.map(|count| format!("{count:6}")).concat();
-            console::print(&format!("{digit:4}  {counts}"))?;
+        row("coverage", covered.collect::<Vec<_>>().join(", "))?;
+        row("time", duration(*seconds))?;
+        console::print("\ntrue  read as 0     1     2     3     4     5     6     7     8     9  none")?;
+        for (digit, counts) in confusion.iter().enumerate() {
+            console::print(&format!("{digit:4}  {}", counts.map(|count| format!("{count:6}")).concat()))?;
         }
         Ok(())
     }

@@ -1,15 +1,15 @@
-//! `experiment`: the same recipe with several seeds, because one seed says little.
+//! `experiment`: trains with several seeds, and gives mean and standard deviation of the accuracy.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
 use mnist2x2::train::Outcome;
-use mnist2x2::{Evaluation, Workers};
+use mnist2x2::{Device, Evaluation, Workers};
 
-use crate::commands::train::{Interrupt, Plan, Run};
+use crate::commands::train::{Plan, Run};
 use crate::console::{self, duration, percent};
-use crate::device;
+use crate::interrupt::Interrupt;
 
 /// Options of `experiment`.
 #[derive(clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     seeds: Vec<u64>,
     #[command(flatten)]
     plan: Plan,
-    /// The folder for the runs, `seed-S` in it for each seed [default: a folder in runs/ for each run]
+    /// The folder for the runs, which are called seed-S in it [default: a folder in runs/ for each]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -35,11 +35,11 @@ struct Trial {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let repeated = (1..args.seeds.len()).find(|&i| args.seeds[..i].contains(&args.seeds[i]));
     ensure!(repeated.is_none(), "--seeds names a seed twice: the same run would be made again");
-    let workers = Workers::new(args.plan.threads.map(usize::from))?;
+    let (device, workers) = (args.plan.compute.device.open()?, args.plan.compute.workers()?);
     let interrupt = Interrupt::listen()?;
     let mut trials = Vec::new();
     for &seed in &args.seeds {
-        match trial(args, seed, &workers, &interrupt)? {
+        match trial(args, seed, &device, &workers, &interrupt)? {
             Some(trial) => trials.push(trial),
             None => return Ok(ExitCode::from(130)),
         }
@@ -48,10 +48,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Trains with one seed; nothing if the user stopped it.
-fn trial(args: &Args, seed: u64, workers: &Workers, interrupt: &Interrupt) -> anyhow::Result<Option<Trial>> {
+/// Trains with one seed; `None` if the user stopped it.
+fn trial(
+    args: &Args,
+    seed: u64,
+    device: &Device,
+    workers: &Workers,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<Trial>> {
     let out = args.out.as_ref().map(|out| out.join(format!("seed-{seed}")));
-    let mut run = Run::start(&args.plan, Some(seed), out.as_deref(), &device::open(args.plan.device)?)?;
+    let mut run = Run::start(&args.plan, Some(seed), out.as_deref(), device)?;
     let (outcome, seconds) = run.train(workers, interrupt)?;
     if outcome == Outcome::Stopped {
         console::log(&format!("stopped and saved in {}", run.folder.path().display()));

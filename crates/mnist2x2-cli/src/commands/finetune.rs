@@ -1,16 +1,12 @@
-//! `finetune`: trains a model on from corrections, and keeps the outcome only if it is better.
+//! `finetune`: fine-tunes a model on corrections, and keeps the new model only if it is better.
 
 mod lessons;
-mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use mnist2x2::corrections::Store;
-use mnist2x2::data::mnist::Split;
-use mnist2x2::data::pendigits;
 use mnist2x2::train::{
     DataRecord, EpochMetrics, FinetuneRecord, Finetuning, Lesson, Marks, Material, Outcome, RunRecord,
     Verdict, with_overrides,
@@ -19,25 +15,27 @@ use mnist2x2::{Recipe, Recognizer, RunFolder, Workers, formats};
 use serde::Serialize;
 use toml::Table;
 
-use super::train::{Interrupt, default_folder, parse_setting};
+use super::corrections::StoreArgs;
+use super::train::{default_folder, parse_setting};
 use crate::console::{self, duration, percent, program};
 use crate::data::{DataArgs, Dataset};
-use crate::device;
+use crate::device::ComputeArgs;
+use crate::interrupt::Interrupt;
 use crate::model::ModelArgs;
-use watch::Watch;
+use crate::progress::Progress;
 
-/// The share of digits that are pen strokes, where there are some: more of them took more from MNIST's validation.
+/// The fraction of digits that are pen strokes, if there are some. With more of them, the accuracy on MNIST's validation
+/// grids fell.
 const STROKES: f64 = 0.1;
 
-/// The share of digits that are from corrections: more would make what they show seem likelier than it is.
+/// The fraction of digits that come from corrections. With more, the model would take what they show for likelier than it is.
 const SHARE: f64 = 0.08;
 
 /// Options of `finetune`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The file that corrections are kept in; it is not changed
-    #[arg(long, value_name = "FILE")]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     model: ModelArgs,
     /// The new model's folder, never overwritten [default: runs/TIME-finetune-sSEED, the time in UTC]
@@ -48,24 +46,20 @@ pub(crate) struct Args {
     /// A file of pen strokes to rehearse beside MNIST (pendigits-orig.tra of `cargo xtask download-pendigits`)
     #[arg(long, value_name = "FILE")]
     strokes: Option<PathBuf>,
-    /// Decides the grids and how they are augmented; which corrections are held out does not depend on it
+    /// Determines the grids and their augmentation, but not which corrections are held out
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// The share of digits that are from corrections, above 0 and at most 1
+    /// The fraction of training digits that come from corrections, above 0 and at most 1
     #[arg(long, value_name = "SHARE", default_value_t = SHARE, value_parser = parse_share)]
     share: f64,
-    /// One setting in place of the recipe's, such as `epochs=3`; may be given several times
+    /// One setting that replaces the recipe's, such as `epochs=3`; may be given several times
     #[arg(long, value_name = "SETTING=VALUE", value_parser = parse_setting)]
     set: Vec<Table>,
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
-    device: device::Choice,
-    /// Threads on the CPU [default: one per core]; the result does not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    compute: ComputeArgs,
 }
 
 /// What `--json` prints.
@@ -83,15 +77,15 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let start = Instant::now();
-    let store = Store::open_to_read(&args.store)?;
-    let base = args.model.load(&device::open(args.device)?)?;
-    let in_store = || args.store.display().to_string();
+    let store = args.store.open()?;
+    let base = args.model.load(&args.compute.device.open()?)?;
+    let in_store = || store.path().display().to_string();
     let lessons = lessons::read(&store, base.shape()).with_context(in_store)?;
     let recipe = args.recipe()?.on(base.model().parameters().device());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&recipe));
     RunFolder::check_free(&out)?;
     let dataset = args.data.resolve()?;
-    let workers = Workers::new(args.threads.map(usize::from))?;
+    let workers = args.compute.workers()?;
     let (mut finetuning, data) = args.prepare(&base, recipe, &dataset, lessons, &workers)?;
     console::log(&format!(
         "learning {} corrections beside {} digits; {} are held out",
@@ -99,8 +93,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         dataset.name(),
         finetuning.held_out().len()
     ));
-    let mut watch = Watch::new(finetuning.trainer().recipe().epochs, Interrupt::listen()?);
-    if finetuning.run(&workers, &mut watch)? == Outcome::Stopped {
+    let (interrupt, mut epochs) = (Interrupt::listen()?, Vec::new());
+    let on_epoch = |metrics: &EpochMetrics| {
+        epochs.push(metrics.clone());
+        Ok(())
+    };
+    let mut progress = Progress::new(finetuning.trainer(), &interrupt, on_epoch);
+    if finetuning.run(&workers, &mut progress)? == Outcome::Stopped {
         console::log("stopped; nothing was written");
         return Ok(ExitCode::from(130));
     }
@@ -108,7 +107,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let objection = verdict.objection();
     if objection.is_none() {
         let record = args.record(&finetuning, &base, verdict, data);
-        save(&out, &record, &finetuning, watch.epochs(), &workers)?;
+        save(&out, &record, &finetuning, &epochs, &workers)?;
     }
     let model = objection.is_none().then_some(out.as_path());
     let (learnt, seconds) = (finetuning.learnt(), start.elapsed().as_secs_f64());
@@ -146,12 +145,9 @@ impl Args {
         lessons: Vec<Lesson>,
         workers: &Workers,
     ) -> anyhow::Result<(Finetuning, DataRecord)> {
-        let (digits, digests) = dataset.load(Split::Train)?;
-        let pens = self.strokes.as_deref().map(pendigits::read).transpose()?;
+        let (digits, pens, data) = dataset.training_data(self.strokes.as_deref())?;
         let material = Material { digits, pens: pens.as_ref(), lessons, share: self.share };
-        let finetuning = Finetuning::new(base, recipe, material, workers)?;
-        let data = dataset.record(digests, pens.as_ref().zip(self.strokes.as_deref()));
-        Ok((finetuning, data))
+        Ok((Finetuning::new(base, recipe, material, workers)?, data))
     }
 
     fn record(&self, of: &Finetuning, base: &Recognizer, verdict: Verdict, data: DataRecord) -> RunRecord {
@@ -190,7 +186,7 @@ fn parse_share(text: &str) -> Result<f64, String> {
     if share > 0.0 && share <= 1.0 { Ok(share) } else { Err("must be above 0 and at most 1".into()) }
 }
 
-/// What was read right before and after.
+/// The scores before and after.
 fn print_table(verdict: &Verdict, seconds: f64) -> anyhow::Result<()> {
     let Verdict { held_out, before, after } = verdict;
     console::print(&format!("{:22}{:>12}{:>12}", "", "before", "after"))?;

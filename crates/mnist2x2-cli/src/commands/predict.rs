@@ -1,54 +1,48 @@
-//! `predict`: reads the digits of pictures.
+//! `predict`: reads the digits in pictures.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use image::{GrayImage, ImageFormat};
+use image::GrayImage;
 use mnist2x2::{ModelInput, Picture, Reading, Recognizer};
 use serde::Serialize;
 
 use crate::console::{self, percent};
-use crate::device;
+use crate::device::DeviceArgs;
 use crate::model::ModelArgs;
+use crate::sheet;
 
 /// Options of `predict`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// PNG or JPEG pictures of 2 x 2 handwritten digits, in any size and colour; `-` reads standard input
+    /// PNG or JPEG pictures of 2 x 2 handwritten digits, of any size and color; `-` reads standard input
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Print a line of JSON for each picture and nothing else
     #[arg(long)]
     json: bool,
-    /// Write what the model saw of the picture, as a PNG; of several pictures, one below the other
+    /// Write the model input made of the picture to this PNG; of several pictures, one below the other
     #[arg(long, value_name = "FILE")]
     show: Option<PathBuf>,
-    /// Where to compute
-    #[arg(long, value_enum, default_value_t = device::Choice::Auto)]
-    device: device::Choice,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
-/// What `--json` prints for a picture.
+/// What `--json` prints for a picture: its reading, or why there is none.
 #[derive(Serialize)]
 struct Line<'a> {
     image: &'a str,
     #[serde(flatten)]
-    result: Outcome<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Outcome<'a> {
-    Read(&'a Reading),
-    Failed { error: String },
+    reading: Option<&'a Reading>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let recognizer = args.model.load(&device::open(args.device)?)?;
+    let recognizer = args.model.load(&args.device.open()?)?;
     let mut code = ExitCode::SUCCESS;
     let mut seen = Vec::new();
     for image in &args.images {
@@ -70,7 +64,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// What the model sees of a picture.
+/// The model input made of a picture.
 fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
     let picture = if image == Path::new("-") {
         Picture::from_stream(std::io::stdin(), Path::new("standard input"))?
@@ -80,7 +74,7 @@ fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
     Ok(ModelInput::from_picture(&picture, recognizer.shape()))
 }
 
-/// Writes what was seen, one picture below the other.
+/// Writes the model inputs, one below the other.
 fn show(seen: &[ModelInput], path: &Path) -> anyhow::Result<()> {
     let Some(first) = seen.first() else { bail!("there is nothing to show: no picture could be read") };
     let (width, height) = (first.shape().width(), first.shape().height() * seen.len());
@@ -88,26 +82,20 @@ fn show(seen: &[ModelInput], path: &Path) -> anyhow::Result<()> {
     let sheet =
         GrayImage::from_raw(width as u32, height as u32, pixels).context("too many pictures to show")?;
     let failed = || format!("cannot write {}", path.display());
-    let mut bytes = Vec::new();
-    sheet.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).with_context(failed)?;
-    std::fs::write(path, bytes).with_context(failed)
+    std::fs::write(path, sheet::png(&sheet).with_context(failed)?).with_context(failed)
 }
 
 fn report(json: bool, image: &Path, reading: &anyhow::Result<Reading>) -> anyhow::Result<()> {
-    let name = image.to_string_lossy();
+    let image = image.to_string_lossy();
     match reading {
-        Ok(reading) if json => console::print_json(&Line { image: &name, result: Outcome::Read(reading) }),
-        Err(error) if json => {
-            let error = format!("{error:#}");
-            console::print_json(&Line { image: &name, result: Outcome::Failed { error } })
+        _ if json => {
+            let error = reading.as_ref().err().map(|error| format!("{error:#}"));
+            console::print_json(&Line { image: &image, reading: reading.as_ref().ok(), error })?;
         }
-        Ok(reading) => {
-            let confidence = percent(f64::from(reading.confidence));
-            Ok(console::print(&format!("{name}: {}  ({confidence} sure)", reading.digits))?)
+        Ok(Reading { digits, confidence, .. }) => {
+            console::print(&format!("{image}: {digits}  ({} sure)", percent(f64::from(*confidence))))?;
         }
-        Err(error) => {
-            console::log(&format!("{name}: {error:#}"));
-            Ok(())
-        }
+        Err(error) => console::log(&format!("{image}: {error:#}")),
     }
+    Ok(())
 }

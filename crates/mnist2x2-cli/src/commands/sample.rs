@@ -1,37 +1,34 @@
-//! `sample`: draws a sheet of labelled grids, because people would rather look.
+//! `sample`: draws a sheet of labeled grids, to look at.
 
-use std::io::Cursor;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use mnist2x2::data::mnist::Split;
-use mnist2x2::data::{GridSource, Loader};
 use mnist2x2::formats::files::write_atomically;
 use mnist2x2::{Config, Recipe};
 
 use crate::commands::eval::grid_shape;
 use crate::console;
-use crate::data::{DataArgs, reference_grids};
+use crate::data::DataArgs;
 use crate::sheet;
 
 /// Options of `sample`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The picture to write (PNG); replaced if it exists
+    /// The PNG to write, replaced if it exists
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
     data: DataArgs,
-    /// From which digits
+    /// Which digits
     #[arg(long, value_enum, default_value_t = SplitChoice::Train)]
     split: SplitChoice,
-    /// Change every digit as the default recipe does while training
+    /// Augment every digit as the default recipe does in training
     #[arg(long)]
     augment: bool,
-    /// How many grids
+    /// Number of grids
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1000))]
     grids: u32,
 }
@@ -39,9 +36,9 @@ pub(crate) struct Args {
 /// `--split`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum SplitChoice {
-    /// The digits that models are trained on
+    /// The training digits
     Train,
-    /// The digits that models are tested with
+    /// The test digits
     Test,
 }
 
@@ -53,17 +50,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         SplitChoice::Train => Split::Train,
         SplitChoice::Test => Split::Test,
     };
-    let (digits, _) = dataset.load(split)?;
     let shape = grid_shape(&Config::reference());
     let (grids, recipe) = (args.grids as usize, Recipe::recommended(0));
-    let source = GridSource::Fixed(reference_grids(&digits, grids, shape));
-    let mut loader = Loader::new(Arc::new(digits), source, shape, grids, recipe.seed)?;
+    let mut loader = dataset.reference_loader(split, Some(grids), shape, grids)?;
     if args.augment {
         loader = loader.augmented(recipe.augmentation)?;
     }
-    let mut png = Cursor::new(Vec::new());
-    sheet::draw(&loader.in_order().batch(0)).write_to(&mut png, image::ImageFormat::Png)?;
-    let written = write_atomically(&args.out, png.get_ref());
+    let png = sheet::png(&sheet::draw(&loader.in_order().batch(0)))?;
+    let written = write_atomically(&args.out, &png);
     written.with_context(|| format!("cannot write {}", args.out.display()))?;
     console::log(&format!(
         "wrote {} grids of {} digits to {}",

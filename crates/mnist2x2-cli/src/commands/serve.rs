@@ -1,4 +1,4 @@
-//! `serve`: the page to draw on, and the HTTP API behind it.
+//! `serve`: a page to draw on, and the HTTP API behind it.
 
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
@@ -17,19 +17,19 @@ use crate::model::ModelArgs;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// The folder whose models `POST /api/model/reload` may name, as in `{"model": "NAME"}`
+    /// The folder of the models that `POST /api/model/reload` may name, as in `{"model": "NAME"}`
     #[arg(long, value_name = "DIR", default_value = "runs")]
     models: PathBuf,
     /// Where to listen
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7860")]
     addr: SocketAddr,
-    /// The file that corrections are kept in, made if need be [default: none are kept]
+    /// The file to keep corrections in, created if need be [default: none are kept]
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
-    /// What export and reload ask for as `Authorization: Bearer TOKEN`; without one they are closed to other machines
+    /// The token that export and reload require, as `Authorization: Bearer TOKEN`; without one, other machines cannot use them
     #[arg(long, value_name = "TOKEN", env = "MNIST2X2_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// A name by which browsers know this server, as behind a proxy; may be given several times
+    /// A host name that browsers use for this server, such as that of a proxy; may be given several times
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
 }
@@ -56,7 +56,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The model of this name in the folder `models`, and nothing beside or above it.
+/// The path of this name in the folder `models`; a name never leads out of the folder.
 fn named(models: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {

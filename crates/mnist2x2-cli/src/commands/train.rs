@@ -1,27 +1,23 @@
-//! `train`: trains a model and counts what it reads right.
+//! `train`: trains a model and evaluates it on the test grids.
 
 mod curves;
 mod options;
 mod run;
-mod watch;
 
 use std::process::ExitCode;
 
 use anyhow::Context;
-use mnist2x2::Workers;
 use mnist2x2::train::Outcome;
 
 use crate::console::{self, duration, program};
-use crate::device;
+use crate::interrupt::Interrupt;
 
 pub(crate) use options::{Args, Plan, default_folder, parse_setting};
 pub(crate) use run::Run;
-pub(crate) use watch::Interrupt;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = &args.plan;
-    let device = device::open(plan.device)?;
-    let workers = Workers::new(plan.threads.map(usize::from))?;
+    let (device, workers) = (plan.compute.device.open()?, plan.compute.workers()?);
     let mut run = match &args.resume {
         Some(folder) => Run::resume(folder.as_deref(), plan, &device)?,
         None => Run::start(plan, args.seed, args.out.as_deref(), &device)?,

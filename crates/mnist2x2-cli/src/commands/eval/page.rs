@@ -6,11 +6,12 @@ use anyhow::Context;
 use image::GrayImage;
 use mnist2x2::data::{Batch, denormalize};
 use mnist2x2::formats::files::write_atomically;
+use mnist2x2::infer::Calibration;
 use mnist2x2::report::{Attention, Report};
 use mnist2x2::train::EVALUATION_BATCH;
 use mnist2x2::{Recognizer, Seq2Seq};
 
-use super::{Test, grid_shape};
+use super::Test;
 use crate::console;
 use crate::data::Dataset;
 use crate::model::patches;
@@ -18,46 +19,22 @@ use crate::model::patches;
 /// Grids whose attention is shown.
 const ATTENTION: usize = 6;
 
-/// What the page says of the model.
-pub(super) fn facts(recognizer: &Recognizer, origin: &str) -> Vec<(String, String)> {
-    let config = recognizer.model().config();
-    let parameters = recognizer.model().parameters().count();
-    let calibrated = match recognizer.calibration() {
-        Some(calibration) => format!(
-            "temperature {:.3}, fitted on {} validation grids",
-            calibration.temperature.get(),
-            calibration.grids
-        ),
-        None => "no: probabilities are the model's own".into(),
-    };
-    [
-        ("model", origin.to_string()),
-        ("weights (SHA-256)", recognizer.digest().into()),
-        ("parameters", parameters.to_string()),
-        ("patches", patches(config)),
-        ("calibrated", calibrated),
-        ("decoding", "greedy".into()),
-    ]
-    .map(|(name, value)| (name.into(), value))
-    .into()
-}
-
 /// Writes `index.html` to `folder`.
 pub(super) fn write(
     folder: &Path,
     test: &Test,
-    model: &Seq2Seq,
+    recognizer: &Recognizer,
+    origin: &str,
     dataset: &Dataset,
-    facts: &[(String, String)],
 ) -> anyhow::Result<()> {
     let report = Report {
         title: "How well mnist2x2 reads",
         data: &format!("{}, reference test grids", dataset.name()),
-        facts,
-        shape: grid_shape(model.config()),
+        facts: &facts(recognizer, origin),
+        shape: recognizer.shape(),
         graded: &test.graded,
         picture: &|index| picture(test, index),
-        attention: &attention(test, model)?,
+        attention: &attention(test, recognizer.model())?,
     };
     let path = folder.join("index.html");
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -67,11 +44,27 @@ pub(super) fn write(
     Ok(())
 }
 
+/// The page's table about the model.
+fn facts(recognizer: &Recognizer, origin: &str) -> Vec<(String, String)> {
+    let parameters = recognizer.model().parameters();
+    let calibrated = recognizer.calibration().map(|Calibration { temperature, grids, .. }| {
+        format!("temperature {:.3}, fitted on {grids} validation grids", temperature.get())
+    });
+    let facts = [
+        ("model", origin.to_string()),
+        ("weights (SHA-256)", recognizer.digest().into()),
+        ("parameters", parameters.count().to_string()),
+        ("patches", patches(parameters.config())),
+        ("calibrated", calibrated.unwrap_or_else(|| "no: probabilities are the model's own".into())),
+        ("decoding", "greedy".into()),
+    ];
+    facts.map(|(name, value)| (name.into(), value)).into()
+}
+
 /// One of the test grids.
 fn grid(test: &Test, index: usize) -> Batch {
-    test.loader
-        .in_order()
-        .part(index / EVALUATION_BATCH, index % EVALUATION_BATCH..index % EVALUATION_BATCH + 1)
+    let (step, place) = (index / EVALUATION_BATCH, index % EVALUATION_BATCH);
+    test.loader.in_order().part(step, place..place + 1)
 }
 
 /// Its picture.
@@ -81,7 +74,7 @@ fn picture(test: &Test, index: usize) -> GrayImage {
     GrayImage::from_raw(shape.width() as u32, shape.height() as u32, grey).unwrap_or_default()
 }
 
-/// Where the decoder's last block looked, as the mean of its heads, for each digit of the first grids.
+/// The cross-attention of the decoder's last block, as the mean of its heads, for each digit of the first grids.
 fn attention(test: &Test, model: &Seq2Seq) -> anyhow::Result<Vec<Attention>> {
     let config = model.config();
     let (rows, cols) =

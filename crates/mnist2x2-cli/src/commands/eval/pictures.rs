@@ -1,49 +1,41 @@
-//! `eval --pictures`: the test grids as files, read as anybody's picture is.
+//! `eval --pictures`: evaluates a model on the test grids as PNG files, read as `predict` reads pictures.
 
-use std::io::Cursor;
 use std::panic::resume_unwind;
 use std::thread;
-use std::time::Instant;
 
 use anyhow::Context;
+use image::GrayImage;
 use image::imageops::{self, FilterType};
-use image::{GrayImage, ImageFormat};
+use mnist2x2::Recognizer;
 use mnist2x2::data::{GridShape, Loader, denormalize};
-use mnist2x2::train::{EVALUATION_BATCH, Graded};
-use mnist2x2::{Evaluation, Recognizer};
+use mnist2x2::train::Graded;
 
-use super::{Test, grid_shape};
-use crate::console::Bar;
+use super::Test;
 use crate::data::Dataset;
+use crate::sheet;
 
 /// A grid's normalised pixels and its labels.
 type Grid<'a> = (&'a [f32], &'a [u8]);
 
 impl Test {
-    /// Saves each of the reference test grids as a PNG of `width` pixels, and reads that, on so many threads.
+    /// Saves each reference test grid as a PNG of `width` pixels and reads that, on so many threads.
     pub(super) fn of_pictures(
         recognizer: &Recognizer,
         dataset: &Dataset,
         width: u32,
         threads: usize,
     ) -> anyhow::Result<Self> {
-        let shape = grid_shape(recognizer.model().config());
-        let loader = dataset.test_loader(shape, EVALUATION_BATCH)?;
-        let mut bar = Bar::new(loader.in_order().grids(), "reading pictures");
-        let start = Instant::now();
-        let graded = grade(recognizer, &loader, width, threads, |grids| bar.advance(grids))?;
-        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
-        Ok(Self { evaluation, graded, temperature: recognizer.temperature(), loader })
+        Self::of(recognizer, dataset, |loader, done| grade(recognizer, loader, width, threads, done))
     }
 }
 
-/// What is read of each grid's picture, in the order of the grids.
+/// The prediction for each grid's picture, in the order of the grids.
 fn grade(
     recognizer: &Recognizer,
     loader: &Loader,
     width: u32,
     threads: usize,
-    mut done: impl FnMut(usize),
+    done: &mut dyn FnMut(usize),
 ) -> anyhow::Result<Vec<Graded>> {
     let (epoch, shape) = (loader.in_order(), loader.shape());
     let mut graded = Vec::with_capacity(epoch.grids());
@@ -81,14 +73,11 @@ fn grade_one(
     })
 }
 
-/// A grid as a PNG of `width` pixels, enlarged as programs for pictures do it.
+/// A grid as a PNG of `width` pixels, enlarged as image programs enlarge (Catmull-Rom).
 fn png(pixels: &[f32], shape: GridShape, width: u32) -> anyhow::Result<Vec<u8>> {
     let greys = pixels.iter().map(|&value| denormalize(value)).collect();
     let grid =
         GrayImage::from_raw(shape.width() as u32, shape.height() as u32, greys).context("a whole grid")?;
     let height = width * grid.height() / grid.width();
-    let mut bytes = Vec::new();
-    let picture = imageops::resize(&grid, width, height, FilterType::CatmullRom);
-    picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
-    Ok(bytes)
+    Ok(sheet::png(&imageops::resize(&grid, width, height, FilterType::CatmullRom))?)
 }

@@ -1,18 +1,18 @@
-//! `eval --strokes`: counts what a model reads right of digits that people wrote with a pen.
+//! `eval --strokes`: evaluates a model on digits that people wrote with a pen.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::ensure;
 use mnist2x2::data::RenderCondition;
 use mnist2x2::data::pendigits::{self, PenDigit};
-use mnist2x2::report::{self, Share};
-use mnist2x2::train::{Graded, grade_written};
+use mnist2x2::report;
+use mnist2x2::train::grade_written;
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
+use super::{between, interval};
 use crate::console::{self, Bar, percent};
 
 /// Options about pen strokes.
@@ -20,8 +20,8 @@ use crate::console::{self, Bar, percent};
 pub(crate) struct StrokesArgs {
     /// Read drawings of the pen strokes in this UNIPEN file, as PNGs of 800 x 800 drawn with a brush of 15
     ///
-    /// Consecutive digits of the file stand on a canvas in reading order; those at the end that fill none are left out.
-    /// Each canvas is read as `predict` reads a picture.
+    /// Consecutive digits of the file stand on a canvas in reading order; the last ones, if they fill no canvas, are left
+    /// out. Each canvas is read as `predict` reads a picture.
     #[arg(long, value_name = "FILE")]
     strokes: Option<PathBuf>,
     /// The writers whose digits are taken, such as 25-30 or 7 [default: all in the file]
@@ -50,15 +50,15 @@ struct Json<'a> {
     variants: Vec<Row>,
 }
 
-/// What was read right of the drawings in one of the ways to show them.
+/// The evaluation of one variant of the drawings.
 #[derive(Serialize)]
 struct Row {
     name: &'static str,
     #[serde(flatten)]
     evaluation: Evaluation,
-    /// Lowest and highest plausible sequence accuracy (Wilson, 95 %).
+    /// The confidence interval of the sequence accuracy (Wilson, 95 %).
     sequence_interval: [f64; 2],
-    /// The same of the digits.
+    /// The same of the digit accuracy.
     digit_interval: [f64; 2],
 }
 
@@ -83,7 +83,7 @@ impl StrokesArgs {
         recognizer: &Recognizer,
         workers: &Workers,
         json: bool,
-    ) -> anyhow::Result<ExitCode> {
+    ) -> anyhow::Result<()> {
         let pens = pendigits::read(file)?;
         let digits = self.choose(pens.digits, recognizer.shape().cells());
         ensure!(!digits.is_empty(), "{}: these writers fill no canvas", file.display());
@@ -95,15 +95,13 @@ impl StrokesArgs {
             let variants = others.iter().map(row).collect::<anyhow::Result<_>>()?;
             let (dataset, grids) = ("strokes", "consecutive");
             let json = Json { dataset, strokes_sha256: &pens.sha256, writers, grids, judged, variants };
-            console::print_json(&json)?;
-            return Ok(ExitCode::SUCCESS);
+            return console::print_json(&json);
         }
         let count = judged.evaluation.sequences;
         console::print(&format!("drawings    {count} of consecutive digits of {}", file.display()))?;
         console::print(&format!("{:20}{:>10}{:>24}{:>12}", "", "grids", "(interval)", "digits"))?;
         judged.print()?;
-        others.iter().try_for_each(|variant| row(variant)?.print())?;
-        Ok(ExitCode::SUCCESS)
+        others.iter().try_for_each(|variant| row(variant)?.print())
     }
 
     /// The digits of the writers asked for, as many as fill the canvases asked for.
@@ -127,23 +125,17 @@ impl Row {
         let start = Instant::now();
         let mut bar = Bar::new(digits.len() / recognizer.shape().cells(), variant.name);
         let graded = grade_written(recognizer, digits, variant, workers, |grids| bar.advance(grids))?;
-        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
-        let interval = |share: fn(&[Graded]) -> Share| {
-            let interval = share(&graded).interval();
-            [interval.low, interval.high]
-        };
-        let intervals = [interval(report::sequences), interval(report::digits)];
         Ok(Self {
             name: variant.name,
-            evaluation,
-            sequence_interval: intervals[0],
-            digit_interval: intervals[1],
+            evaluation: Evaluation::of(&graded, start.elapsed().as_secs_f64()),
+            sequence_interval: interval(report::sequences(&graded)),
+            digit_interval: interval(report::digits(&graded)),
         })
     }
 
     fn print(&self) -> anyhow::Result<()> {
-        let Self { name, evaluation, sequence_interval: [low, high], .. } = self;
-        let interval = format!("({} to {})", percent(*low), percent(*high));
+        let Self { name, evaluation, sequence_interval, .. } = self;
+        let interval = format!("({})", between(*sequence_interval));
         let (grids, digits) = (percent(evaluation.sequence_accuracy), percent(evaluation.digit_accuracy));
         Ok(console::print(&format!("{name:20}{grids:>10}{interval:>24}{digits:>12}"))?)
     }

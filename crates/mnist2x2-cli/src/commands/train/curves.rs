@@ -1,4 +1,4 @@
-//! The curves of a run, drawn anew after each epoch, and told to TensorBoard on request.
+//! The curves of a run: SVG plots that are drawn anew after each epoch, and TensorBoard's event files on request.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -11,7 +11,19 @@ use mnist2x2::train::EpochMetrics;
 /// The folder of TensorBoard's files in a run's.
 const TENSORBOARD: &str = "tensorboard";
 
-/// Keeps `loss.svg` and, where there is something to validate with, `accuracy.svg` in the run's folder.
+/// A number of an epoch, if it has one.
+type Scalar = fn(&EpochMetrics) -> Option<f64>;
+
+/// The numbers of an epoch, each by its group and name: so TensorBoard and the plots group them.
+const SCALARS: [(&str, &str, Scalar); 5] = [
+    ("loss", "training", |epoch| Some(epoch.loss)),
+    ("speed", "grids_per_second", |epoch| Some(epoch.grids_per_second)),
+    ("loss", "validation", |epoch| Some(epoch.validation?.loss)),
+    ("accuracy", "sequences", |epoch| Some(100.0 * epoch.validation?.sequence_accuracy)),
+    ("accuracy", "digits", |epoch| Some(100.0 * epoch.validation?.digit_accuracy)),
+];
+
+/// Keeps `loss.svg` and, if there is validation, `accuracy.svg` in the run's folder.
 pub(super) struct Curves {
     folder: PathBuf,
     /// All epochs so far.
@@ -20,7 +32,7 @@ pub(super) struct Curves {
 }
 
 impl Curves {
-    /// Goes on from the epochs that `run` has already; `steps` of its optimiser are done.
+    /// Continues after the epochs that `run` has already; `steps` of its optimizer are done.
     ///
     /// # Errors
     /// If the run's metrics cannot be read, or TensorBoard's file cannot be made.
@@ -29,7 +41,7 @@ impl Curves {
         let begin = || EventFile::create(&folder.join(TENSORBOARD), SystemTime::now(), steps + 1);
         let events = tensorboard.then(begin).transpose()?;
         let mut epochs = run.read_metrics()?;
-        // An epoch after the checkpoint that the run goes on from will come again.
+        // An epoch after the checkpoint that the run continues from will come again.
         epochs.retain(|epoch| epoch.steps <= steps);
         Ok(Self { folder, epochs, events })
     }
@@ -41,51 +53,29 @@ impl Curves {
     pub(super) fn add(&mut self, metrics: &EpochMetrics) -> anyhow::Result<()> {
         self.epochs.push(metrics.clone());
         if let Some(events) = &mut self.events {
-            for (tag, value) in scalars(metrics) {
-                events.scalar(SystemTime::now(), metrics.steps, tag, value)?;
+            for (group, name, scalar) in SCALARS {
+                if let Some(value) = scalar(metrics) {
+                    events.scalar(SystemTime::now(), metrics.steps, &format!("{group}/{name}"), value)?;
+                }
             }
         }
-        let loss =
-            self.plot("Loss", "nats per token", Scale::Logarithmic, &["loss/training", "loss/validation"]);
-        write_atomically(&self.folder.join("loss.svg"), loss.svg().as_bytes())?;
+        self.plot("loss", "Loss", "nats per token", Scale::Logarithmic)?;
         if metrics.validation.is_some() {
-            let names = ["accuracy/sequences", "accuracy/digits"];
-            let accuracy = self.plot("Validation accuracy", "percent", Scale::Linear, &names);
-            write_atomically(&self.folder.join("accuracy.svg"), accuracy.svg().as_bytes())?;
+            self.plot("accuracy", "Validation accuracy", "percent", Scale::Linear)?;
         }
         Ok(())
     }
 
-    /// The curves of these scalars over epochs.
-    fn plot(&self, title: &str, y_label: &str, scale: Scale, tags: &[&str]) -> Plot {
-        let points = |tag: &str| {
-            let all = self
-                .epochs
-                .iter()
-                .flat_map(|epoch| scalars(epoch).into_iter().map(|scalar| (epoch.epoch, scalar)));
-            all.filter(|(_, (name, _))| *name == tag)
-                .map(|(epoch, (_, value))| (epoch as f64, value))
-                .collect()
-        };
-        let series = tags.iter().map(|tag| {
-            let name = tag.split_once('/').map_or(*tag, |(_, name)| name);
-            Series { name: name.into(), points: points(tag) }
+    /// Draws the curves of a group of scalars over epochs.
+    fn plot(&self, group: &str, title: &str, y_label: &str, scale: Scale) -> anyhow::Result<()> {
+        let point = |epoch: &EpochMetrics, scalar: Scalar| Some((epoch.epoch as f64, scalar(epoch)?));
+        let series = SCALARS.iter().filter(|scalar| scalar.0 == group).map(|&(_, name, scalar)| Series {
+            name: name.into(),
+            points: self.epochs.iter().filter_map(|epoch| point(epoch, scalar)).collect(),
         });
         let series = series.filter(|series| !series.points.is_empty()).collect();
-        Plot { title: title.into(), x_label: "epoch".into(), y_label: y_label.into(), scale, series }
+        let plot =
+            Plot { title: title.into(), x_label: "epoch".into(), y_label: y_label.into(), scale, series };
+        Ok(write_atomically(&self.folder.join(format!("{group}.svg")), plot.svg().as_bytes())?)
     }
-}
-
-/// The numbers of an epoch, by the names that TensorBoard groups them by.
-fn scalars(metrics: &EpochMetrics) -> Vec<(&'static str, f64)> {
-    let mut scalars =
-        vec![("loss/training", metrics.loss), ("speed/grids_per_second", metrics.grids_per_second)];
-    if let Some(validation) = &metrics.validation {
-        scalars.extend([
-            ("loss/validation", validation.loss),
-            ("accuracy/sequences", 100.0 * validation.sequence_accuracy),
-            ("accuracy/digits", 100.0 * validation.digit_accuracy),
-        ]);
-    }
-    scalars
 }

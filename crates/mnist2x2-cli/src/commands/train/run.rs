@@ -1,28 +1,40 @@
 //! A run from its beginning, or from where it was interrupted.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::ensure;
-use mnist2x2::data::mnist::Split;
-use mnist2x2::data::{Loader, pendigits};
-use mnist2x2::infer::{Calibration, Temperature};
-use mnist2x2::train::{DataRecord, ModelRecord, Outcome, RunRecord};
+use mnist2x2::train::{EpochMetrics, ModelRecord, Outcome, RunRecord};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
 use super::curves::Curves;
-use super::options::{self, MOST_GRIDS, Plan};
-use super::watch::{Interrupt, Watch};
+use super::options::{self, MAX_GRIDS, Plan};
 use crate::commands::eval::{Test, grid_shape};
-use crate::console;
+use crate::console::{self, duration, percent};
 use crate::data::Dataset;
+use crate::interrupt::Interrupt;
+use crate::model::patches;
+use crate::progress::Progress;
 
-/// A run as it is about to start or to go on.
+/// Sequence accuracy of the published model on the reference test grids.
+const PUBLISHED: f64 = 0.9377;
+
+/// A run that is about to start or to continue.
 pub(crate) struct Run {
     pub(crate) folder: RunFolder,
     pub(crate) trainer: Trainer,
     pub(crate) dataset: Dataset,
-    /// Whether TensorBoard is told.
+    /// Whether it writes TensorBoard's files.
     tensorboard: bool,
+}
+
+/// What a run learns from.
+struct Sources<'a> {
+    dataset: &'a Dataset,
+    strokes: Option<&'a Path>,
+    teachers: Vec<&'a Path>,
+    /// The model whose weights it begins with.
+    base: Option<&'a Path>,
 }
 
 impl Run {
@@ -38,14 +50,16 @@ impl Run {
     ) -> anyhow::Result<Self> {
         let (recipe, model) = plan.resolve(seed, device)?;
         let dataset = plan.data.resolve()?;
-        let (loaders, data) = training_data(&dataset, plan.strokes.as_deref(), &recipe, &model)?;
         if !plan.no_test {
             dataset.check_test_files()?;
         }
-        let (teachers, records) = find_teachers(&plan.teacher, device)?;
-        let (base, from) = find_base(plan.from.as_ref(), device)?;
-        let trainer = trainer(&model, &recipe, loaders, &teachers, base.as_ref(), device)?;
-        let record = RunRecord { teachers: records, from, ..RunRecord::new(model, recipe, data) };
+        let sources = Sources {
+            dataset: &dataset,
+            strokes: plan.strokes.as_deref(),
+            teachers: plan.teacher.iter().map(PathBuf::as_path).collect(),
+            base: plan.from.as_deref(),
+        };
+        let (trainer, record) = sources.trainer(model, recipe, device)?;
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
         let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
@@ -56,40 +70,33 @@ impl Run {
     /// # Errors
     /// If there is none, or it cannot go on as it would have.
     pub(crate) fn resume(folder: Option<&Path>, plan: &Plan, device: &Device) -> anyhow::Result<Self> {
-        let path = match folder {
-            Some(folder) => folder.to_path_buf(),
-            None => options::newest_unfinished_run()?,
-        };
-        let (folder, RunRecord { model, recipe, data, teachers: records, from, finetune, .. }) =
-            RunFolder::open(&path)?;
+        let path = folder.map_or_else(options::newest_unfinished_run, |folder| Ok(folder.to_path_buf()))?;
+        let name = path.display();
+        let (folder, record) = RunFolder::open(&path)?;
         ensure!(
             !RunFolder::is_finished(&path),
-            "{}: this run is finished; start another without --resume",
-            path.display()
+            "{name}: this run is finished; start another without --resume"
         );
-        ensure!(finetune.is_none(), "{}: fine-tuning is not gone on with; start it anew", path.display());
+        ensure!(record.finetune.is_none(), "{name}: fine-tuning cannot be resumed; start it anew");
         folder.read_metrics()?;
-        let dataset = Dataset::of_run(&data, &plan.data)?;
-        let strokes = plan.strokes.as_deref().or(data.strokes.as_deref());
+        let dataset = Dataset::of_run(&record.data, &plan.data)?;
+        let strokes = plan.strokes.as_deref().or(record.data.strokes.as_deref());
         ensure!(
-            data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
-            "{}: this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE",
-            path.display()
+            record.data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
+            "{name}: this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE"
         );
-        let (loaders, found) = training_data(&dataset, strokes, &recipe, &model)?;
+        let teachers = record.teachers.iter().map(|teacher| teacher.path.as_path()).collect();
+        let base = record.from.as_ref().map(|base| base.path.as_path());
+        let sources = Sources { dataset: &dataset, strokes, teachers, base };
+        let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), device)?;
         ensure!(
-            found.is_same_as(&data),
-            "{}: this run used other digits than those found now",
-            path.display()
+            found.data.is_same_as(&record.data),
+            "{name}: this run used other digits than those found now"
         );
-        let (teachers, found) = find_teachers(records.iter().map(|record| &record.path), device)?;
-        let (base, began) = find_base(from.as_ref().map(|record| &record.path), device)?;
         ensure!(
-            found == records && began == from,
-            "{}: this run learnt from other models than those found now",
-            path.display()
+            found.teachers == record.teachers && found.from == record.from,
+            "{name}: this run learnt from other models than those found now"
         );
-        let mut trainer = trainer(&model, &recipe, loaders, &teachers, base.as_ref(), device)?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
@@ -103,7 +110,7 @@ impl Run {
         Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
     }
 
-    /// Trains to the end or the interrupt; also says how many seconds that took.
+    /// Trains to the end or the interrupt; returns the seconds that it took as well.
     ///
     /// # Errors
     /// As [`RunFolder::train`].
@@ -112,86 +119,82 @@ impl Run {
         workers: &Workers,
         interrupt: &Interrupt,
     ) -> anyhow::Result<(Outcome, f64)> {
-        let Recipe { name, seed, epochs, batch, .. } = self.trainer.recipe();
-        console::log(&format!(
-            "training recipe {name}, seed {seed}: {epochs} epochs of {} digits in batches of {batch}, {} threads",
-            self.dataset.name(),
-            workers.count(),
-        ));
-        let curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
-        let mut watch = Watch::new(&self.trainer, interrupt, curves);
-        let outcome = self.folder.train(&mut self.trainer, workers, &mut watch)?;
-        Ok((outcome, watch.seconds()))
+        self.announce(workers.count());
+        let start = Instant::now();
+        let mut curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
+        let mut has_passed = self.trainer.position().epoch > 0;
+        let on_epoch = |metrics: &EpochMetrics| {
+            let accuracy = metrics.validation.map(|validation| validation.sequence_accuracy);
+            if !has_passed && accuracy.is_some_and(|accuracy| accuracy >= PUBLISHED) {
+                has_passed = true;
+                let (published, time) = (percent(PUBLISHED), duration(start.elapsed().as_secs_f64()));
+                console::log(&format!("passed the published sequence accuracy, {published}, after {time}"));
+            }
+            curves.add(metrics)
+        };
+        let mut progress = Progress::new(&self.trainer, interrupt, on_epoch);
+        let outcome = self.folder.train(&mut self.trainer, workers, &mut progress)?;
+        Ok((outcome, start.elapsed().as_secs_f64()))
     }
 
-    /// Reads the test grids with what the run ended with.
+    /// Says what is about to be trained: recipe, data and model.
+    fn announce(&self, threads: usize) {
+        let Recipe { name, seed, epochs, batch, .. } = self.trainer.recipe();
+        let (dataset, folder) = (self.dataset.name(), self.folder.path().display());
+        console::log(&format!(
+            "training with recipe {name}, seed {seed}: {epochs} epochs of {dataset} digits in batches of {batch}, \
+             {threads} threads; saved in {folder}"
+        ));
+        let parameters = self.trainer.model().parameters();
+        let Config { encoder_layers, decoder_layers, width, .. } = parameters.config();
+        console::log(&format!(
+            "model: {} parameters; {}; {encoder_layers} encoder and {decoder_layers} decoder blocks of width {width}",
+            parameters.count(),
+            patches(parameters.config()),
+        ));
+    }
+
+    /// Reads the test grids with the finished model.
     ///
     /// # Errors
     /// If they cannot be read.
     pub(crate) fn test(&self, workers: &Workers) -> anyhow::Result<Test> {
-        let calibration = Calibration::load(self.folder.path())?;
-        let temperature =
-            calibration.map_or_else(Temperature::default, |calibration| calibration.temperature);
-        Test::run(&self.trainer.result()?, temperature, &self.dataset, workers)
+        let device = self.trainer.model().parameters().device();
+        Test::run(&Recognizer::load(self.folder.path(), device)?, &self.dataset, workers)
     }
 }
 
-/// Grids to train on, and to validate with.
-type Loaders = (Loader, Option<Loader>);
-
-/// The teachers at these paths, and what a run's record says of them.
-fn find_teachers<'a>(
-    paths: impl IntoIterator<Item = &'a PathBuf>,
-    device: &Device,
-) -> anyhow::Result<(Vec<Seq2Seq>, Vec<ModelRecord>)> {
-    paths.into_iter().map(|path| find_model(path, device)).collect()
+impl Sources<'_> {
+    /// A trainer before its first step, and the record of what it is made of.
+    fn trainer(
+        &self,
+        model: Config,
+        recipe: Recipe,
+        device: &Device,
+    ) -> anyhow::Result<(Trainer, RunRecord)> {
+        let grids = recipe.epoch_grids;
+        ensure!(grids <= MAX_GRIDS, "{grids} grids are more than the {MAX_GRIDS} that an epoch can have");
+        let (digits, pens, data) = self.dataset.training_data(self.strokes)?;
+        let (training, validation) = recipe.loaders(digits, pens.as_ref(), grid_shape(&model))?;
+        let found = self.teachers.iter().map(|path| find_model(path, device));
+        let (teachers, teacher_records): (Vec<_>, _) =
+            found.collect::<anyhow::Result<Vec<_>>>()?.into_iter().unzip();
+        let (base, from) = self.base.map(|path| find_model(path, device)).transpose()?.unzip();
+        let mut trainer = Trainer::taught(&model, recipe.clone(), training, &teachers, device)?;
+        if let Some(base) = base {
+            trainer = trainer.starting_from(&base)?;
+        }
+        if let Some(validation) = validation {
+            trainer = trainer.with_validation(validation)?;
+        }
+        let record = RunRecord { teachers: teacher_records, from, ..RunRecord::new(model, recipe, data) };
+        Ok((trainer, record))
+    }
 }
 
-/// The model that a run begins with, and what its record says of it; nothing where the weights are new.
-fn find_base(
-    path: Option<&PathBuf>,
-    device: &Device,
-) -> anyhow::Result<(Option<Seq2Seq>, Option<ModelRecord>)> {
-    Ok(path.map(|path| find_model(path, device)).transpose()?.unzip())
-}
-
+/// The model at `path`, and its entry in a run's record.
 fn find_model(path: &Path, device: &Device) -> anyhow::Result<(Seq2Seq, ModelRecord)> {
     let recognizer = Recognizer::load(path, device)?;
     let record = ModelRecord { path: path.into(), sha256: recognizer.digest().into() };
     Ok((recognizer.model().clone(), record))
-}
-
-fn trainer(
-    model: &Config,
-    recipe: &Recipe,
-    (training, validation): Loaders,
-    teachers: &[Seq2Seq],
-    base: Option<&Seq2Seq>,
-    device: &Device,
-) -> anyhow::Result<Trainer> {
-    let trainer = Trainer::taught(model, recipe.clone(), training, teachers, device)?;
-    let trainer = match base {
-        Some(base) => trainer.starting_from(base)?,
-        None => trainer,
-    };
-    Ok(match validation {
-        Some(validation) => trainer.with_validation(validation)?,
-        None => trainer,
-    })
-}
-
-/// The grids of a recipe, and the record of what they are made of.
-fn training_data(
-    dataset: &Dataset,
-    strokes: Option<&Path>,
-    recipe: &Recipe,
-    model: &Config,
-) -> anyhow::Result<(Loaders, DataRecord)> {
-    let (digits, digests) = dataset.load(Split::Train)?;
-    let grids = recipe.epoch_grids;
-    ensure!(grids <= MOST_GRIDS, "{grids} grids are more than the {MOST_GRIDS} that are drawn");
-    let pens = strokes.map(pendigits::read).transpose()?;
-    let loaders = recipe.loaders(digits, pens.as_ref(), grid_shape(model))?;
-    let data = dataset.record(digests, pens.as_ref().zip(strokes));
-    Ok((loaders, data))
 }
