@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 use mnist2x2::corrections::{Error, Imported, Store, Summary};
-use serde::Serialize;
+use serde_json::json;
 
 use crate::clock::utc;
 use crate::console;
@@ -64,13 +64,6 @@ impl StoreArgs {
     pub(crate) fn open(&self) -> anyhow::Result<Store> {
         Ok(Store::open_to_read(&self.store)?)
     }
-}
-
-/// What `import --json` prints.
-#[derive(Serialize)]
-struct Json {
-    new: u64,
-    known: u64,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -141,7 +134,7 @@ fn import(store: &Path, json: bool, lines: &Path) -> anyhow::Result<()> {
         Store::open(store)?.import(BufReader::new(file)).with_context(name)?
     };
     if json {
-        return console::print_json(&Json { new, known });
+        return console::print_json(&json!({ "new": new, "known": known }));
     }
     Ok(console::print(&format!("{new} new, {known} known already"))?)
 }

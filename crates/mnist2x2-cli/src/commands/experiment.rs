@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::ensure;
+use mnist2x2::Evaluation;
 use mnist2x2::train::Outcome;
-use mnist2x2::{Device, Evaluation, Workers};
 
 use crate::commands::train::{Plan, Run};
 use crate::console::{self, duration, percent};
@@ -35,11 +35,10 @@ struct Trial {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let repeated = (1..args.seeds.len()).find(|&i| args.seeds[..i].contains(&args.seeds[i]));
     ensure!(repeated.is_none(), "--seeds names a seed twice: the same run would be made again");
-    let (device, workers) = (args.plan.compute.device.open()?, args.plan.compute.workers()?);
     let interrupt = Interrupt::listen()?;
     let mut trials = Vec::new();
     for &seed in &args.seeds {
-        match trial(args, seed, &device, &workers, &interrupt)? {
+        match trial(args, seed, &interrupt)? {
             Some(trial) => trials.push(trial),
             None => return Ok(ExitCode::from(130)),
         }
@@ -49,21 +48,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Trains with one seed; `None` if the user stopped it.
-fn trial(
-    args: &Args,
-    seed: u64,
-    device: &Device,
-    workers: &Workers,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Option<Trial>> {
+fn trial(args: &Args, seed: u64, interrupt: &Interrupt) -> anyhow::Result<Option<Trial>> {
     let out = args.out.as_ref().map(|out| out.join(format!("seed-{seed}")));
-    let mut run = Run::start(&args.plan, Some(seed), out.as_deref(), device)?;
-    let (outcome, seconds) = run.train(workers, interrupt)?;
+    let mut run = Run::start(&args.plan, Some(seed), out.as_deref())?;
+    let (outcome, seconds) = run.train(interrupt)?;
     if outcome == Outcome::Stopped {
         console::log(&format!("stopped and saved in {}", run.folder.path().display()));
         return Ok(None);
     }
-    let test = if args.plan.no_test { None } else { Some(run.test(workers)?.evaluation) };
+    let test = if args.plan.no_test { None } else { Some(run.test()?.evaluation) };
     let last = run.folder.read_metrics()?.last().and_then(|metrics| metrics.validation);
     let last = last.map(|validation| validation.sequence_accuracy);
     let validation = run.trainer.position().best_accuracy.or(last);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::formats::files::write_atomically;
 use mnist2x2::{Config, Recipe};
@@ -22,9 +22,9 @@ pub(crate) struct Args {
     out: PathBuf,
     #[command(flatten)]
     data: DataArgs,
-    /// Which digits
-    #[arg(long, value_enum, default_value_t = SplitChoice::Train)]
-    split: SplitChoice,
+    /// The split that the digits are taken from
+    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]))]
+    split: String,
     /// Augment every digit as the default recipe does in training
     #[arg(long)]
     augment: bool,
@@ -33,23 +33,11 @@ pub(crate) struct Args {
     grids: u32,
 }
 
-/// `--split`.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SplitChoice {
-    /// The training digits
-    Train,
-    /// The test digits
-    Test,
-}
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_png = args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
     let dataset = args.data.resolve()?;
-    let split = match args.split {
-        SplitChoice::Train => Split::Train,
-        SplitChoice::Test => Split::Test,
-    };
+    let split = if args.split == "test" { Split::Test } else { Split::Train };
     let shape = grid_shape(&Config::reference());
     let (grids, recipe) = (args.grids as usize, Recipe::recommended(0));
     let mut loader = dataset.reference_loader(split, Some(grids), shape, grids)?;
@@ -57,13 +45,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         loader = loader.augmented(recipe.augmentation)?;
     }
     let png = sheet::png(&sheet::draw(&loader.in_order().batch(0)))?;
-    let written = write_atomically(&args.out, &png);
-    written.with_context(|| format!("cannot write {}", args.out.display()))?;
-    console::log(&format!(
-        "wrote {} grids of {} digits to {}",
-        args.grids,
-        dataset.name(),
-        args.out.display()
-    ));
+    let out = args.out.display();
+    write_atomically(&args.out, &png).with_context(|| format!("cannot write {out}"))?;
+    console::log(&format!("wrote {grids} grids of {} digits to {out}", dataset.name()));
     Ok(ExitCode::SUCCESS)
 }

@@ -17,14 +17,13 @@ pub(crate) use run::Run;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let plan = &args.plan;
-    let (device, workers) = (plan.compute.device.open()?, plan.compute.workers()?);
     let mut run = match &args.resume {
-        Some(folder) => Run::resume(folder.as_deref(), plan, &device)?,
-        None => Run::start(plan, args.seed, args.out.as_deref(), &device)?,
+        Some(folder) => Run::resume(plan, folder.as_deref())?,
+        None => Run::start(plan, args.seed, args.out.as_deref())?,
     };
     let interrupt = Interrupt::listen()?;
     let (path, flags) = (run.folder.path().display().to_string(), plan.data.flags());
-    let (outcome, seconds) = run.train(&workers, &interrupt)?;
+    let (outcome, seconds) = run.train(&interrupt)?;
     if outcome == Outcome::Stopped {
         let flags = plan.flags_to_resume();
         console::log(&format!("stopped and saved; go on with: {} train --resume {path}{flags}", program()));
@@ -36,7 +35,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let again = || {
             format!("the model is saved, but was not tested; try: {} eval --model {path}{flags}", program())
         };
-        run.test(&workers).with_context(again)?.print_table(&run.dataset)?;
+        run.test().with_context(again)?.print_table(&run.dataset)?;
     }
     console::log(&format!("read a picture with: {} predict --model {path} IMAGE", program()));
     Ok(ExitCode::SUCCESS)

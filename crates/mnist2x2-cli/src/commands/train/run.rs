@@ -24,6 +24,7 @@ pub(crate) struct Run {
     pub(crate) folder: RunFolder,
     pub(crate) trainer: Trainer,
     pub(crate) dataset: Dataset,
+    workers: Workers,
     /// Whether it writes TensorBoard's files.
     tensorboard: bool,
 }
@@ -42,13 +43,9 @@ impl Run {
     ///
     /// # Errors
     /// If settings, data or folder cannot be used; then nothing is written.
-    pub(crate) fn start(
-        plan: &Plan,
-        seed: Option<u64>,
-        out: Option<&Path>,
-        device: &Device,
-    ) -> anyhow::Result<Self> {
-        let (recipe, model) = plan.resolve(seed, device)?;
+    pub(crate) fn start(plan: &Plan, seed: Option<u64>, out: Option<&Path>) -> anyhow::Result<Self> {
+        let device = plan.compute.device.open()?;
+        let (recipe, model) = plan.resolve(seed, &device)?;
         let dataset = plan.data.resolve()?;
         if !plan.no_test {
             dataset.check_test_files()?;
@@ -59,17 +56,16 @@ impl Run {
             teachers: plan.teacher.iter().map(PathBuf::as_path).collect(),
             base: plan.from.as_deref(),
         };
-        let (trainer, record) = sources.trainer(model, recipe, device)?;
+        let (trainer, record) = sources.trainer(model, recipe, &device)?;
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
-        let folder = RunFolder::create(&out, &record)?.with_keeping(plan.keeping());
-        Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
+        Self::new(plan, RunFolder::create(&out, &record)?, trainer, dataset)
     }
 
     /// The interrupted run in `folder`, or the newest there is.
     ///
     /// # Errors
     /// If there is none, or it cannot go on as it would have.
-    pub(crate) fn resume(folder: Option<&Path>, plan: &Plan, device: &Device) -> anyhow::Result<Self> {
+    pub(crate) fn resume(plan: &Plan, folder: Option<&Path>) -> anyhow::Result<Self> {
         let path = folder.map_or_else(options::newest_unfinished_run, |folder| Ok(folder.to_path_buf()))?;
         let name = path.display();
         let (folder, record) = RunFolder::open(&path)?;
@@ -88,7 +84,8 @@ impl Run {
         let teachers = record.teachers.iter().map(|teacher| teacher.path.as_path()).collect();
         let base = record.from.as_ref().map(|base| base.path.as_path());
         let sources = Sources { dataset: &dataset, strokes, teachers, base };
-        let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), device)?;
+        let device = plan.compute.device.open()?;
+        let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), &device)?;
         ensure!(
             found.data.is_same_as(&record.data),
             "{name}: this run used other digits than those found now"
@@ -106,20 +103,20 @@ impl Run {
             }
             None => console::log("the run has no checkpoint yet: starting from its beginning"),
         }
-        let folder = folder.with_keeping(plan.keeping());
-        Ok(Self { folder, trainer, dataset, tensorboard: plan.tensorboard })
+        Self::new(plan, folder, trainer, dataset)
+    }
+
+    fn new(plan: &Plan, folder: RunFolder, trainer: Trainer, dataset: Dataset) -> anyhow::Result<Self> {
+        let (folder, workers) = (folder.with_keeping(plan.keeping()), plan.compute.workers()?);
+        Ok(Self { folder, trainer, dataset, workers, tensorboard: plan.tensorboard })
     }
 
     /// Trains to the end or the interrupt; returns the seconds that it took as well.
     ///
     /// # Errors
     /// As [`RunFolder::train`].
-    pub(crate) fn train(
-        &mut self,
-        workers: &Workers,
-        interrupt: &Interrupt,
-    ) -> anyhow::Result<(Outcome, f64)> {
-        self.announce(workers.count());
+    pub(crate) fn train(&mut self, interrupt: &Interrupt) -> anyhow::Result<(Outcome, f64)> {
+        self.announce();
         let start = Instant::now();
         let mut curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
         let mut has_passed = self.trainer.position().epoch > 0;
@@ -133,17 +130,18 @@ impl Run {
             curves.add(metrics)
         };
         let mut progress = Progress::new(&self.trainer, interrupt, on_epoch);
-        let outcome = self.folder.train(&mut self.trainer, workers, &mut progress)?;
+        let outcome = self.folder.train(&mut self.trainer, &self.workers, &mut progress)?;
         Ok((outcome, start.elapsed().as_secs_f64()))
     }
 
     /// Says what is about to be trained: recipe, data and model.
-    fn announce(&self, threads: usize) {
+    fn announce(&self) {
         let Recipe { name, seed, epochs, batch, .. } = self.trainer.recipe();
-        let (dataset, folder) = (self.dataset.name(), self.folder.path().display());
+        let (dataset, threads) = (self.dataset.name(), self.workers.count());
         console::log(&format!(
             "training with recipe {name}, seed {seed}: {epochs} epochs of {dataset} digits in batches of {batch}, \
-             {threads} threads; saved in {folder}"
+             {threads} threads; saved in {}",
+            self.folder.path().display()
         ));
         let parameters = self.trainer.model().parameters();
         let Config { encoder_layers, decoder_layers, width, .. } = parameters.config();
@@ -158,9 +156,9 @@ impl Run {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) fn test(&self, workers: &Workers) -> anyhow::Result<Test> {
+    pub(crate) fn test(&self) -> anyhow::Result<Test> {
         let device = self.trainer.model().parameters().device();
-        Test::run(&Recognizer::load(self.folder.path(), device)?, &self.dataset, workers)
+        Test::run(&Recognizer::load(self.folder.path(), device)?, &self.dataset, &self.workers)
     }
 }
 
