@@ -111,10 +111,9 @@ enum Architecture {
     Fine,
 }
 
-/// A configuration file.
+/// A configuration file. A run's record is one too: what it holds besides settings is ignored.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(dead_code, reason = "what else a run's record says is no setting, and must not be an error either")]
 struct ConfigFile {
     recipe: Table,
     model: Table,
