@@ -158,14 +158,14 @@ impl Plan {
 
     /// The options that a resumed run needs again, because `run.toml` does not keep them, each with a space before it.
     pub(super) fn flags_to_resume(&self) -> String {
-        let mut flags = self.compute.device.flag();
-        if self.keeping() != Keeping::default() {
-            flags += &format!(" --save-every {}", self.save_every);
-        }
-        for (flag, is_set) in [(" --tensorboard", self.tensorboard), (" --no-test", self.no_test)] {
-            flags += if is_set { flag } else { "" };
-        }
-        flags
+        let save_every = format!(" --save-every {}", self.save_every);
+        let flags = [
+            (save_every.as_str(), self.keeping() != Keeping::default()),
+            (" --tensorboard", self.tensorboard),
+            (" --no-test", self.no_test),
+        ];
+        let set = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag);
+        self.compute.device.flag() + &set.collect::<String>()
     }
 
     /// The presets with the settings of the configuration file.
