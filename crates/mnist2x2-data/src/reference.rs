@@ -4,6 +4,8 @@
 //! `torch.randint(0, n, (4,))` for each grid. On a CPU that is MT19937 (M. Matsumoto and T. Nishimura, *Mersenne
 //! Twister*, 1998) seeded by its `init_genrand`, one 32-bit output for each draw, taken modulo n.
 
+use rand_mt::Mt;
+
 use crate::sampler::IndexMap;
 
 /// The seed of the published grids.
@@ -15,60 +17,9 @@ pub const SEED: u32 = 42;
 /// If `digits` or `cells` is 0: no such grid exists.
 pub fn grids(digits: u32, grids: usize, cells: usize) -> IndexMap {
     assert!(digits > 0 && cells > 0, "a grid needs digits to draw from and cells to put them in");
-    let mut twister = Mt19937::new(SEED);
+    let mut twister = Mt::new(SEED);
     let indices = (0..grids * cells).map(|_| twister.next_u32() % digits).collect();
     IndexMap::new(indices, cells).expect("the indices fill whole grids")
-}
-
-/// Words of the generator's state.
-const N: usize = 624;
-/// Distance of the word that each word is mixed with.
-const M: usize = 397;
-
-/// The Mersenne Twister with a period of 2^19937 - 1.
-struct Mt19937 {
-    state: [u32; N],
-    next: usize,
-}
-
-impl Mt19937 {
-    /// The state that `init_genrand(seed)` makes.
-    fn new(seed: u32) -> Self {
-        let mut state = [seed; N];
-        for i in 1..N {
-            let before = state[i - 1];
-            state[i] = (before ^ (before >> 30)).wrapping_mul(1_812_433_253).wrapping_add(i as u32);
-        }
-        Self { state, next: N }
-    }
-
-    /// The next 32 bits.
-    fn next_u32(&mut self) -> u32 {
-        if self.next == N {
-            self.twist();
-        }
-        let word = self.state[self.next];
-        self.next += 1;
-        temper(word)
-    }
-
-    /// Renews all words of the state.
-    fn twist(&mut self) {
-        for i in 0..N {
-            let joined = (self.state[i] & 0x8000_0000) | (self.state[(i + 1) % N] & 0x7fff_ffff);
-            let mask = if joined & 1 == 1 { 0x9908_b0df } else { 0 };
-            self.state[i] = self.state[(i + M) % N] ^ (joined >> 1) ^ mask;
-        }
-        self.next = 0;
-    }
-}
-
-/// Spreads the bits of a state word over the output.
-fn temper(word: u32) -> u32 {
-    let word = word ^ (word >> 11);
-    let word = word ^ ((word << 7) & 0x9d2c_5680);
-    let word = word ^ ((word << 15) & 0xefc6_0000);
-    word ^ (word >> 18)
 }
 
 #[cfg(test)]
