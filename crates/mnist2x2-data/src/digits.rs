@@ -73,9 +73,7 @@ impl Digits {
     pub fn label(&self, i: usize) -> u8 {
         self.labels[i]
     }
-}
 
-impl Digits {
     /// All pixels, digit by digit.
     pub(crate) fn pixels(&self) -> &[u8] {
         &self.pixels

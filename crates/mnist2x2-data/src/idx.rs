@@ -27,10 +27,7 @@ pub enum Kind {
 impl Kind {
     /// The first four bytes of such a file: data type 8 (`u8`) and the number of dimensions.
     pub const fn magic(self) -> u32 {
-        match self {
-            Self::Images => 0x0000_0803,
-            Self::Labels => 0x0000_0801,
-        }
+        0x0000_0801 + self.item_shape().len() as u32
     }
 
     /// The header of a file of `count` items: the magic number and the dimensions.

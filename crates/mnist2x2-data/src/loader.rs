@@ -195,6 +195,7 @@ impl Epoch<'_> {
 
 /// Grids ready for the network.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Batch {
     /// Normalized pixels, B x height x width.
     pub images: Vec<f32>,

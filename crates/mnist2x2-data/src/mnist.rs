@@ -13,6 +13,7 @@ use crate::sha256::sha256;
 
 /// One of the four files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MnistFile {
     /// Official name without `.gz`.
     pub name: &'static str,
@@ -64,10 +65,9 @@ pub enum Split {
 impl Split {
     /// Its files: images, labels.
     pub const fn files(self) -> [MnistFile; 2] {
-        let [train_images, train_labels, test_images, test_labels] = FILES;
         match self {
-            Self::Train => [train_images, train_labels],
-            Self::Test => [test_images, test_labels],
+            Self::Train => [FILES[0], FILES[1]],
+            Self::Test => [FILES[2], FILES[3]],
         }
     }
 }

@@ -44,7 +44,7 @@ impl Strokes {
     ///
     /// Where a digit was written and how large does not matter.
     pub fn rasterize(&self, width: f32) -> [u8; PIXELS] {
-        let (mut raster, mut out) = (Raster::digit(), [0; PIXELS]);
+        let (mut raster, mut out) = (Raster::blank(SIDE, SIDE), [0; PIXELS]);
         raster.draw(&self.fitted(width), Brush { radius: width / 2.0, edge: Brush::SOFT });
         center_ink(raster.ink(), &mut out);
         out
@@ -76,11 +76,6 @@ impl Raster {
     /// Without ink.
     pub(crate) fn blank(width: usize, height: usize) -> Self {
         Self { width, ink: vec![0.0; width * height] }
-    }
-
-    /// Without ink, of the size of one digit.
-    pub(crate) fn digit() -> Self {
-        Self::blank(SIDE, SIDE)
     }
 
     /// The ink, row by row.
@@ -163,7 +158,7 @@ mod tests {
     /// A level line of length 10 and radius 1.5 has 10 x 3 pixels of ink and a round end on both sides.
     #[test]
     fn a_line_has_the_ink_of_its_area() {
-        let mut raster = Raster::digit();
+        let mut raster = Raster::blank(SIDE, SIDE);
         raster.draw(&strokes(&[&[[7.3, 11.6], [17.3, 11.6]]]), BRUSH);
         let ink: f32 = raster.ink().iter().sum();
         let area = 10.0 * 3.0 + std::f32::consts::PI * 1.5 * 1.5;
@@ -174,7 +169,7 @@ mod tests {
 
     #[test]
     fn ink_is_moved_to_the_center_by_whole_pixels() {
-        let (mut raster, mut out) = (Raster::digit(), [0; PIXELS]);
+        let (mut raster, mut out) = (Raster::blank(SIDE, SIDE), [0; PIXELS]);
         raster.draw(&strokes(&[&[[6.0, 9.0], [10.0, 9.0]]]), Brush { radius: 1.0, edge: Brush::SOFT });
         // Its center is (8, 9).
         center_ink(raster.ink(), &mut out);

@@ -41,7 +41,7 @@ fn write(label: u8, random: &mut Random, image: &mut [u8]) {
     let glyphs = GLYPHS[usize::from(label)];
     let glyph = glyphs[random.below(glyphs.len() as u32) as usize];
     let brush = Brush { radius: random.uniform(0.9, 1.9) as f32, edge: Brush::SOFT };
-    let mut raster = Raster::digit();
+    let mut raster = Raster::blank(SIDE, SIDE);
     raster.draw(&fit(&trace(glyph, random), brush), brush);
     center_ink(raster.ink(), image);
 }
