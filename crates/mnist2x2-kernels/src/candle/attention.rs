@@ -1,10 +1,10 @@
 //! Self-attention and cross-attention.
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use super::op::{Backward, SubLayer, apply};
+use super::op::{Pass, SubLayer};
 use super::support::{expect_heads, expect_size};
-use crate::{CrossAttention, Scratch, SelfAttention};
+use crate::{CrossAttention, SelfAttention};
 
 /// `x + out(attention(qkv(norm(x))))`, with a causal mask on request; see [`SelfAttention`].
 ///
@@ -18,7 +18,16 @@ pub fn self_attention(x: &Tensor, params: &Tensor, heads: usize, causal: bool) -
     expect_heads("self-attention", x.dims(), width, heads)?;
     let layer = SelfAttention::new(width, heads, causal);
     expect_size("self-attention", params, layer.layout().size())?;
-    apply(SelfAttentionOp { layer, width, sizes: [batch, tokens] }, &[x], params)
+    let sizes = [batch, tokens];
+    let (output, saved_len) = (x.shape().clone(), layer.saved_len(sizes));
+    let op = SubLayer { name: "self-attention", output, saved_len, reads_data: false };
+    op.apply(&[x], params, move |params, x, pass, scratch| match pass {
+        Pass::Infer { y } => layer.infer(sizes, params, x[0], y, scratch),
+        Pass::Forward { y, saved } => layer.forward(sizes, params, x[0], y, saved, scratch),
+        Pass::Backward { saved, dy, dx, d_params } => {
+            layer.backward(sizes, params, x[0], saved, dy, &mut dx[0], d_params, scratch);
+        }
+    })
 }
 
 /// `x + out(attention(q(norm(x)), kv(memory)))`; see [`CrossAttention`].
@@ -39,73 +48,15 @@ pub fn cross_attention(x: &Tensor, memory: &Tensor, params: &Tensor, heads: usiz
     expect_heads("cross-attention", &sizes, width, heads)?;
     let layer = CrossAttention::new(width, heads);
     expect_size("cross-attention", params, layer.layout().size())?;
-    apply(CrossAttentionOp { layer, width, sizes }, &[x, memory], params)
-}
-
-struct SelfAttentionOp {
-    layer: SelfAttention,
-    width: usize,
-    /// B, T.
-    sizes: [usize; 2],
-}
-
-impl SubLayer for SelfAttentionOp {
-    const NAME: &'static str = "self-attention";
-
-    fn output(&self) -> Shape {
-        let [batch, tokens] = self.sizes;
-        (batch, tokens, self.width).into()
-    }
-
-    fn saved_len(&self) -> usize {
-        self.layer.saved_len(self.sizes)
-    }
-
-    fn forward(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], saved: &mut [f32], scratch: &mut Scratch) {
-        self.layer.forward(self.sizes, params, x[0], y, saved, scratch);
-    }
-
-    fn infer(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
-        self.layer.infer(self.sizes, params, x[0], y, scratch);
-    }
-
-    fn backward(&self, pass: Backward, dx: &mut [Vec<f32>], d_params: &mut [f32], scratch: &mut Scratch) {
-        let Backward { params, inputs, saved, dy } = pass;
-        self.layer.backward(self.sizes, params, inputs[0], saved, dy, &mut dx[0], d_params, scratch);
-    }
-}
-
-struct CrossAttentionOp {
-    layer: CrossAttention,
-    width: usize,
-    /// B, T, N.
-    sizes: [usize; 3],
-}
-
-impl SubLayer for CrossAttentionOp {
-    const NAME: &'static str = "cross-attention";
-
-    fn output(&self) -> Shape {
-        let [batch, tokens, _] = self.sizes;
-        (batch, tokens, self.width).into()
-    }
-
-    fn saved_len(&self) -> usize {
-        self.layer.saved_len(self.sizes)
-    }
-
-    fn forward(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], saved: &mut [f32], scratch: &mut Scratch) {
-        self.layer.forward(self.sizes, params, [x[0], x[1]], y, saved, scratch);
-    }
-
-    fn infer(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
-        self.layer.infer(self.sizes, params, [x[0], x[1]], y, scratch);
-    }
-
-    fn backward(&self, pass: Backward, dx: &mut [Vec<f32>], d_params: &mut [f32], scratch: &mut Scratch) {
-        let Backward { params, inputs: x, saved, dy } = pass;
-        let [dx, d_memory] = dx else { unreachable!("cross-attention has two inputs") };
-        let gradients = [&mut dx[..], d_memory];
-        self.layer.backward(self.sizes, params, [x[0], x[1]], saved, dy, gradients, d_params, scratch);
-    }
+    let (output, saved_len) = (x.shape().clone(), layer.saved_len(sizes));
+    let op = SubLayer { name: "cross-attention", output, saved_len, reads_data: false };
+    op.apply(&[x, memory], params, move |params, x, pass, scratch| match pass {
+        Pass::Infer { y } => layer.infer(sizes, params, [x[0], x[1]], y, scratch),
+        Pass::Forward { y, saved } => layer.forward(sizes, params, [x[0], x[1]], y, saved, scratch),
+        Pass::Backward { saved, dy, dx, d_params } => {
+            let (dx, d_memory) = dx.split_at_mut(1);
+            let gradients = [&mut dx[0][..], &mut d_memory[0]];
+            layer.backward(sizes, params, [x[0], x[1]], saved, dy, gradients, d_params, scratch);
+        }
+    })
 }

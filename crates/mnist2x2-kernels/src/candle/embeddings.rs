@@ -1,10 +1,10 @@
 //! The embeddings of patches and of tokens.
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 
-use super::op::{Backward, SubLayer, apply};
+use super::op::{Pass, SubLayer};
 use super::support::expect_some;
-use crate::{PatchEmbedding, Scratch, TokenEmbedding};
+use crate::{PatchEmbedding, TokenEmbedding};
 
 /// `proj(patches) + pos`; see [`PatchEmbedding`]. The width follows from the size of `params`.
 ///
@@ -22,7 +22,15 @@ pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
         bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
     }
     let layer = PatchEmbedding::new(positions, pixels, size / each);
-    apply(PatchEmbeddingOp { layer, sizes: [batch, positions, size / each] }, &[patches], params)
+    let output = (batch, positions, size / each).into();
+    let op = SubLayer { name: "patch-embedding", output, saved_len: 0, reads_data: true };
+    op.apply(&[patches], params, move |params, x, pass, scratch| match pass {
+        Pass::Infer { y } | Pass::Forward { y, .. } => layer.forward(batch, params, x[0], y, scratch),
+        Pass::Backward { dy, dx, d_params, .. } => {
+            let dx = (!dx[0].is_empty()).then_some(&mut dx[0][..]);
+            layer.backward(batch, params, x[0], dy, dx, d_params);
+        }
+    })
 }
 
 /// `token[tokens] + pos`; see [`TokenEmbedding`]. The number of positions follows from the size of `params`.
@@ -54,62 +62,10 @@ pub fn token_embedding(
         bail!("token embedding: token {token} is outside a vocabulary of {vocabulary}");
     }
     let layer = TokenEmbedding::new(vocabulary, (size - of_tokens) / width, width);
-    apply(TokenEmbeddingOp { layer, sizes: [batch, length, width], first, tokens }, &[], params)
-}
-
-struct PatchEmbeddingOp {
-    layer: PatchEmbedding,
-    /// B, N, D.
-    sizes: [usize; 3],
-}
-
-impl SubLayer for PatchEmbeddingOp {
-    const NAME: &'static str = "patch-embedding";
-    /// The gradient of images would cost as much as all the rest here.
-    const READS_DATA: bool = true;
-
-    fn output(&self) -> Shape {
-        (&self.sizes).into()
-    }
-
-    fn saved_len(&self) -> usize {
-        0
-    }
-
-    fn forward(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], _: &mut [f32], scratch: &mut Scratch) {
-        self.layer.forward(self.sizes[0], params, x[0], y, scratch);
-    }
-
-    fn backward(&self, pass: Backward, dx: &mut [Vec<f32>], d_params: &mut [f32], _: &mut Scratch) {
-        let dx = (!dx[0].is_empty()).then_some(&mut dx[0][..]);
-        self.layer.backward(self.sizes[0], pass.params, pass.inputs[0], pass.dy, dx, d_params);
-    }
-}
-
-struct TokenEmbeddingOp {
-    layer: TokenEmbedding,
-    /// B, T, D.
-    sizes: [usize; 3],
-    first: usize,
-    tokens: Vec<u32>,
-}
-
-impl SubLayer for TokenEmbeddingOp {
-    const NAME: &'static str = "token-embedding";
-
-    fn output(&self) -> Shape {
-        (&self.sizes).into()
-    }
-
-    fn saved_len(&self) -> usize {
-        0
-    }
-
-    fn forward(&self, params: &[f32], _: &[&[f32]], y: &mut [f32], _: &mut [f32], _: &mut Scratch) {
-        self.layer.forward(self.sizes[1], self.first, params, &self.tokens, y);
-    }
-
-    fn backward(&self, pass: Backward, _: &mut [Vec<f32>], d_params: &mut [f32], _: &mut Scratch) {
-        self.layer.backward(self.sizes[1], self.first, &self.tokens, pass.dy, d_params);
-    }
+    let output = (batch, length, width).into();
+    let op = SubLayer { name: "token-embedding", output, saved_len: 0, reads_data: false };
+    op.apply(&[], params, move |params, _, pass, _| match pass {
+        Pass::Infer { y } | Pass::Forward { y, .. } => layer.forward(length, first, params, &tokens, y),
+        Pass::Backward { dy, d_params, .. } => layer.backward(length, first, &tokens, dy, d_params),
+    })
 }

@@ -5,80 +5,65 @@ use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, S
 use super::support::{Saved, numbers, operand, with_scratch};
 use crate::Scratch;
 
-/// A sub-layer for inputs of known sizes: `y = f(inputs, parameters)`.
-pub(super) trait SubLayer: Send + Sync + 'static {
+/// A sub-layer `y = f(inputs, parameters)` for inputs of known sizes.
+pub(super) struct SubLayer {
     /// Its name in candle's messages.
-    const NAME: &'static str;
-
-    /// Whether an input may be data, whose gradient costs much and is left out where candle does not track it.
-    const READS_DATA: bool = false;
-
+    pub(super) name: &'static str,
     /// The shape of y.
-    fn output(&self) -> Shape;
-
+    pub(super) output: Shape,
     /// How many numbers the forward pass saves for the backward pass.
-    fn saved_len(&self) -> usize;
-
-    /// The forward pass before a backward pass.
-    fn forward(
-        &self,
-        params: &[f32],
-        inputs: &[&[f32]],
-        y: &mut [f32],
-        saved: &mut [f32],
-        scratch: &mut Scratch,
-    );
-
-    /// The forward pass where no backward pass follows.
-    fn infer(&self, params: &[f32], inputs: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
-        scratch.without_saving(self.saved_len(), |saved, scratch| {
-            self.forward(params, inputs, y, saved, scratch);
-        });
-    }
-
-    /// The backward pass. `d_inputs` are as long as the inputs, or empty where they are left out; like `d_params` they hold
-    /// zeros.
-    fn backward(
-        &self,
-        pass: Backward,
-        d_inputs: &mut [Vec<f32>],
-        d_params: &mut [f32],
-        scratch: &mut Scratch,
-    );
+    pub(super) saved_len: usize,
+    /// Whether its input is data as a rule, whose gradient costs much and is left out where nobody asks for it.
+    pub(super) reads_data: bool,
 }
 
-/// What a backward pass reads.
-pub(super) struct Backward<'a> {
-    pub(super) params: &'a [f32],
-    pub(super) inputs: &'a [&'a [f32]],
-    pub(super) saved: &'a [f32],
-    pub(super) dy: &'a [f32],
+/// What a kernel is to compute from its parameters and inputs.
+pub(super) enum Pass<'a> {
+    /// y, where no backward pass follows.
+    Infer { y: &'a mut [f32] },
+    /// y, and what the backward pass needs.
+    Forward { y: &'a mut [f32], saved: &'a mut [f32] },
+    /// The gradients of the inputs, which are empty where they are left out, and of the parameters; all zeros before.
+    Backward { saved: &'a [f32], dy: &'a [f32], dx: &'a mut [Vec<f32>], d_params: &'a mut [f32] },
 }
 
-/// Applies a sub-layer to at most two inputs and its parameters. Where one of them is tracked, so is the result.
-pub(super) fn apply<L: SubLayer>(layer: L, inputs: &[&Tensor], params: &Tensor) -> Result<Tensor> {
-    let tracked = params.track_op() || inputs.iter().any(|input| input.track_op());
-    let op = Op { layer, saved: tracked.then(Saved::default) };
-    let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
-    let params = &params.contiguous()?;
-    match (inputs.as_slice(), tracked) {
-        ([], true) => params.apply_op1(op),
-        ([], false) => params.apply_op1_no_bwd(&op),
-        ([x], true) => x.apply_op2(params, op),
-        ([x], false) => x.apply_op2_no_bwd(params, &op),
-        ([x, memory], true) => x.apply_op3(memory, params, op),
-        ([x, memory], false) => x.apply_op3_no_bwd(memory, params, &op),
-        _ => bail!("{}: more than two inputs", L::NAME),
+/// A kernel: parameters, inputs, what to compute, working memory.
+pub(super) trait Kernel: Fn(&[f32], &[&[f32]], Pass, &mut Scratch) + Send + Sync + 'static {}
+
+impl<K: Fn(&[f32], &[&[f32]], Pass, &mut Scratch) + Send + Sync + 'static> Kernel for K {}
+
+impl SubLayer {
+    /// Applies the sub-layer to at most two inputs and its parameters. Where one of them is tracked, so is the result.
+    pub(super) fn apply(
+        self,
+        inputs: &[&Tensor],
+        params: &Tensor,
+        kernel: impl Fn(&[f32], &[&[f32]], Pass, &mut Scratch) + Send + Sync + 'static,
+    ) -> Result<Tensor> {
+        let tracked = params.track_op() || inputs.iter().any(|input| input.track_op());
+        let op = Op { layer: self, kernel, saved: tracked.then(Saved::default) };
+        let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
+        let params = &params.contiguous()?;
+        match (inputs.as_slice(), tracked) {
+            ([], true) => params.apply_op1(op),
+            ([], false) => params.apply_op1_no_bwd(&op),
+            ([x], true) => x.apply_op2(params, op),
+            ([x], false) => x.apply_op2_no_bwd(params, &op),
+            ([x, memory], true) => x.apply_op3(memory, params, op),
+            ([x, memory], false) => x.apply_op3_no_bwd(memory, params, &op),
+            _ => bail!("{}: more than two inputs", op.layer.name),
+        }
     }
 }
 
-struct Op<L> {
-    layer: L,
+struct Op<K> {
+    layer: SubLayer,
+    kernel: K,
     /// None where no backward pass will come.
     saved: Option<Saved>,
 }
 
-impl<L: SubLayer> Op<L> {
+impl<K: Kernel> Op<K> {
     fn run(
         &self,
         inputs: &[(&CpuStorage, &Layout)],
@@ -86,42 +71,41 @@ impl<L: SubLayer> Op<L> {
     ) -> Result<(CpuStorage, Shape)> {
         let inputs = inputs.iter().map(|&(storage, layout)| operand(storage, layout));
         let (inputs, params) = (inputs.collect::<Result<Vec<_>>>()?, operand(params.0, params.1)?);
-        let shape = self.layer.output();
-        let mut y = vec![0.0; shape.elem_count()];
+        let mut y = vec![0.0; self.layer.output.elem_count()];
         match &self.saved {
-            Some(saved) => saved.write(self.layer.saved_len(), |saved, scratch| {
-                self.layer.forward(params, &inputs, &mut y, saved, scratch);
+            Some(saved) => saved.write(self.layer.saved_len, |saved, scratch| {
+                (self.kernel)(params, &inputs, Pass::Forward { y: &mut y, saved }, scratch);
             }),
-            None => with_scratch(|scratch| self.layer.infer(params, &inputs, &mut y, scratch)),
+            None => {
+                with_scratch(|scratch| (self.kernel)(params, &inputs, Pass::Infer { y: &mut y }, scratch));
+            }
         }
-        Ok((CpuStorage::F32(y), shape))
+        Ok((CpuStorage::F32(y), self.layer.output.clone()))
     }
 
-    /// The gradients of the inputs and, last, of the parameters.
+    /// The gradients of the inputs and of the parameters.
     fn gradients<const N: usize>(
         &self,
         inputs: [&Tensor; N],
         params: &Tensor,
         dy: &Tensor,
     ) -> Result<([Option<Tensor>; N], Option<Tensor>)> {
-        let Some(saved) = &self.saved else { bail!("{} kept nothing for a backward pass", L::NAME) };
+        let Some(saved) = &self.saved else { bail!("{} kept nothing for a backward pass", self.layer.name) };
         let dy = dy.contiguous()?;
         let read = inputs.iter().map(|input| numbers(input)).collect::<Result<Vec<_>>>()?;
-        let (read_params, dy) = (numbers(params)?, numbers(&dy)?);
+        let (of_params, dy) = (numbers(params)?, numbers(&dy)?);
         let slices: Vec<&[f32]> = read.iter().map(|numbers| &**numbers).collect();
-        let wanted = inputs.map(|input| !L::READS_DATA || input.track_op());
-        let zeros = |(slice, wanted): (&&[f32], bool)| vec![0.0; if wanted { slice.len() } else { 0 }];
-        let mut d_inputs: Vec<Vec<f32>> = slices.iter().zip(wanted).map(zeros).collect();
-        let mut d_params = vec![0.0; read_params.len()];
+        let wanted = |input: &Tensor| !self.layer.reads_data || input.track_op();
+        let zeros = |input: &&Tensor| vec![0.0; if wanted(input) { input.elem_count() } else { 0 }];
+        let (mut dx, mut d_params) =
+            (inputs.iter().map(zeros).collect::<Vec<_>>(), vec![0.0; of_params.len()]);
         saved.read(|saved, scratch| {
-            let pass = Backward { params: &read_params, inputs: &slices, saved, dy: &dy };
-            self.layer.backward(pass, &mut d_inputs, &mut d_params, scratch);
+            let pass = Pass::Backward { saved, dy: &dy, dx: &mut dx, d_params: &mut d_params };
+            (self.kernel)(&of_params, &slices, pass, scratch);
         })?;
-        let mut d_inputs = d_inputs.into_iter();
         let mut gradients = [const { None }; N];
-        for ((gradient, input), wanted) in gradients.iter_mut().zip(inputs).zip(wanted) {
-            let numbers = d_inputs.next().unwrap_or_default();
-            *gradient = wanted.then(|| like(input, numbers)).transpose()?;
+        for ((gradient, input), dx) in gradients.iter_mut().zip(inputs).zip(dx) {
+            *gradient = wanted(input).then(|| like(input, dx)).transpose()?;
         }
         Ok((gradients, Some(like(params, d_params)?)))
     }
@@ -132,9 +116,9 @@ fn like(of: &Tensor, numbers: Vec<f32>) -> Result<Tensor> {
     Tensor::from_vec(numbers, of.shape(), of.device())
 }
 
-impl<L: SubLayer> CustomOp1 for Op<L> {
+impl<K: Kernel> CustomOp1 for Op<K> {
     fn name(&self) -> &'static str {
-        L::NAME
+        self.layer.name
     }
 
     fn cpu_fwd(&self, params: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
@@ -146,9 +130,9 @@ impl<L: SubLayer> CustomOp1 for Op<L> {
     }
 }
 
-impl<L: SubLayer> CustomOp2 for Op<L> {
+impl<K: Kernel> CustomOp2 for Op<K> {
     fn name(&self) -> &'static str {
-        L::NAME
+        self.layer.name
     }
 
     fn cpu_fwd(
@@ -173,9 +157,9 @@ impl<L: SubLayer> CustomOp2 for Op<L> {
     }
 }
 
-impl<L: SubLayer> CustomOp3 for Op<L> {
+impl<K: Kernel> CustomOp3 for Op<K> {
     fn name(&self) -> &'static str {
-        L::NAME
+        self.layer.name
     }
 
     fn cpu_fwd(

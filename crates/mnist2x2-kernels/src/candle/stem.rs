@@ -1,10 +1,10 @@
 //! The stem.
 
-use candle_core::{Result, Shape, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::op::{Backward, SubLayer, apply};
+use super::op::{Pass, SubLayer};
 use super::support::{expect_size, expect_some};
-use crate::{Scratch, Stem};
+use crate::Stem;
 
 /// Convolutions, each `gelu(weight * x + bias)`, with these numbers of outputs and these strides; see [`Stem`].
 ///
@@ -21,39 +21,15 @@ pub fn stem(images: &Tensor, params: &Tensor, convolutions: &[(usize, usize)]) -
     expect_some("stem", &sizes)?;
     let layer = Stem::new([height, width], convolutions);
     expect_size("stem", params, layer.size())?;
-    apply(StemOp { layer, batch }, &[images], params)
-}
-
-struct StemOp {
-    layer: Stem,
-    batch: usize,
-}
-
-impl SubLayer for StemOp {
-    const NAME: &'static str = "stem";
-    /// To a wide first convolution the gradient of images would cost as much as all the rest of it.
-    const READS_DATA: bool = true;
-
-    fn output(&self) -> Shape {
-        let [rows, columns, channels] = self.layer.shape();
-        (self.batch, rows, columns, channels).into()
-    }
-
-    fn saved_len(&self) -> usize {
-        self.layer.saved_len(self.batch)
-    }
-
-    fn forward(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], saved: &mut [f32], scratch: &mut Scratch) {
-        self.layer.forward(self.batch, params, x[0], y, saved, scratch);
-    }
-
-    fn infer(&self, params: &[f32], x: &[&[f32]], y: &mut [f32], scratch: &mut Scratch) {
-        self.layer.infer(self.batch, params, x[0], y, scratch);
-    }
-
-    fn backward(&self, pass: Backward, dx: &mut [Vec<f32>], d_params: &mut [f32], scratch: &mut Scratch) {
-        let Backward { params, inputs, saved, dy } = pass;
-        let dx = (!dx[0].is_empty()).then_some(&mut dx[0][..]);
-        self.layer.backward(self.batch, params, inputs[0], saved, dy, dx, d_params, scratch);
-    }
+    let [rows, columns, channels] = layer.shape();
+    let (output, saved_len) = ((batch, rows, columns, channels).into(), layer.saved_len(batch));
+    let op = SubLayer { name: "stem", output, saved_len, reads_data: true };
+    op.apply(&[images], params, move |params, x, pass, scratch| match pass {
+        Pass::Infer { y } => layer.infer(batch, params, x[0], y, scratch),
+        Pass::Forward { y, saved } => layer.forward(batch, params, x[0], y, saved, scratch),
+        Pass::Backward { saved, dy, dx, d_params } => {
+            let dx = (!dx[0].is_empty()).then_some(&mut dx[0][..]);
+            layer.backward(batch, params, x[0], saved, dy, dx, d_params, scratch);
+        }
+    })
 }
