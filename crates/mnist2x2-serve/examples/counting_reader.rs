@@ -154,6 +154,6 @@ fn main() -> Result<(), Box<dyn Failure>> {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         stopper.stop();
     });
-    server.run()?;
+    server.run();
     Ok(())
 }

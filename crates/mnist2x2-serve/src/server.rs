@@ -1,17 +1,16 @@
 //! The loop that accepts connections, and how it ends.
 
-use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener as Listener};
+use std::io::Write;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
@@ -34,11 +33,10 @@ const REFUSAL: &[u8] =
 
 /// A server that listens, and has not begun to answer.
 pub struct Server {
-    listener: Listener,
+    listener: TcpListener,
     address: SocketAddr,
     runtime: Runtime,
     state: Arc<AppState>,
-    stop: watch::Sender<bool>,
 }
 
 /// Stops a server, from any thread.
@@ -67,15 +65,14 @@ impl Server {
         reload: impl Fn(Option<&str>) -> Result<Arc<dyn Reader>, Error> + Send + Sync + 'static,
         report: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
-        let address = settings.address;
-        let failed = |source| Error::Listen { address, source };
-        let listener = Listener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.enable_all().thread_name("serve").build().map_err(Error::Threads)?;
-        let state = Arc::new(AppState::new(settings, reader, Arc::new(reload), Arc::new(report))?);
-        Ok(Self { listener, address, runtime, state, stop: watch::Sender::new(false) })
+        let address = settings.address;
+        let failed = |source| Error::Listen { address, source };
+        let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let state = Arc::new(AppState::new(settings, reader, Box::new(reload), Arc::new(report))?);
+        Ok(Self { listener, address, runtime, state })
     }
 
     /// The address, with the port that the system chose if it was 0.
@@ -85,21 +82,16 @@ impl Server {
 
     /// What stops it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(self.stop.clone())
+        Stopper(self.state.stop.clone())
     }
 
     /// Answers requests until it is told to stop; then for [`Limits::drain_timeout`] at most those that it has accepted.
     /// Gives the number of connections that were open even then, and were cut.
-    ///
-    /// # Errors
-    /// [`Error::Listen`] if the system withdraws the address.
-    pub fn run(self) -> Result<usize, Error> {
-        let Self { listener, address, runtime, state, stop } = self;
+    pub fn run(self) -> usize {
+        let Self { listener, runtime, state, .. } = self;
         let cut = runtime.block_on(async {
-            let accepted = accept(listener, &state, &stop).await;
-            accepted.map_err(|source| Error::Listen { address, source })?;
-            state.stopping.store(true, Ordering::Relaxed);
-            Ok(drain(&state).await)
+            accept(listener, &state).await;
+            drain(&state).await
         });
         runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
         cut
@@ -107,31 +99,30 @@ impl Server {
 }
 
 /// Accepts connections until it is told to stop; then the address is free.
-async fn accept(listener: Listener, state: &Arc<AppState>, stop: &watch::Sender<bool>) -> io::Result<()> {
-    let accepting = TcpListener::from_std(listener.try_clone()?)?;
+async fn accept(listener: TcpListener, state: &Arc<AppState>) {
     // A file descriptor to give up when there are no more: a client that waits can then be refused, and would hang
     // otherwise.
-    let mut spare = listener.try_clone().ok();
+    let mut spare = TcpSocket::new_v4().ok();
     let router = routes::router(Arc::clone(state));
-    let mut stopped = stop.subscribe();
+    let mut stopped = state.stop.subscribe();
     loop {
         let accepted = tokio::select! {
-            _ = stopped.wait_for(|&stop| stop) => return Ok(()),
-            accepted = accepting.accept() => accepted,
+            _ = stopped.wait_for(|&stop| stop) => return,
+            accepted = listener.accept() => accepted,
         };
         let Ok((stream, _)) = accepted else {
             drop(spare.take());
-            match timeout(PAUSE, accepting.accept()).await {
+            match timeout(PAUSE, listener.accept()).await {
                 Ok(Ok((stream, _))) => refuse(stream, state),
                 Ok(Err(_)) => sleep(PAUSE).await,
                 Err(_) => {}
             }
-            spare = listener.try_clone().ok();
+            spare = TcpSocket::new_v4().ok();
             continue;
         };
         if let Ok(permit) = Arc::clone(&state.connections).try_acquire_owned() {
-            let limits = state.settings.limits;
-            tokio::spawn(serve(stream, router.clone(), limits, stop.subscribe(), permit));
+            let (limits, stopped) = (state.settings.limits, state.stop.subscribe());
+            tokio::spawn(serve(stream, router.clone(), limits, stopped, permit));
         } else {
             refuse(stream, state);
         }

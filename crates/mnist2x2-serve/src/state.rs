@@ -1,10 +1,10 @@
 //! What all requests share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use crate::batcher::Batcher;
 use crate::body::BodyReceiver;
@@ -22,14 +22,15 @@ pub(crate) struct AppState {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) batcher: Batcher,
     pub(crate) store: Option<Arc<StoreHandle>>,
-    pub(crate) reload: Arc<Reload>,
+    pub(crate) reload: Box<Reload>,
     /// Held while a model is loaded.
-    pub(crate) loading: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) loading: Arc<Mutex<()>>,
     pub(crate) report: Arc<Report>,
     /// A permit for each connection that may be opened.
     pub(crate) connections: Arc<Semaphore>,
     pub(crate) bodies: BodyReceiver,
-    pub(crate) stopping: AtomicBool,
+    /// Becomes true when the server is to stop.
+    pub(crate) stop: watch::Sender<bool>,
     started: u64,
     requests: AtomicU64,
 }
@@ -38,7 +39,7 @@ impl AppState {
     pub(crate) fn new(
         settings: Settings,
         reader: Arc<dyn Reader>,
-        reload: Arc<Reload>,
+        reload: Box<Reload>,
         report: Arc<Report>,
     ) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::default());
@@ -54,7 +55,7 @@ impl AppState {
             loading: Arc::default(),
             report,
             connections: Arc::new(Semaphore::new(limits.max_connections)),
-            stopping: AtomicBool::new(false),
+            stop: watch::Sender::new(false),
             started: now(),
             requests: AtomicU64::new(0),
         })

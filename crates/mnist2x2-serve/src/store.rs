@@ -2,12 +2,12 @@
 
 use std::error::Error as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use mnist2x2_corrections::{Error, Store};
-use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
@@ -24,10 +24,10 @@ const MAX_EXPORTS: usize = 2;
 /// The store, opened when it is needed, and its last error.
 pub(crate) struct StoreHandle {
     path: PathBuf,
-    store: Mutex<Option<Arc<Store>>>,
-    last_error: Mutex<Option<&'static str>>,
-    /// Held by the one who writes: the others wait for their turn without holding a thread.
-    writing: Arc<tokio::sync::Mutex<()>>,
+    store: OnceLock<Store>,
+    last_error: watch::Sender<Option<&'static str>>,
+    /// Held by the request that writes: the others wait for their turn without holding a thread.
+    writing: Arc<Mutex<()>>,
     pub(crate) exports: Arc<Semaphore>,
     report: Arc<Report>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct StoreHandle {
 impl StoreHandle {
     /// Tries to open the store, and reports if it cannot be opened.
     pub(crate) fn open(path: PathBuf, report: Arc<Report>) -> Self {
-        let (store, last_error) = (Mutex::new(None), Mutex::new(None));
+        let (store, last_error) = (OnceLock::new(), watch::Sender::new(None));
         let (writing, exports) = (Arc::default(), Arc::new(Semaphore::new(MAX_EXPORTS)));
         let handle = Self { path, store, last_error, writing, exports, report };
         // The error has been reported and stays as the last error.
@@ -45,13 +45,13 @@ impl StoreHandle {
 
     /// What is wrong with the store, in a word. If something was, it is tried anew.
     pub(crate) async fn last_error(self: &Arc<Self>) -> Option<&'static str> {
-        if lock(&self.last_error).is_some()
+        if self.last_error.borrow().is_some()
             && let Ok(writing) = Arc::clone(&self.writing).try_lock_owned()
         {
-            // If it takes longer, its outcome is for the next who asks.
+            // If it takes longer, its outcome is for the next request that asks.
             let _ = timeout(PROBE_TIMEOUT, self.spawn_write(writing, Store::probe)).await;
         }
-        *lock(&self.last_error)
+        *self.last_error.borrow()
     }
 
     /// Writes to the store when it is this one's turn, within `limit`.
@@ -84,30 +84,28 @@ impl StoreHandle {
 
     /// Reads from the store. It blocks. That this works is no sign that writing does.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Store) -> Result<T, Error>) -> Result<T, Error> {
-        self.store().and_then(|store| work(&store)).inspect_err(|error| self.note(Some(error)))
+        self.store().and_then(work).inspect_err(|error| self.note(Some(error)))
     }
 
     /// Writes to the store, which is opened if it is not, and notes whether it works. It blocks.
     fn write_blocking<T>(&self, work: impl FnOnce(&Store) -> Result<T, Error>) -> Result<T, Error> {
-        let outcome = self.store().and_then(|store| work(&store));
+        let outcome = self.store().and_then(work);
         self.note(outcome.as_ref().err().filter(|error| !error.is_of_the_correction()));
         outcome
     }
 
-    fn store(&self) -> Result<Arc<Store>, Error> {
-        let mut store = lock(&self.store);
-        if let Some(store) = &*store {
-            return Ok(Arc::clone(store));
+    fn store(&self) -> Result<&Store, Error> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
         }
-        let opened = Arc::new(Store::open_waiting(&self.path, BUSY_TIMEOUT)?);
-        *store = Some(Arc::clone(&opened));
-        Ok(opened)
+        let opened = Store::open_waiting(&self.path, BUSY_TIMEOUT)?;
+        Ok(self.store.get_or_init(|| opened))
     }
 
     /// Notes an error, or that there is none; and reports it if that is new.
     fn note(&self, error: Option<&Error>) {
         let now = error.map(describe);
-        let before = std::mem::replace(&mut *lock(&self.last_error), now);
+        let before = self.last_error.send_replace(now);
         match error {
             Some(error) if before != now => {
                 (self.report)(&format!("no corrections are kept: {}", with_causes(error)));
@@ -150,8 +148,4 @@ fn describe(error: &Error) -> &'static str {
 fn with_causes(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stopper = server.stopper();
     ctrlc::set_handler(move || stopper.stop()).context("cannot listen for interrupts")?;
     console::log(&format!("draw at http://{}/ (Ctrl-C stops it)", server.address()));
-    let cut = server.run()?;
+    let cut = server.run();
     console::log(&if cut == 0 { "stopped".into() } else { format!("stopped; connections cut: {cut}") });
     Ok(ExitCode::SUCCESS)
 }

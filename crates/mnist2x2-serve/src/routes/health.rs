@@ -1,7 +1,6 @@
 //! `GET /healthz` says that the server lives, `/readyz` whether it is ready, and `/metrics` gives its metrics.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -24,7 +23,7 @@ pub(super) async fn is_ready(State(state): State<Arc<AppState>>) -> impl IntoRes
     };
     let corrections = last_error.unwrap_or(if state.store.is_some() { "kept" } else { "not kept" });
     let (code, status) = match last_error {
-        _ if state.stopping.load(Ordering::Relaxed) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        _ if *state.stop.borrow() => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         Some(_) => (StatusCode::OK, "degraded"),
         None => (StatusCode::OK, "ready"),
     };

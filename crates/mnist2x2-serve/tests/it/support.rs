@@ -100,7 +100,7 @@ pub(crate) fn start_with(
     let report = move |line: &str| lines.lock().unwrap().push(line.to_owned());
     let server = Server::bind(settings, Arc::new(reader), reload, report).unwrap();
     let (address, stopper) = (server.address(), server.stopper());
-    let thread = Some(thread::spawn(move || server.run().unwrap()));
+    let thread = Some(thread::spawn(move || server.run()));
     Running { address, folder, reports, stopper, thread }
 }
 
