@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use mnist2x2::data::GridShape;
 use mnist2x2::train::RunRecord;
 use mnist2x2::{Config, Device, Recognizer};
 
@@ -32,6 +33,11 @@ impl ModelArgs {
         let trained_on = trained_on(path).map(|dataset| format!(", trained on {dataset} digits"));
         format!("{}{}", path.display(), trained_on.unwrap_or_default())
     }
+}
+
+/// The layout of the digits in the model's images.
+pub(crate) fn grid_shape(config: &Config) -> GridShape {
+    GridShape { rows: config.rows, cols: config.cols }
 }
 
 /// The encoder's patches in words.

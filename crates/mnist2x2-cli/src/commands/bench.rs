@@ -12,9 +12,9 @@ use mnist2x2::train::{StepReport, decode};
 use mnist2x2::{Config, Device, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
 use serde::Serialize;
 
-use crate::commands::eval::grid_shape;
 use crate::console;
 use crate::device::ComputeArgs;
+use crate::model::grid_shape;
 
 /// The time before the measurement, in which caches fill and clocks rise.
 const WARM_UP: Duration = Duration::from_millis(500);

@@ -9,9 +9,9 @@ use mnist2x2::data::mnist::Split;
 use mnist2x2::formats::files::write_atomically;
 use mnist2x2::{Config, Recipe};
 
-use crate::commands::eval::grid_shape;
 use crate::console;
 use crate::data::DataArgs;
+use crate::model::grid_shape;
 use crate::sheet;
 
 /// Options of `sample`.

@@ -11,7 +11,7 @@ use mnist2x2::report::{Attention, Report};
 use mnist2x2::train::EVALUATION_BATCH;
 use mnist2x2::{Recognizer, Seq2Seq};
 
-use super::Test;
+use super::test_grids::Test;
 use crate::console;
 use crate::data::Dataset;
 use crate::model::patches;

@@ -10,7 +10,7 @@ use mnist2x2::Recognizer;
 use mnist2x2::data::{GridShape, Loader, denormalize};
 use mnist2x2::train::Graded;
 
-use super::Test;
+use super::test_grids::Test;
 use crate::data::Dataset;
 use crate::sheet;
 

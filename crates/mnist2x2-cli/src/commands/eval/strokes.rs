@@ -12,7 +12,7 @@ use mnist2x2::train::grade_written;
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
-use super::{between, interval};
+use super::test_grids::{between, interval};
 use crate::console::{self, Bar, percent};
 
 /// Options about pen strokes.

@@ -9,11 +9,11 @@ use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, 
 
 use super::curves::Curves;
 use super::options::{self, MAX_GRIDS, Plan};
-use crate::commands::eval::{Test, grid_shape};
+use crate::commands::eval::Test;
 use crate::console::{self, duration, percent};
 use crate::data::Dataset;
 use crate::interrupt::Interrupt;
-use crate::model::patches;
+use crate::model::{grid_shape, patches};
 use crate::progress::Progress;
 
 /// Sequence accuracy of the published model on the reference test grids.
