@@ -1,4 +1,4 @@
-//! The reader `compress` of `mnist2x2-fuzz`.
+//! The reader `compress` of this crate's table.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mnist2x2_fuzz::read("compress", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::read("compress", bytes));

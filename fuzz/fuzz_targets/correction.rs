@@ -1,4 +1,4 @@
-//! The reader `correction` of `mnist2x2-fuzz`.
+//! The reader `correction` of this crate's table.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mnist2x2_fuzz::read("correction", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::read("correction", bytes));

@@ -1,4 +1,4 @@
-//! The reader `pt` of `mnist2x2-fuzz`.
+//! The reader `pt` of this crate's table.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mnist2x2_fuzz::read("pt", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::read("pt", bytes));

@@ -4,20 +4,18 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::workspace;
+use crate::workspace::{PROGRAM, build, root};
 
 /// The names of a program that drives pages as the tests expect.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 /// A server that counts strokes, so that it can be told what to answer: an example of mnist2x2-serve.
 const COUNTER: &str = "counting_reader";
-/// The program itself, with its model.
-const PROGRAM: &str = "mnist2x2";
 
 /// What to test, and what to leave.
 #[derive(Args)]
@@ -40,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("browser-test: skipped, for it needs Chromium (or CHROMIUM=its path) and npm on the PATH");
         return Ok(());
     };
-    let folder = workspace::root().join("crates/mnist2x2-serve/browser");
+    let folder = root().join("crates/mnist2x2-serve/browser");
     let npm = |arguments: &[&str]| {
         let mut command = Command::new(&npm);
         // Playwright would fetch browsers of its own.
@@ -54,8 +52,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(url) = &arguments.server {
         tests.env("SERVER_URL", url);
     } else {
-        let [counter, program] = built()?;
-        tests.env("SERVER_BINARY", counter).env("PROGRAM", program);
+        // Asked for the whole workspace, cargo builds nothing again that its tests have built.
+        let both = format!("--workspace --example {COUNTER} --bin {PROGRAM}");
+        tests.env("SERVER_BINARY", build(&both, COUNTER)?).env("PROGRAM", build(&both, PROGRAM)?);
     }
     if let Some(folder) = &arguments.screenshots {
         let absolute = env::current_dir().context("there is no current folder")?.join(folder);
@@ -68,35 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn done(mut command: Command, otherwise: &'static str) -> Result<()> {
     let status =
         command.status().with_context(|| format!("cannot run {}", command.get_program().display()))?;
-    if status.success() { Ok(()) } else { bail!(otherwise) }
-}
-
-/// Builds both servers and gives their paths, which cargo knows.
-fn built() -> Result<[PathBuf; 2]> {
-    // Asked for the whole workspace, cargo builds nothing again that its tests have built.
-    let output = Command::new(workspace::cargo())
-        .args(["build", "--workspace", "--example", COUNTER, "--bin", PROGRAM])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(workspace::root())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
-    if !output.status.success() {
-        bail!("{COUNTER} of mnist2x2-serve or {PROGRAM} does not build");
-    }
-    let path = |name| executable(&output.stdout, name).context("cargo did not say where it put a program");
-    Ok([path(COUNTER)?, path(PROGRAM)?])
-}
-
-/// The path of the program `name`, which cargo's messages tell.
-fn executable(messages: &[u8], name: &str) -> Option<PathBuf> {
-    let mut artifacts = cargo_metadata::Message::parse_stream(messages).filter_map(|message| match message {
-        Ok(cargo_metadata::Message::CompilerArtifact(artifact)) => Some(artifact),
-        _ => None,
-    });
-    artifacts
-        .find_map(|artifact| artifact.executable.filter(|_| artifact.target.name == name))
-        .map(PathBuf::from)
+    ensure!(status.success(), otherwise);
+    Ok(())
 }
 
 /// The first of these programs that is on the path.
@@ -125,7 +97,7 @@ mod tests {
 
     #[test]
     fn what_is_tested_is_in_the_repository() {
-        let folder = workspace::root().join("crates/mnist2x2-serve");
+        let folder = root().join("crates/mnist2x2-serve");
         assert!(folder.join("browser/package-lock.json").is_file());
         assert!(folder.join("examples").join(COUNTER).with_extension("rs").is_file());
     }

@@ -4,27 +4,38 @@
 //! it. Medians, because single measurements are disturbed in one direction only.
 
 mod measure;
-mod pytorch;
 mod table;
 
 use std::fmt::Write;
 use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::Command;
 use std::thread::available_parallelism;
 use std::{env, fs};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
-use self::measure::{Program, Sample, Task, check_same_work};
-use self::pytorch::Versions;
+use self::measure::{Sample, Task, Versions, check_same_work, measure, pytorch, versions};
 use self::table::{Row, markdown, rows};
+use crate::workspace::{PROGRAM, build};
+
+/// What takes turns: the task, and how our program, whose verb is `bench`, and PyTorch's are asked for it.
+const TURNS: [(Task, &str); 6] = [
+    (Task::Train, "bench train --device cpu --json"),
+    (Task::Train, "train"),
+    (Task::Train, "bench train --device cpu --json"),
+    (Task::Train, "train --compile"),
+    (Task::Decode, "bench decode --device cpu --json"),
+    (Task::Decode, "decode"),
+];
 
 /// What to measure, how often, and with which Python.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A Python that has PyTorch.
-    #[arg(long, default_value = if cfg!(windows) { "python" } else { "python3" })]
+    #[arg(long, env = "PYTHON", default_value = if cfg!(windows) { "python" } else { "python3" })]
     python: String,
     /// How often everything is measured; the table shows medians.
     #[arg(long, value_name = "N", default_value = "3")]
@@ -63,19 +74,14 @@ struct Machine {
 
 /// Measures, then prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let versions = pytorch::versions(&arguments.python)?; // Before the build, which takes minutes.
-    let ours = measure::build()?;
-    let theirs = Program::new(&arguments.python).with(pytorch::script());
-    let samples = measure_all(&ours, &theirs, arguments)?;
+    let pytorch = versions(&arguments.python)?; // Before the build, which takes minutes.
+    let built = "--release --package mnist2x2-cli";
+    eprintln!("first `cargo build {built}`; that may take minutes");
+    let samples = measure_all(&build(built, PROGRAM)?, arguments)?;
     check_same_work(&samples)?;
-    let report = Report {
-        rounds: arguments.rounds.get(),
-        seconds: arguments.seconds.get(),
-        machine: Machine::this(),
-        mnist2x2: env!("CARGO_PKG_VERSION"),
-        pytorch: versions,
-        rows: rows(&samples),
-    };
+    let (rounds, seconds) = (arguments.rounds.get(), arguments.seconds.get());
+    let (machine, mnist2x2) = (Machine::this(), env!("CARGO_PKG_VERSION"));
+    let report = Report { rounds, seconds, machine, mnist2x2, pytorch, rows: rows(&samples) };
     if arguments.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {
@@ -85,22 +91,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Ours and theirs take turns; a round goes through all numbers of threads.
-fn measure_all(ours: &Program, theirs: &Program, arguments: &Arguments) -> Result<Vec<Sample>> {
+fn measure_all(ours: &Path, arguments: &Arguments) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for round in 1..=arguments.rounds.get() {
         for threads in arguments.threads.iter().map(|threads| threads.get()) {
-            let common = format!("--threads {threads} --seconds {}", arguments.seconds);
-            let turns = [
-                (ours, Task::Train, "bench train --device cpu --json"),
-                (theirs, Task::Train, "train"),
-                (ours, Task::Train, "bench train --device cpu --json"),
-                (theirs, Task::Train, "train --compile"),
-                (ours, Task::Decode, "bench decode --device cpu --json"),
-                (theirs, Task::Decode, "decode"),
-            ];
-            for (program, task, verb) in turns {
-                eprintln!("round {round} of {}: {program} {verb} {common}", arguments.rounds);
-                let measurements = program.measure(&format!("{verb} {common}"))?;
+            for (task, verb) in TURNS {
+                let line = format!("{verb} --threads {threads} --seconds {}", arguments.seconds);
+                eprintln!("round {round} of {}: {line}", arguments.rounds);
+                let is_ours = verb.starts_with("bench");
+                let mut command = if is_ours { Command::new(ours) } else { pytorch(&arguments.python) };
+                let measurements = measure(command.args(line.split(' '))).with_context(|| line.clone())?;
                 samples.extend(measurements.into_iter().map(|measurement| Sample {
                     task,
                     threads,

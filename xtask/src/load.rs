@@ -1,20 +1,11 @@
-//! Load on a server of drawings: as many requests as it answers, over connections that are kept.
-
-mod bodies;
-mod client;
-mod outcome;
-mod run;
-
-pub(crate) use self::bodies::{Body, post, requests};
-pub(crate) use self::client::Client;
-pub(crate) use self::outcome::Outcome;
-pub(crate) use self::run::Load;
+//! Load on a server of drawings, and a line on what came of it.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
+use mnist2x2_load::{Load, pictures, strokes};
 
 /// Whom to load, with what and for how long.
 #[derive(Args)]
@@ -36,15 +27,26 @@ pub(crate) struct Arguments {
     rate: Option<u32>,
 }
 
+/// What a request holds.
+#[derive(Clone, Copy, ValueEnum)]
+enum Body {
+    /// The strokes of four digits, as the page sends them.
+    Strokes,
+    /// A picture of 800 x 800 pixels, drawn with a brush of 15.
+    Png,
+}
+
 /// Loads the server and prints what came of it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let address = address(&arguments.server)?;
-    let requests = requests(arguments.body)?;
+    let requests = match arguments.body {
+        Body::Strokes => strokes(),
+        Body::Png => pictures(),
+    };
     let outcome = Load {
-        connections: usize::from(arguments.connections),
+        connections: arguments.connections.into(),
         duration: Duration::from_secs(arguments.seconds.into()),
         rate: arguments.rate.map(f64::from),
-        ..Load::new(address, &requests)
+        ..Load::new(address(&arguments.server)?, &requests)
     }
     .run();
     println!("{outcome}");
@@ -55,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// The address in `http://HOST:PORT/`.
-pub(crate) fn address(url: &str) -> Result<SocketAddr> {
+fn address(url: &str) -> Result<SocketAddr> {
     let host = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
     let mut addresses = host.to_socket_addrs().with_context(|| format!("{url} is no http://HOST:PORT"))?;
     addresses.next().with_context(|| format!("{url} has no address"))

@@ -10,12 +10,11 @@ mod workspace;
 mod browser_test;
 mod ci;
 mod compare;
-mod download_mnist;
-mod download_pendigits;
+mod download;
 mod load;
 mod mutants;
+mod stress;
 mod tidy;
-mod torture;
 
 use std::process::ExitCode;
 
@@ -26,10 +25,10 @@ use clap::Parser;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
     /// Fetch MNIST's four files into a folder; does nothing if they are there.
-    DownloadMnist(download_mnist::Arguments),
+    DownloadMnist(download::Mnist),
     /// Fetch pen strokes of handwritten digits (UCI data set 81, both halves); does nothing if they are there.
-    DownloadPendigits(download_pendigits::Arguments),
-    /// Check the house rules: layers, manifests, sources, documents.
+    DownloadPendigits(download::PenDigits),
+    /// Check the house rules: layers, cycles of modules, manifests, sources, documents.
     Tidy,
     /// Run everything that a pull request is checked with, cheapest first.
     Ci(ci::Arguments),
@@ -42,20 +41,21 @@ enum Task {
     /// Prove that the tests of the laws can fail: break the code on purpose and see who notices.
     Mutants(mutants::Arguments),
     /// Hold what is promised of reliability against what is measured, at length.
-    Torture(torture::Arguments),
+    #[command(alias = "torture")]
+    Stress(stress::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Task::parse() {
-        Task::DownloadMnist(arguments) => download_mnist::run(&arguments),
-        Task::DownloadPendigits(arguments) => download_pendigits::run(&arguments),
+        Task::DownloadMnist(arguments) => download::mnist(&arguments),
+        Task::DownloadPendigits(arguments) => download::pendigits(&arguments),
         Task::Tidy => tidy::run(),
         Task::Ci(arguments) => ci::run(&arguments),
         Task::BrowserTest(arguments) => browser_test::run(&arguments),
         Task::Load(arguments) => load::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),
-        Task::Torture(arguments) => torture::run(&arguments),
+        Task::Stress(arguments) => stress::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

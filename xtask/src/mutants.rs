@@ -4,14 +4,19 @@
 //! All happens in a copy of the tracked files. The copy's build folder, `target/mutants`, stays, so that dependencies
 //! are built once.
 
-mod sandbox;
 mod table;
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
 
-use self::sandbox::{Sandbox, Tests};
-use self::table::MUTATIONS;
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use tempfile::TempDir;
+
+use self::table::{MUTATIONS, Mutation};
+use crate::workspace::{cargo, root, tracked_paths};
 
 /// Which mutations to try.
 #[derive(Args)]
@@ -24,19 +29,85 @@ pub(crate) struct Arguments {
     list: bool,
 }
 
-/// One way to break the code.
-#[derive(Clone, Copy, Debug)]
-struct Mutation {
-    /// What breaks, in a few words.
-    name: &'static str,
-    /// Where, below `crates`.
-    file: &'static str,
-    /// The code that is right; occurs once in the file.
-    right: &'static str,
-    /// What it is replaced by.
-    wrong: &'static str,
-    /// The tests that must fail, as one writes them after `cargo test -p`.
-    tests: &'static str,
+/// What a run of tests showed.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// So many tests, all passed.
+    Passed(usize),
+    /// These failed.
+    Failed(Vec<String>),
+    /// The compiler's first error.
+    NotBuilt(String),
+    /// None ran: the filter fits no name.
+    NoneFound,
+}
+
+/// Tries the mutations asked for and prints a line for each.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mutations: Vec<&Mutation> =
+        MUTATIONS.iter().filter(|mutation| mutation.is_chosen(&arguments.names)).collect();
+    if arguments.list {
+        for mutation in &mutations {
+            println!("{}", mutation.name);
+        }
+        return Ok(());
+    }
+    eprintln!("first the untouched code; building it and its dependencies may take minutes");
+    let folder = copy_of_the_workspace()?;
+    check_untouched(folder.path(), &mutations)?;
+    let mut caught = 0;
+    for mutation in &mutations {
+        eprintln!("breaking: {}", mutation.name);
+        let verdict = mutation.attempt(folder.path())?;
+        println!("{}", verdict.line(mutation));
+        caught += usize::from(matches!(verdict, Verdict::Failed(_)));
+    }
+    println!("{caught} of {} mutations caught", mutations.len());
+    ensure!(
+        caught == mutations.len(),
+        "a law's test must notice each of these; strengthen the test, or correct the entry in the table"
+    );
+    Ok(())
+}
+
+/// The tracked files in a temporary folder.
+fn copy_of_the_workspace() -> Result<TempDir> {
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    for path in tracked_paths()? {
+        let to = folder.path().join(&path);
+        let copied = fs::create_dir_all(to.parent().expect("a file lies in a folder"));
+        let copied = copied.and_then(|()| fs::copy(root().join(&path), &to));
+        copied.with_context(|| format!("cannot copy {path} to {}", to.display()))?;
+    }
+    Ok(folder)
+}
+
+/// A test that fails anyway would prove nothing.
+fn check_untouched(folder: &Path, mutations: &[&Mutation]) -> Result<()> {
+    let tests: BTreeSet<_> = mutations.iter().map(|mutation| mutation.tests).collect();
+    for tests in tests {
+        match test(folder, tests)? {
+            Verdict::Passed(n) => println!("untouched `cargo test -p {tests}`: {n} passed"),
+            other => bail!("`cargo test -p {tests}` must pass before anything is broken: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+/// Builds and runs `tests`, given as after `cargo test -p`.
+fn test(folder: &Path, tests: &str) -> Result<Verdict> {
+    let (what, filters) = tests.split_once(" -- ").unwrap_or((tests, ""));
+    let run = |arguments: String| {
+        let mut command = cargo(&format!("test --no-fail-fast --package {what} {arguments}"));
+        command.current_dir(folder).env("CARGO_TARGET_DIR", root().join("target/mutants"));
+        command.output().context("cannot run cargo")
+    };
+    let build = run("--no-run".into())?;
+    if build.status.success() {
+        Ok(Verdict::of(&run(format!("-- {filters}"))?))
+    } else {
+        Ok(Verdict::of_build(&build))
+    }
 }
 
 impl Mutation {
@@ -44,107 +115,66 @@ impl Mutation {
         format!("crates/{}", self.file)
     }
 
+    fn is_chosen(&self, names: &[String]) -> bool {
+        names.is_empty() || names.iter().any(|name| self.name.contains(name.as_str()))
+    }
+
     /// `text` with the wrong code in place of the right.
     fn apply(&self, text: &str) -> Result<String> {
-        match text.matches(self.right).count() {
-            1 => Ok(text.replacen(self.right, self.wrong, 1)),
-            n => bail!(
-                "`{}`: {} has `{}` {n} times, not once; correct the entry in xtask/src/mutants/table.rs",
-                self.name,
-                self.path(),
-                self.right
-            ),
-        }
-    }
-}
-
-/// What became of a mutation.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    /// By these tests.
-    Caught(Vec<String>),
-    Survived,
-    /// Proves nothing, for this reason.
-    Broken(String),
-}
-
-impl Outcome {
-    fn of(tests: Tests) -> Self {
-        match tests {
-            Tests::Passed(_) => Self::Survived,
-            Tests::Failed(names) => Self::Caught(names),
-            Tests::NotBuilt(error) => Self::Broken(format!("does not compile: {error}")),
-            Tests::NoneFound => Self::Broken("no test has that name".into()),
-        }
-    }
-
-    fn line(&self, mutation: &Mutation) -> String {
-        let name = mutation.name;
-        match self {
-            Self::Caught(tests) => format!("caught    {name} by {}", tests.join(", ")),
-            Self::Survived => format!("SURVIVED  {name}: `cargo test -p {}` passes", mutation.tests),
-            Self::Broken(why) => format!("BROKEN    {name}: {why}"),
-        }
-    }
-}
-
-/// Tries the mutations asked for and prints a line for each.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mutations: Vec<&Mutation> =
-        MUTATIONS.iter().filter(|mutation| chosen(mutation, &arguments.names)).collect();
-    if arguments.list {
-        for mutation in mutations {
-            println!("{}", mutation.name);
-        }
-        return Ok(());
-    }
-    eprintln!("first the untouched code; building it and its dependencies may take minutes");
-    let sandbox = Sandbox::new()?;
-    check_untouched(&sandbox, &mutations)?;
-    let mut caught = 0;
-    for mutation in &mutations {
-        eprintln!("breaking: {}", mutation.name);
-        let outcome = attempt(&sandbox, mutation)?;
-        println!("{}", outcome.line(mutation));
-        caught += usize::from(matches!(outcome, Outcome::Caught(_)));
-    }
-    println!("{caught} of {} mutations caught", mutations.len());
-    if caught < mutations.len() {
-        bail!(
-            "a law's test must notice each of these; strengthen the test, or correct the entry in the table"
+        let Self { name, right, .. } = self;
+        let (path, n) = (self.path(), text.matches(right).count());
+        ensure!(
+            n == 1,
+            "`{name}`: {path} has `{right}` {n} times, not once; correct the entry in xtask/src/mutants/table.rs"
         );
+        Ok(text.replacen(right, self.wrong, 1))
     }
-    Ok(())
+
+    /// Breaks the code in `folder`, runs the tests, repairs the code.
+    fn attempt(&self, folder: &Path) -> Result<Verdict> {
+        let path = folder.join(self.path());
+        let cannot = || format!("cannot try `{}` in {}", self.name, path.display());
+        let text = fs::read_to_string(&path).with_context(cannot)?;
+        fs::write(&path, self.apply(&text)?).with_context(cannot)?;
+        let verdict = test(folder, self.tests);
+        fs::write(&path, &text).with_context(cannot)?;
+        verdict.with_context(cannot)
+    }
 }
 
-fn chosen(mutation: &Mutation, names: &[String]) -> bool {
-    names.is_empty() || names.iter().any(|name| mutation.name.contains(name.as_str()))
-}
+impl Verdict {
+    fn of_build(failed: &Output) -> Self {
+        let log = String::from_utf8_lossy(&failed.stderr);
+        let error = log.lines().find(|line| line.starts_with("error")).unwrap_or("see `cargo test`");
+        Self::NotBuilt(error.to_owned())
+    }
 
-/// A test that fails anyway would prove nothing.
-fn check_untouched(sandbox: &Sandbox, mutations: &[&Mutation]) -> Result<()> {
-    let mut seen = Vec::new();
-    for tests in mutations.iter().map(|mutation| mutation.tests) {
-        if seen.contains(&tests) {
-            continue;
-        }
-        seen.push(tests);
-        match sandbox.test(tests)? {
-            Tests::Passed(n) => println!("untouched `cargo test -p {tests}`: {n} passed"),
-            other => bail!("`cargo test -p {tests}` must pass before anything is broken: {other:?}"),
+    /// Reads the lines `test NAME ... ok` and `test NAME ... FAILED`. A test that takes the whole process with it leaves
+    /// no such line, but an exit status.
+    fn of(run: &Output) -> Self {
+        let log = String::from_utf8_lossy(&run.stdout);
+        let ended = |how| {
+            let lines = log.lines().filter_map(move |line| line.strip_prefix("test ")?.strip_suffix(how));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (passed, failed) = (ended(" ... ok").len(), ended(" ... FAILED"));
+        match (passed, failed.len(), run.status.success()) {
+            (0, 0, true) => Self::NoneFound,
+            (n, 0, true) => Self::Passed(n),
+            (_, 0, false) => Self::Failed(vec![format!("an abort, {}", run.status)]),
+            _ => Self::Failed(failed),
         }
     }
-    Ok(())
-}
 
-/// Breaks the code, runs the tests, repairs the code.
-fn attempt(sandbox: &Sandbox, mutation: &Mutation) -> Result<Outcome> {
-    let path = mutation.path();
-    let text = sandbox.read(&path)?;
-    sandbox.write(&path, &mutation.apply(&text)?)?;
-    let tests = sandbox.test(mutation.tests);
-    sandbox.write(&path, &text)?;
-    tests.map(Outcome::of).with_context(|| format!("cannot try `{}`", mutation.name))
+    /// What became of `mutation`: only a test that fails has caught it.
+    fn line(&self, Mutation { name, tests, .. }: &Mutation) -> String {
+        match self {
+            Self::Failed(names) => format!("caught    {name} by {}", names.join(", ")),
+            Self::Passed(_) => format!("SURVIVED  {name}: `cargo test -p {tests}` passes"),
+            Self::NotBuilt(error) => format!("BROKEN    {name}: does not compile: {error}"),
+            Self::NoneFound => format!("BROKEN    {name}: no test has that name"),
+        }
+    }
 }
 
 fn part_of_a_name(word: &str) -> Result<String, String> {
@@ -157,11 +187,7 @@ fn part_of_a_name(word: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::fs;
-
     use super::*;
-    use crate::workspace::root;
 
     const EXAMPLE: Mutation =
         Mutation { name: "example", file: "a/src/lib.rs", right: "x + y", wrong: "x - y", tests: "a -- sum" };
@@ -175,10 +201,28 @@ mod tests {
 
     #[test]
     fn only_a_failing_test_catches() {
-        assert_eq!(Outcome::of(Tests::Passed(3)), Outcome::Survived);
-        assert_eq!(Outcome::of(Tests::Failed(vec!["sum".into()])), Outcome::Caught(vec!["sum".into()]));
-        assert!(matches!(Outcome::of(Tests::NotBuilt("error".into())), Outcome::Broken(_)));
-        assert!(matches!(Outcome::of(Tests::NoneFound), Outcome::Broken(_)));
+        assert_eq!(Verdict::Failed(vec!["sum".into()]).line(&EXAMPLE), "caught    example by sum");
+        assert!(Verdict::Passed(3).line(&EXAMPLE).starts_with("SURVIVED  example"));
+        assert!(Verdict::NotBuilt("error".into()).line(&EXAMPLE).starts_with("BROKEN    example"));
+        assert!(Verdict::NoneFound.line(&EXAMPLE).starts_with("BROKEN    example"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_log_of_the_tests_is_read() {
+        use std::os::unix::process::ExitStatusExt;
+        use std::process::ExitStatus;
+
+        let verdict_of = |log: &str, code: i32| {
+            let status = ExitStatus::from_raw(code << 8);
+            Verdict::of(&Output { status, stdout: log.into(), stderr: Vec::new() })
+        };
+        let passed = "running 2 tests\ntest a ... ok\ntest b::c ... ok\n";
+        assert_eq!(verdict_of(passed, 0), Verdict::Passed(2));
+        let failed = "test a ... ok\ntest b::c ... FAILED\n\nfailures:\n    b::c\n";
+        assert_eq!(verdict_of(failed, 101), Verdict::Failed(vec!["b::c".into()]));
+        assert_eq!(verdict_of("running 0 tests\n", 0), Verdict::NoneFound);
+        assert!(matches!(verdict_of("running 1 test\n", 134), Verdict::Failed(_)));
     }
 
     #[test]

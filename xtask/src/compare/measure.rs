@@ -1,21 +1,15 @@
 //! Programs that measure themselves, and what they say.
 
-use std::ffi::OsString;
-use std::fmt;
-use std::io::Cursor;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use cargo_metadata::{Artifact, Message};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::workspace;
+use crate::workspace::{PROGRAM, root};
 
-/// The package whose program is compared, and the program.
-const PACKAGE: &str = "mnist2x2-cli";
-const PROGRAM: &str = "mnist2x2";
-
+/// What a person without PyTorch can do.
+const ADVICE: &str = "run `pip install -r xtask/pytorch/requirements.txt` in a virtual environment \
+    (`python3 -m venv DIR`) and name its Python with `--python`";
 /// What was timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
@@ -43,64 +37,41 @@ pub(super) struct Sample {
     pub(super) measurement: Measurement,
 }
 
-/// A program and the arguments that it always gets.
-pub(super) struct Program {
-    path: OsString,
-    first: Option<PathBuf>,
+/// What the other side is made of.
+#[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
+pub(super) struct Versions {
+    pub(super) python: String,
+    pub(super) torch: String,
 }
 
-impl Program {
-    pub(super) fn new(path: impl Into<OsString>) -> Self {
-        Self { path: path.into(), first: None }
-    }
-
-    /// The same, with a script to run.
-    pub(super) fn with(self, script: PathBuf) -> Self {
-        Self { first: Some(script), ..self }
-    }
-
-    /// Runs the program with `arguments`, which are divided at blanks, and reads its lines.
-    pub(super) fn measure(&self, arguments: &str) -> Result<Vec<Measurement>> {
-        let output = self.output(arguments).with_context(|| format!("cannot run {self}"))?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{self} {arguments}: {}\n{}", output.status, errors.trim());
-        parse(&String::from_utf8_lossy(&output.stdout)).with_context(|| format!("{self} {arguments}"))
-    }
-
-    pub(super) fn output(&self, arguments: &str) -> std::io::Result<Output> {
-        Command::new(&self.path).args(&self.first).args(arguments.split_whitespace()).output()
-    }
+/// The counterpart of our program.
+pub(super) fn pytorch(python: &str) -> Command {
+    let mut command = Command::new(python);
+    command.arg(root().join("xtask/pytorch/mnist2x2.py"));
+    command
 }
 
-impl fmt::Display for Program {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.first.clone().unwrap_or_else(|| PathBuf::from(&self.path));
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        write!(f, "{}", name.to_string_lossy())
-    }
+/// What a command prints; an error is what it says last.
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", errors.trim().lines().last().unwrap_or("it says nothing"));
+    Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Builds our program in release and says so.
-pub(super) fn build() -> Result<Program> {
-    let arguments = ["build", "--release", "--package", PACKAGE];
-    eprintln!("first `cargo {}`; that may take minutes", arguments.join(" "));
-    let output = Command::new(workspace::cargo())
-        .args(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace::root())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
-    ensure!(output.status.success(), "cargo could not build {PACKAGE}: {}", output.status);
-    let messages = Message::parse_stream(Cursor::new(output.stdout));
-    let program = messages.filter_map(|message| match message.ok()? {
-        Message::CompilerArtifact(Artifact { target, executable, .. }) if target.name == PROGRAM => {
-            executable
+/// Asks `python` for its version and PyTorch's.
+pub(super) fn versions(python: &str) -> Result<Versions> {
+    match output(pytorch(python).arg("versions")) {
+        Ok(answer) => {
+            serde_json::from_str(&answer).with_context(|| format!("`{python}` does not say its versions"))
         }
-        _ => None,
-    });
-    let path = program.last().with_context(|| format!("cargo built {PACKAGE}, but no program"))?;
-    Ok(Program::new(path.into_os_string()))
+        Err(reason) => bail!("`{python}` cannot use PyTorch ({reason}); {ADVICE}"),
+    }
+}
+
+/// Runs what measures itself.
+pub(super) fn measure(command: &mut Command) -> Result<Vec<Measurement>> {
+    parse(&output(command)?)
 }
 
 /// Reads one measurement from each line.
@@ -117,15 +88,13 @@ pub(super) fn check_same_work(samples: &[Sample]) -> Result<()> {
     for sample in samples {
         let size = |sample: &Sample| (sample.measurement.batch, sample.measurement.parameters);
         let first = samples.iter().find(|other| other.task == sample.task).unwrap_or(sample);
-        if size(first) != size(sample) {
-            bail!(
-                "{:?}: batches and parameters are {:?} on one side and {:?} on the other; \
-                 make xtask/pytorch/mnist2x2.py do what `{PROGRAM} bench` does",
-                sample.task,
-                size(first),
-                size(sample)
-            );
-        }
+        let (one, other) = (size(first), size(sample));
+        ensure!(
+            one == other,
+            "{:?}: batches and parameters are {one:?} on one side and {other:?} on the other; make \
+             xtask/pytorch/mnist2x2.py do what `{PROGRAM} bench` does",
+            sample.task
+        );
     }
     Ok(())
 }
@@ -170,5 +139,14 @@ mod tests {
         assert!(error.contains("(64, 249997)") && error.contains("(65, 249997)"), "{error}");
         let decoding = Sample { task: Task::Decode, ..sample(&larger) };
         assert!(check_same_work(&[sample(OURS), decoding]).is_ok(), "each task has a batch of its own");
+    }
+
+    #[test]
+    fn who_has_no_python_is_told_what_to_install() {
+        let error = versions("no-such-python").unwrap_err().to_string();
+        assert!(error.contains("`no-such-python`") && error.contains("requirements.txt"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+        let folder = root().join("xtask/pytorch");
+        assert!(folder.join("mnist2x2.py").is_file() && folder.join("requirements.txt").is_file());
     }
 }

@@ -1,7 +1,20 @@
 //! The ways to break the code. One more is three lines more: what breaks and where, the right code and the wrong, and
 //! the tests that must notice, as one writes them after `cargo test -p`.
 
-use super::Mutation;
+/// One way to break the code.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mutation {
+    /// What breaks, in a few words.
+    pub(super) name: &'static str,
+    /// Where, below `crates`.
+    pub(super) file: &'static str,
+    /// The code that is right; occurs once in the file.
+    pub(super) right: &'static str,
+    /// What it is replaced by.
+    pub(super) wrong: &'static str,
+    /// The tests that must fail, as one writes them after `cargo test -p`.
+    pub(super) tests: &'static str,
+}
 
 macro_rules! mutations {
     ($($name:literal in $file:literal: $right:literal => $wrong:literal, $tests:literal;)*) => {

@@ -2,52 +2,39 @@
 
 use std::collections::BTreeSet;
 
-use super::Failure;
-use crate::workspace::{File, Member};
+use cargo_metadata::Package;
+
+use super::failure::Failure;
+use crate::workspace::has_extension;
 
 /// The links of a Markdown file that lead to no file of the project.
-pub(super) fn check_links(file: &File, paths: &BTreeSet<String>) -> Vec<Failure> {
-    if !file.has_extension("md") {
-        return Vec::new();
+pub(super) fn check_links(path: &str, text: &str, paths: &BTreeSet<String>) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let mut in_code = !has_extension(path, "md");
+    for (index, line) in text.lines().enumerate() {
+        in_code ^= line.trim_start().starts_with("```");
+        for target in targets(line).filter(|target| !in_code && !target.is_empty() && !target.contains(':')) {
+            if !leads_to(path, target).is_some_and(|path| exists(&path, paths)) {
+                let message =
+                    format!("`{target}` is no file of the project; correct the link or add the file");
+                failures.push(Failure::new(path, index + 1, message));
+            }
+        }
     }
-    let broken =
-        |&(_, target): &(usize, &str)| !leads_to(&file.path, target).is_some_and(|path| there(&path, paths));
-    let failure = |(line, target): (usize, &str)| {
-        Failure::new(
-            &file.path,
-            line,
-            format!("`{target}` is no file of the project; correct the link or add the file"),
-        )
-    };
-    relative_links(&file.text).into_iter().filter(broken).map(failure).collect()
+    failures
 }
 
 /// Whether `path` is a file under version control or a folder of one.
-fn there(path: &str, paths: &BTreeSet<String>) -> bool {
-    path.is_empty()
-        || paths.contains(path)
-        || paths.iter().any(|other| other.starts_with(&format!("{path}/")))
-}
-
-/// The targets of links and pictures that name neither a site nor a heading, with their lines; code is left out.
-fn relative_links(text: &str) -> Vec<(usize, &str)> {
-    let mut links = Vec::new();
-    let mut in_code = false;
-    for (index, line) in text.lines().enumerate() {
-        in_code ^= line.trim_start().starts_with("```");
-        if !in_code {
-            links.extend(targets(line).map(|target| (index + 1, target)));
-        }
-    }
-    links.retain(|(_, target)| !target.is_empty() && !target.contains(':'));
-    links
+fn exists(path: &str, paths: &BTreeSet<String>) -> bool {
+    let folder = format!("{path}/");
+    path.is_empty() || paths.contains(path) || paths.iter().any(|other| other.starts_with(&folder))
 }
 
 /// What the links of one line point at, without the heading within the page.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     [("](", [')', ' ']), ("src=\"", ['"', ' ']), ("href=\"", ['"', ' '])].into_iter().flat_map(
         move |(begin, end)| {
-            let after = line.match_indices(begin).map(move |(start, _)| &line[start + begin.len()..]);
+            let after = line.split(begin).skip(1);
             after.map(move |rest| {
                 rest.split(end).next().unwrap_or_default().split('#').next().unwrap_or_default()
             })
@@ -57,56 +44,48 @@ fn targets(line: &str) -> impl Iterator<Item = &str> {
 
 /// Where `target` leads from the file at `from`; `None` if out of the project.
 fn leads_to(from: &str, target: &str) -> Option<String> {
-    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut parts: Vec<&str> = folder.split('/').collect();
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
     for part in target.split('/') {
         match part {
-            ".." => {
-                parts.pop().filter(|part| !part.is_empty())?;
-            }
-            "." => {}
+            ".." => drop(parts.pop()?),
+            "." | "" => {}
             part => parts.push(part),
         }
     }
-    parts.retain(|part| !part.is_empty());
     Some(parts.join("/"))
 }
 
-/// The outside packages that somebody uses but that `architecture`, ARCHITECTURE.md, gives no reason for.
-pub(super) fn check_decisions(architecture: &str, members: &[Member]) -> Vec<Failure> {
-    let mut failures = Vec::new();
-    for member in members {
-        let names: BTreeSet<_> =
-            member.dependencies.iter().filter(|dependency| !dependency.inside).map(|d| &d.name).collect();
-        for name in names.into_iter().filter(|name| !architecture.contains(&format!("`{name}`"))) {
-            let message = format!("say in ARCHITECTURE.md why `{name}` is here, with its name in backticks");
-            failures.push(Failure::new(&member.manifest.path, member.line_of(name), message));
-        }
-    }
-    failures
+/// The outside packages that `package` uses but that `architecture`, ARCHITECTURE.md, gives no reason for.
+pub(super) fn check_decisions(package: &Package, manifest: &str, architecture: &str) -> Vec<Failure> {
+    let outside = package.dependencies.iter().filter(|dependency| dependency.path.is_none());
+    let names: BTreeSet<&str> = outside.map(|dependency| dependency.name.as_str()).collect();
+    let unexplained = names.into_iter().filter(|name| !architecture.contains(&format!("`{name}`")));
+    let failure = |name| {
+        let message = format!("say in ARCHITECTURE.md why `{name}` is here, with its name in backticks");
+        Failure::of_dependency(package, name, manifest, message)
+    };
+    unexplained.map(failure).collect()
 }
 
-/// The versions that `changelog`, CHANGELOG.md, has no heading for.
-pub(super) fn check_changelog(changelog: &str, members: &[Member]) -> Vec<Failure> {
-    let versions: BTreeSet<&str> = members.iter().map(|member| member.version.as_str()).collect();
-    let has = |version: &&str| changelog.lines().any(|line| line.starts_with('#') && line.contains(*version));
-    let missing = versions.into_iter().filter(|version| !has(version));
-    missing
-        .map(|version| Failure::new("CHANGELOG.md", 1, format!("add a heading for version {version}")))
-        .collect()
+/// The version of `package`, if `changelog`, CHANGELOG.md, has no heading for it.
+pub(super) fn check_changelog(package: &Package, changelog: &str) -> Option<Failure> {
+    let version = package.version.to_string();
+    let has_heading = changelog.lines().any(|line| line.starts_with('#') && line.contains(&version));
+    let failure = || Failure::new("CHANGELOG.md", 1, format!("add a heading for version {version}"));
+    (!has_heading).then(failure)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{dependency, package};
     use super::*;
-    use crate::workspace::Dependency;
 
     const CLEAN: [usize; 0] = [];
 
     fn broken_links(path: &str, text: &str) -> Vec<usize> {
         let paths = ["README.md", "docs/why.md", "assets/sheet.png"].map(str::to_owned).into();
-        let file = File { path: path.into(), text: text.into() };
-        check_links(&file, &paths).iter().map(|failure| failure.line).collect()
+        check_links(path, text, &paths).iter().map(|failure| failure.line).collect()
     }
 
     #[test]
@@ -133,15 +112,12 @@ mod tests {
         assert_eq!(broken_links("README.md", "```rust\nf[0](x)\n```\n[a](x)\n"), [4]);
     }
 
-    fn member(dependency: &str, inside: bool) -> Member {
-        let dependency = Dependency { name: dependency.into(), inside, ..Dependency::default() };
-        Member { version: "1.2.3".into(), dependencies: vec![dependency], ..Member::default() }
-    }
-
     #[test]
     fn every_outside_package_has_its_reason() {
         let page = "`serde_json` writes it, `mnist2x2` is ours, Cargo.toml holds it.\n";
-        let failures = |name, inside| check_decisions(page, &[member(name, inside)]).len();
+        let failures = |name, inside| {
+            check_decisions(&package("a", &[dependency(name, inside, false, false)]), "", page).len()
+        };
         assert_eq!(
             (failures("serde_json", false), failures("serde", false), failures("toml", false)),
             (0, 1, 1)
@@ -151,8 +127,8 @@ mod tests {
 
     #[test]
     fn the_changelog_knows_the_version() {
-        let members = [member("serde", false), member("toml", false)];
-        assert_eq!(check_changelog("# Changes\n\n## [1.2.3] - today\n", &members), []);
-        assert_eq!(check_changelog("# Changes\n\n1.2.3 will come.\n", &members).len(), 1);
+        let package = package("a", &[]);
+        assert_eq!(check_changelog(&package, "# Changes\n\n## [1.2.3] - today\n"), None);
+        assert!(check_changelog(&package, "# Changes\n\n1.2.3 will come.\n").is_some());
     }
 }

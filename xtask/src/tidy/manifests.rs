@@ -1,7 +1,11 @@
 //! What a package's manifest and the first file of its crate must and must not say.
 
-use super::Failure;
-use crate::workspace::{Dependency, Member};
+use std::collections::BTreeMap;
+
+use cargo_metadata::{Package, Target};
+
+use super::failure::Failure;
+use crate::workspace::relative;
 
 /// The programs: they alone meet the person at the terminal.
 const PROGRAMS: [&str; 2] = ["mnist2x2-cli", "xtask"];
@@ -12,83 +16,72 @@ const MAY_BE_UNSAFE: &str = "mnist2x2-kernels";
 /// The package that stays free of candle unless the feature is on.
 const WITHOUT_CANDLE: (&str, &str) = ("mnist2x2-data", "hub");
 
-/// What is wrong with the manifest and the crate roots of `member`.
-pub(super) fn check(member: &Member) -> Vec<Failure> {
+/// What is wrong with the manifest of `package`.
+pub(super) fn check(package: &Package, manifest: &str) -> Vec<Failure> {
+    let (name, path) = (package.name.as_str(), relative(&package.manifest_path));
+    let (candle_free, feature) = WITHOUT_CANDLE;
     let mut failures = Vec::new();
-    let mut fail = |line, message: String| failures.push(Failure::new(&member.manifest.path, line, message));
-    let name = &member.name;
-    if !member.manifest.path.ends_with(&format!("{name}/Cargo.toml")) {
-        fail(1, format!("package {name} must lie in a folder of the same name"));
+    let mut fail = |message: String| failures.push(Failure::new(&path, 1, message));
+    if !path.ends_with(&format!("{name}/Cargo.toml")) {
+        fail(format!("package {name} must lie in a folder of the same name"));
     }
-    if !member.manifest.text.contains("[lints]\nworkspace = true\n") {
-        fail(1, "add `[lints]` with `workspace = true`".into());
+    if !manifest.contains("[lints]\nworkspace = true\n") {
+        fail("add `[lints]` with `workspace = true`".into());
     }
-    for dependency in &member.dependencies {
-        let (line, used) = (member.line_of(&dependency.name), &dependency.name);
-        if FOR_PROGRAMS.contains(&used.as_str()) && !PROGRAMS.contains(&name.as_str()) {
-            fail(line, format!("{used} is for programs; a library has typed errors and callbacks"));
-        }
-        if name == WITHOUT_CANDLE.0 && is_candle(dependency) && !dependency.optional {
-            fail(line, format!("make {used} optional, behind the feature `{}`", WITHOUT_CANDLE.1));
+    for (other, parts) in
+        package.features.iter().filter(|(other, _)| name == candle_free && *other != feature)
+    {
+        if parts.iter().any(|part| part.contains("candle")) {
+            fail(format!("feature `{other}` turns candle on; only `{feature}` may"));
         }
     }
-    for feature in features_with_candle(member) {
-        fail(1, format!("feature `{feature}` turns candle on; only `{}` may", WITHOUT_CANDLE.1));
+    for dependency in &package.dependencies {
+        let used = dependency.name.as_str();
+        let mut fail = |message| failures.push(Failure::of_dependency(package, used, manifest, message));
+        if FOR_PROGRAMS.contains(&used) && !PROGRAMS.contains(&name) {
+            fail(format!("{used} is for programs; a library has typed errors and callbacks"));
+        }
+        if name == candle_free && used.starts_with("candle") && !dependency.optional {
+            fail(format!("make {used} optional, behind the feature `{feature}`"));
+        }
     }
-    failures.extend(unsafe_roots(member));
     failures
 }
 
-fn is_candle(dependency: &Dependency) -> bool {
-    dependency.name.starts_with("candle")
-}
-
-/// The features of the package without candle that bring it in all the same.
-fn features_with_candle(member: &Member) -> impl Iterator<Item = &String> {
-    let turns_candle_on = |parts: &Vec<String>| parts.iter().any(|part| part.contains("candle"));
-    let (package, feature) = WITHOUT_CANDLE;
-    member
-        .features
-        .iter()
-        .filter(move |(name, parts)| member.name == package && *name != feature && turns_candle_on(parts))
-        .map(|(name, _)| name)
-}
-
-/// The crate roots that leave the door to unsafe code open.
-fn unsafe_roots(member: &Member) -> impl Iterator<Item = Failure> {
-    let open = |text: &str| !text.contains("#![forbid(unsafe_code)]") && member.name != MAY_BE_UNSAFE;
-    let roots = member.roots.iter().filter(move |root| open(&root.text));
-    roots.map(|root| {
-        Failure::new(&root.path, 1, "add `#![forbid(unsafe_code)]` below the crate's documentation")
-    })
+/// The first files of the library and of the programs of `package` that leave the door to unsafe code open.
+pub(super) fn check_unsafe(package: &Package, texts: &BTreeMap<String, String>) -> Vec<Failure> {
+    let is_built = |target: &&Target| {
+        let is_other =
+            target.is_test() || target.is_bench() || target.is_example() || target.is_custom_build();
+        // What the fuzzer calls has a name that is exported, and that is unsafe.
+        !(is_other || target.required_features == ["libfuzzer"])
+    };
+    let roots = package.targets.iter().filter(is_built).map(|target| relative(&target.src_path));
+    let forbids = |path: &str| texts.get(path).is_some_and(|text| text.contains("#![forbid(unsafe_code)]"));
+    let open = roots.filter(|path| package.name.as_str() != MAY_BE_UNSAFE && !forbids(path));
+    let message = "add `#![forbid(unsafe_code)]` below the crate's documentation";
+    open.map(|path| Failure::new(&path, 1, message)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{dependency, package};
     use super::*;
-    use crate::workspace::File;
 
-    /// A package that breaks no rule.
-    fn member(name: &str) -> Member {
-        let manifest = "[package]\n\n[lints]\nworkspace = true\n\n[dependencies]\n";
-        Member {
-            name: name.into(),
-            manifest: File { path: format!("crates/{name}/Cargo.toml"), text: manifest.into() },
-            roots: vec![File { path: "lib.rs".into(), text: "//! It.\n#![forbid(unsafe_code)]\n".into() }],
-            ..Member::default()
-        }
+    const GOOD: &str = "[package]\n\n[lints]\nworkspace = true\n\n[dependencies]\n";
+
+    fn with(name: &str, other: &str, optional: bool) -> Package {
+        package(name, &[dependency(other, false, false, optional)])
     }
 
-    fn with(name: &str, dependency: &str, optional: bool) -> Member {
-        let mut member = member(name);
-        member.manifest.text.push_str(&[dependency, " = \"1\"\n"].concat());
-        member.dependencies = vec![Dependency { name: dependency.into(), optional, ..Dependency::default() }];
-        member
+    /// What is wrong with a package whose dependency stands on line 7.
+    fn failures_of(package: &Package) -> Vec<Failure> {
+        let line = package.dependencies.first().map(|other| format!("{} = \"1\"\n", other.name));
+        check(package, &[GOOD, &line.unwrap_or_default()].concat())
     }
 
     /// The line and the beginning of the message of the only failure.
-    fn assert_fails(member: &Member, line: usize, message: &str) {
-        let failures = check(member);
+    fn assert_fails(failures: &[Failure], line: usize, message: &str) {
         assert_eq!(failures.len(), 1, "{failures:?}");
         assert_eq!(failures[0].line, line, "{}", failures[0]);
         assert!(failures[0].message.starts_with(message), "{}", failures[0]);
@@ -96,50 +89,52 @@ mod tests {
 
     #[test]
     fn a_good_package_passes() {
-        assert_eq!(check(&member("mnist2x2-model")), []);
-        assert_eq!(check(&with("mnist2x2-cli", "clap", false)), []);
-        assert_eq!(check(&with("mnist2x2-data", "candle-core", true)), []);
-        assert_eq!(check(&with("mnist2x2-model", "candle-core", false)), []);
+        assert_eq!(failures_of(&package("mnist2x2-model", &[])), []);
+        assert_eq!(failures_of(&with("mnist2x2-cli", "clap", false)), []);
+        assert_eq!(failures_of(&with("mnist2x2-data", "candle-core", true)), []);
+        assert_eq!(failures_of(&with("mnist2x2-model", "candle-core", false)), []);
     }
 
     #[test]
     fn folder_and_package_have_one_name() {
-        let mut member = member("mnist2x2-model");
-        member.manifest.path = "crates/model/Cargo.toml".into();
-        assert_fails(&member, 1, "package mnist2x2-model must lie");
+        let mut package = package("mnist2x2-model", &[]);
+        package.manifest_path = "crates/model/Cargo.toml".into();
+        assert_fails(&failures_of(&package), 1, "package mnist2x2-model must lie");
     }
 
     #[test]
     fn every_package_takes_the_lints_of_the_workspace() {
-        let mut member = member("mnist2x2-model");
-        member.manifest.text = "[package]\n".into();
-        assert_fails(&member, 1, "add `[lints]`");
+        assert_fails(&check(&package("mnist2x2-model", &[]), "[package]\n"), 1, "add `[lints]`");
     }
 
     #[test]
     fn libraries_do_not_parse_arguments_or_draw_bars() {
         for name in FOR_PROGRAMS {
-            assert_fails(&with("mnist2x2-train", name, false), 7, &format!("{name} is for programs"));
+            let failures = failures_of(&with("mnist2x2-train", name, false));
+            assert_fails(&failures, 7, &format!("{name} is for programs"));
         }
     }
 
     #[test]
     fn data_builds_without_candle() {
-        assert_fails(&with("mnist2x2-data", "candle-core", false), 7, "make candle-core optional");
-        let mut member = with("mnist2x2-data", "candle-core", true);
-        member.features =
-            [("hub", "dep:candle-core")].map(|(name, part)| (name.into(), vec![part.into()])).into();
-        assert_eq!(check(&member), []);
-        member.features.insert("default".into(), vec!["dep:candle-core".into()]);
-        assert_fails(&member, 1, "feature `default` turns candle on");
+        let failures = failures_of(&with("mnist2x2-data", "candle-core", false));
+        assert_fails(&failures, 7, "make candle-core optional");
+        let mut package = with("mnist2x2-data", "candle-core", true);
+        package.features.insert("hub".into(), vec!["dep:candle-core".into()]);
+        assert_eq!(failures_of(&package), []);
+        package.features.insert("default".into(), vec!["dep:candle-core".into()]);
+        assert_fails(&failures_of(&package), 1, "feature `default` turns candle on");
     }
 
     #[test]
     fn unsafe_code_is_forbidden_but_in_the_kernels() {
-        for (name, allowed) in [("mnist2x2-model", false), (MAY_BE_UNSAFE, true)] {
-            let mut member = member(name);
-            member.roots[0].text = "//! It.\n".into();
-            assert_eq!(check(&member).is_empty(), allowed, "{name}");
+        for (name, text, passes) in [
+            ("mnist2x2-model", "//! It.\n#![forbid(unsafe_code)]\n", true),
+            ("mnist2x2-model", "//! It.\n", false),
+            (MAY_BE_UNSAFE, "//! It.\n", true),
+        ] {
+            let texts = [(format!("crates/{name}/src/lib.rs"), text.to_owned())].into();
+            assert_eq!(check_unsafe(&package(name, &[]), &texts).is_empty(), passes, "{name}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Rules for every file of text: clean line ends, and nothing that is true on one machine only.
 
-use super::Failure;
-use crate::workspace::File;
+use super::failure::Failure;
 
 /// Folders at the root of a machine that differ from one to the next.
 const MACHINE_FOLDERS: [&str; 4] = ["work", "tmp", "home", "root"];
@@ -9,20 +8,20 @@ const MACHINE_FOLDERS: [&str; 4] = ["work", "tmp", "home", "root"];
 /// The one file that may know where it runs.
 const LOCAL: &str = ".ci/run";
 
-/// What is wrong with the lines of `file`.
-pub(super) fn check(file: &File) -> Vec<Failure> {
+/// What is wrong with the lines of `text`.
+pub(super) fn check(path: &str, text: &str) -> Vec<Failure> {
     let mut failures = Vec::new();
-    let mut fail = |line, message: String| failures.push(Failure::new(&file.path, line, message));
-    for (index, line) in file.text.lines().enumerate() {
+    let mut fail = |line, message: String| failures.push(Failure::new(path, line, message));
+    for (index, line) in text.lines().enumerate() {
         if line.trim_end() != line {
             fail(index + 1, "remove the white space at the end of the line".into());
         }
-        if let Some(path) = machine_path(line).filter(|_| file.path != LOCAL) {
-            fail(index + 1, format!("`{path}` is a path of one machine; write it relative to the root"));
+        if let Some(local) = machine_path(line).filter(|_| path != LOCAL) {
+            fail(index + 1, format!("`{local}` is a path of one machine; write it relative to the root"));
         }
     }
-    if !file.text.is_empty() && !file.text.ends_with('\n') {
-        fail(file.text.lines().count(), "end the last line with a newline".into());
+    if !text.is_empty() && !text.ends_with('\n') {
+        fail(text.lines().count(), "end the last line with a newline".into());
     }
     failures
 }
@@ -45,8 +44,7 @@ mod tests {
     const CLEAN: [usize; 0] = [];
 
     fn lines_of(path: &str, text: &str) -> Vec<usize> {
-        let file = File { path: path.into(), text: text.into() };
-        check(&file).iter().map(|failure| failure.line).collect()
+        check(path, text).iter().map(|failure| failure.line).collect()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The program as people and scripts meet it.
 
+mod server;
 mod support;
 
 /// What goes right: train, evaluate, predict, sample, info.

@@ -13,6 +13,10 @@ use mnist2x2_train::{Error, Outcome, Recipe, RunFolder};
 use crate::support;
 use crate::support::{EVERY, Results, keeping, open, record, results, train, trainer};
 
+/// What `cargo xtask stress` shows beside what was measured.
+const PROMISE: &str =
+    "promise: whichever call to the disk fails, the last good checkpoint loads and the end is the same | ";
+
 /// How a disk fails.
 #[derive(Clone, Copy, Debug)]
 enum Failure {
@@ -142,19 +146,19 @@ fn fails_everywhere(failure: Failure) -> usize {
 #[test]
 fn whichever_call_fails_once_the_run_goes_on_from_the_last_good_checkpoint() {
     let calls = fails_everywhere(Failure::Once);
-    println!("measured: EIO at each of {calls} calls in turn, the same end each time");
+    println!("{PROMISE}EIO at each of {calls} calls in turn, the same end each time");
 }
 
 #[test]
 fn whenever_the_disk_is_full_the_run_goes_on_from_the_last_good_checkpoint() {
     let calls = fails_everywhere(Failure::Full);
-    println!("measured: no space from each of {calls} calls on, the same end each time");
+    println!("{PROMISE}no space from each of {calls} calls on, the same end each time");
 }
 
 #[test]
 fn whenever_the_disk_becomes_read_only_the_run_goes_on_from_the_last_good_checkpoint() {
     let calls = fails_everywhere(Failure::ReadOnly);
-    println!("measured: read-only from each of {calls} calls on, the same end each time");
+    println!("{PROMISE}read-only from each of {calls} calls on, the same end each time");
 }
 
 #[test]

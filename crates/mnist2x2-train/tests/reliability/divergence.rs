@@ -36,6 +36,7 @@ fn what_is_not_finite_stops_in_that_step_and_is_never_saved() {
             matches!(again, Error::Diverged { step: other, what: it, .. } if (other, it) == (step, what));
         assert!(same, "{again}");
     }
+    println!("promise: what is not finite stops in that step and is never saved | a loss, and a step");
 }
 
 /// Where `trainer` is, but for weights with which each logit is large and finite and the way back to the hidden layers of
