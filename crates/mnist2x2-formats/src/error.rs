@@ -30,12 +30,6 @@ pub enum Error {
     Model(#[from] mnist2x2_model::Error),
 }
 
-impl From<candle_core::Error> for Error {
-    fn from(error: candle_core::Error) -> Self {
-        Self::Model(error.into())
-    }
-}
-
 impl Error {
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
         Self::File { path: path.into(), problem: problem.into() }

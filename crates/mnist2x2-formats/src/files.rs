@@ -58,7 +58,14 @@ impl Disk {
         let folder = folder_of(path);
         self.ask(Call::Create, path)?;
         let mut file = temporary_file(folder)?;
-        Asking { disk: self, path, file: file.as_file_mut() }.write_all(bytes)?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let mut len = rest.len();
+            self.ask(Call::Write(&mut len), path)?;
+            let (taken, left) = rest.split_at(len.clamp(1, rest.len()));
+            file.write_all(taken)?;
+            rest = left;
+        }
         self.ask(Call::Sync, path)?;
         file.as_file().sync_all()?;
         self.ask(Call::Rename, path)?;
@@ -118,25 +125,6 @@ impl Disk {
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").finish_non_exhaustive()
-    }
-}
-
-/// A file, to become the one at `path`, that asks before it takes bytes.
-struct Asking<'a> {
-    disk: &'a Disk,
-    path: &'a Path,
-    file: &'a mut File,
-}
-
-impl Write for Asking<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut len = bytes.len();
-        self.disk.ask(Call::Write(&mut len), self.path)?;
-        self.file.write(&bytes[..len.min(bytes.len())])
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 

@@ -4,14 +4,17 @@
 //! taken to be of the published architecture. Nothing read is ever executed, and what does not fit exactly is refused.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
+use candle_core::safetensors::Load;
 use mnist2x2_model::{Config, Parameters, StateDict};
 use safetensors::SafeTensors;
-use serde_json::{Map, Value};
+use safetensors::tensor::TensorView;
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::files::{Disk, hex};
@@ -24,7 +27,7 @@ const TENSORS: &str = "model.safetensors";
 /// The version of `config.json` that this crate writes and reads.
 const FORMAT: u64 = 1;
 /// The largest file read: far above any model here, far below what would exhaust a machine.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// A trained model as it was read.
 #[derive(Clone, Debug)]
@@ -41,22 +44,21 @@ impl Weights {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; [`Error::File`] if it is damaged, or holds other tensors than the model's.
     pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
-        if path.is_dir() {
-            let config = read_config(&path.join(CONFIG))?;
-            return Self::load_file(&path.join(TENSORS), &config, device);
-        }
-        Self::load_file(path, &Config::reference(), device)
-    }
-
-    fn load_file(path: &Path, config: &Config, device: &Device) -> Result<Self, Error> {
-        let weights = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("safetensors") => Self::from_safetensors(&read_bounded(path)?, config, device),
-            Some("pt" | "pth") => Self::from_pt(&read_bounded(path)?, config, device),
-            _ => Err(Error::Tensors("is neither a model folder nor a .safetensors nor a .pt file".into())),
+        let (path, config) = if path.is_dir() {
+            (path.join(TENSORS), read_config(&path.join(CONFIG))?)
+        } else {
+            (path.to_path_buf(), Config::reference())
         };
+        let unknown = "is neither a model folder nor a .safetensors nor a .pt file";
+        let parse = match path.extension().and_then(OsStr::to_str) {
+            Some("safetensors") => parse_safetensors,
+            Some("pt" | "pth") => parse_pt,
+            _ => return Err(Error::file(&path, unknown)),
+        };
+        let weights = Self::new(parse, &read_bounded(&path)?, &config, device);
         weights.map_err(|error| match error {
             Error::Tensors(problem) | Error::Model(mnist2x2_model::Error::Tensors(problem)) => {
-                Error::file(path, problem)
+                Error::file(&path, problem)
             }
             other => other,
         })
@@ -67,22 +69,30 @@ impl Weights {
     /// # Errors
     /// [`Error::Tensors`] if the bytes are damaged, [`Error::Model`] if they hold other tensors than the model's.
     pub fn from_safetensors(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        Self::new(&safetensors_state(bytes)?, bytes, config, device)
+        Self::new(parse_safetensors, bytes, config, device)
     }
 
-    fn from_pt(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        let tensors = pt::read(bytes).map_err(|error| Error::Tensors(error.to_string()))?;
-        let to_tensor = |(name, raw): (String, pt::RawTensor)| {
-            Ok((name, Tensor::from_vec(raw.values, raw.shape, &Device::Cpu)?))
-        };
-        let state = tensors.into_iter().map(to_tensor).collect::<Result<_, Error>>()?;
-        Self::new(&state, bytes, config, device)
-    }
-
-    fn new(state: &StateDict, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        let parameters = Parameters::from_state_dict(config, state, device)?;
+    fn new(parse: Parse, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+        let parameters = Parameters::from_state_dict(config, &parse(bytes)?, device)?;
         Ok(Self { parameters, digest: hex(&Sha256::digest(bytes)) })
     }
+}
+
+/// From the bytes of a file to the tensors in it.
+type Parse = fn(&[u8]) -> Result<StateDict, Error>;
+
+fn parse_safetensors(bytes: &[u8]) -> Result<StateDict, Error> {
+    let damaged = |error| Error::Tensors(format!("is no whole safetensors file ({error})"));
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let tensor = |(name, view): (String, TensorView<'_>)| match view.load(&Device::Cpu) {
+        Ok(tensor) => Ok((name, tensor)),
+        Err(error) => Err(Error::Tensors(format!("`{name}` cannot be read ({error})"))),
+    };
+    file.tensors().into_iter().map(tensor).collect()
+}
+
+fn parse_pt(bytes: &[u8]) -> Result<StateDict, Error> {
+    pt::read(bytes).map_err(|error| Error::Tensors(error.to_string()))
 }
 
 /// Writes a model folder, creating it if need be; each file is whole at every moment, and the tensors come last: where
@@ -117,28 +127,14 @@ pub fn to_safetensors(parameters: &Parameters) -> Result<Vec<u8>, Error> {
     safetensors::serialize(&state, Some(metadata)).map_err(|error| Error::Tensors(error.to_string()))
 }
 
-fn safetensors_state(bytes: &[u8]) -> Result<StateDict, Error> {
-    let damaged = |error| Error::Tensors(format!("is no whole safetensors file ({error})"));
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let to_tensor = |(name, view): (String, safetensors::tensor::TensorView)| {
-        let unreadable = |error| Error::Tensors(format!("`{name}` cannot be read ({error})"));
-        let tensor = candle_core::safetensors::Load::load(&view, &Device::Cpu).map_err(unreadable)?;
-        Ok((name, tensor))
-    };
-    file.tensors().into_iter().map(to_tensor).collect()
-}
-
 fn config_json(config: &Config) -> String {
-    let mut fields = Map::from_iter([("format".to_string(), Value::from(FORMAT))]);
-    if let Ok(Value::Object(sizes)) = serde_json::to_value(config) {
-        fields.extend(sizes);
-    }
-    format!("{:#}\n", Value::Object(fields))
+    let mut fields = json!(config);
+    fields["format"] = FORMAT.into();
+    format!("{fields:#}\n")
 }
 
 fn read_config(path: &Path) -> Result<Config, Error> {
-    let bytes = read_bounded(path)?;
-    let config = parse_config(&bytes).map_err(|problem| Error::file(path, problem))?;
+    let config = parse_config(&read_bounded(path)?).map_err(|problem| Error::file(path, problem))?;
     config.validate().map_err(|error| Error::file(path, error.to_string()))?;
     Ok(config)
 }
@@ -146,19 +142,18 @@ fn read_config(path: &Path) -> Result<Config, Error> {
 fn parse_config(bytes: &[u8]) -> Result<Config, String> {
     let mut fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     match fields.remove("format").and_then(|format| format.as_u64()) {
-        Some(FORMAT) => {}
-        Some(other) => return Err(format!("has format {other}; this program reads format {FORMAT}")),
-        None => return Err(format!("has no `format`; a model folder of this program says {FORMAT}")),
+        Some(FORMAT) => serde_json::from_value(fields.into()).map_err(|error| error.to_string()),
+        Some(other) => Err(format!("has format {other}; this program reads format {FORMAT}")),
+        None => Err(format!("has no `format`; a model folder of this program says {FORMAT}")),
     }
-    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(Error::io(path))?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(Error::file(path, format!("has more than the {MOST_BYTES} bytes that are read")));
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Error::file(path, format!("has more than the {MAX_BYTES} bytes that are read")));
     }
     Ok(bytes)
 }

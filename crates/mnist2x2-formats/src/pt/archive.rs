@@ -6,8 +6,10 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
-use super::{MAX_FILE_BYTES, PtError, shown};
+use super::error::{PtError, shown};
 
+/// The largest file that is read, in bytes: 64 MiB, some 16 million parameters.
+pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// All entries together, unpacked.
 const MAX_UNPACKED_BYTES: usize = 64 << 20;
 /// The zip directory: some ten thousand entries, of which a model has one per tensor.
@@ -25,52 +27,47 @@ impl Archive {
     pub(super) fn unpack(bytes: &[u8]) -> Result<Self, PtError> {
         check_beginning(bytes)?;
         let budget = Cell::new(MAX_DIRECTORY_BYTES);
-        let mut zip =
-            ZipArchive::new(Metered { bytes: Cursor::new(bytes), budget: &budget }).map_err(unreadable)?;
+        let metered = Metered { bytes: Cursor::new(bytes), budget: &budget };
+        let mut zip = ZipArchive::new(metered).map_err(unreadable)?;
         // Each byte is needed once; archives whose entries share bytes are bombs.
         budget.set(bytes.len());
         if zip.has_duplicate_names() {
-            return Err(PtError::Archive { what: "two entries have the same name".into() });
+            return Err(unreadable("two entries have the same name"));
         }
-        let mut archive = Self(BTreeMap::new());
+        let mut entries = BTreeMap::new();
         let mut room = MAX_UNPACKED_BYTES;
         for index in 0..zip.len() {
             let (name, content) = unpack_entry(&mut zip, index, room)?;
             room -= content.len();
-            archive.insert(&name, content)?;
+            let Some((_root, name)) = name.split_once('/') else { continue };
+            if entries.insert(name.into(), content).is_some() {
+                return Err(unreadable(format!("two folders hold `{}`", shown(name))));
+            }
         }
+        let archive = Self(entries);
         archive.check_byte_order()?;
         Ok(archive)
     }
 
     /// The pickle program that builds the dict.
     pub(super) fn program(&self) -> Result<&[u8], PtError> {
-        match self.entry("data.pkl")? {
-            program if program.len() > MAX_PROGRAM_BYTES => {
-                Err(PtError::TooLarge { what: "data.pkl", limit: MAX_PROGRAM_BYTES })
-            }
-            program => Ok(program),
+        match self.entry("data.pkl") {
+            None => Err(PtError::Missing("data.pkl")),
+            Some(program) if program.len() <= MAX_PROGRAM_BYTES => Ok(program),
+            Some(_) => Err(PtError::TooLarge { what: "data.pkl", limit: MAX_PROGRAM_BYTES }),
         }
     }
 
     /// The content of the entry `name`.
-    pub(super) fn entry(&self, name: &str) -> Result<&[u8], PtError> {
-        self.0.get(name).map(Vec::as_slice).ok_or_else(|| PtError::Missing { entry: shown(name) })
-    }
-
-    fn insert(&mut self, name: &str, content: Vec<u8>) -> Result<(), PtError> {
-        let Some((_root, name)) = name.split_once('/') else { return Ok(()) };
-        match self.0.insert(name.into(), content) {
-            None => Ok(()),
-            Some(_) => Err(PtError::Archive { what: format!("two folders hold `{}`", shown(name)) }),
-        }
+    pub(super) fn entry(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(Vec::as_slice)
     }
 
     /// PyTorch before 2.1 wrote no `byteorder`, and its files are little-endian but for rare machines.
     fn check_byte_order(&self) -> Result<(), PtError> {
-        match self.0.get("byteorder").map(|order| order.trim_ascii()) {
+        match self.entry("byteorder").map(<[u8]>::trim_ascii) {
             None | Some(b"little") => Ok(()),
-            Some(other) => Err(PtError::ByteOrder { found: shown(&String::from_utf8_lossy(other)) }),
+            Some(other) => Err(PtError::ByteOrder(shown(&String::from_utf8_lossy(other)))),
         }
     }
 }
@@ -82,11 +79,11 @@ fn check_beginning(bytes: &[u8]) -> Result<(), PtError> {
     }
     match bytes {
         [b'P', b'K', ..] if claims_too_many_entries(bytes) => {
-            Err(PtError::Archive { what: format!("it claims more than {MAX_ENTRIES} entries") })
+            Err(unreadable(format!("it claims more than {MAX_ENTRIES} entries")))
         }
         [b'P', b'K', ..] => Ok(()),
         [0x80, 2..=5, ..] => Err(PtError::Legacy), // the beginning of a bare pickle
-        _ => Err(PtError::Archive { what: "the file is no zip archive".into() }),
+        _ => Err(unreadable("the file is no zip archive")),
     }
 }
 
@@ -105,19 +102,21 @@ fn unpack_entry(
     index: usize,
     room: usize,
 ) -> Result<(String, Vec<u8>), PtError> {
-    let too_large = || PtError::TooLarge { what: "the unpacked archive", limit: MAX_UNPACKED_BYTES };
+    let too_large = PtError::TooLarge { what: "the unpacked archive", limit: MAX_UNPACKED_BYTES };
     let entry = zip.by_index(index).map_err(unreadable)?;
     let name = entry.name().map_err(unreadable)?.into_owned();
-    let size = usize::try_from(entry.size()).ok().filter(|&size| size <= room).ok_or_else(too_large)?;
-    let mut content = Vec::with_capacity(size);
+    if entry.size() > room as u64 {
+        return Err(too_large);
+    }
+    let mut content = Vec::with_capacity(entry.size() as usize);
     // One byte more than fits shows a false size, and reading up to the end checks the sum.
     let read = entry.take(room as u64 + 1).read_to_end(&mut content);
-    read.map_err(|error| PtError::Archive { what: format!("entry `{}`: {error}", shown(&name)) })?;
-    if content.len() > room { Err(too_large()) } else { Ok((name, content)) }
+    read.map_err(|error| unreadable(format!("entry `{}`: {error}", shown(&name))))?;
+    if content.len() > room { Err(too_large) } else { Ok((name, content)) }
 }
 
 fn unreadable(error: impl std::fmt::Display) -> PtError {
-    PtError::Archive { what: error.to_string() }
+    PtError::Archive(error.to_string())
 }
 
 /// A reader that stops with an error when its budget is spent: reading the directory costs memory in proportion.

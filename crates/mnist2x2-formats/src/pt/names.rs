@@ -12,34 +12,26 @@ pub(super) enum Function {
 
 impl Function {
     pub(super) fn find(module: &str, name: &str) -> Option<Self> {
-        match (module, name) {
-            ("collections", "OrderedDict") => Some(Self::OrderedDict),
-            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Some(Self::RebuildParameter),
-            ("torch", _) => {
-                let known = STORAGE_TYPES.iter().find(|(class, _)| *class == name);
-                known.map(|&(_, number)| Self::StorageType(number))
-            }
-            _ => None,
-        }
+        Some(match (module, name) {
+            ("collections", "OrderedDict") => Self::OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2") => Self::RebuildTensor,
+            ("torch._utils", "_rebuild_parameter") => Self::RebuildParameter,
+            ("torch", "FloatStorage") => Self::StorageType("float32"),
+            ("torch", "DoubleStorage") => Self::StorageType("float64"),
+            ("torch", "HalfStorage") => Self::StorageType("float16"),
+            ("torch", "BFloat16Storage") => Self::StorageType("bfloat16"),
+            ("torch", "LongStorage") => Self::StorageType("int64"),
+            ("torch", "IntStorage") => Self::StorageType("int32"),
+            ("torch", "ShortStorage") => Self::StorageType("int16"),
+            ("torch", "CharStorage") => Self::StorageType("int8"),
+            ("torch", "ByteStorage") => Self::StorageType("uint8"),
+            ("torch", "BoolStorage") => Self::StorageType("bool"),
+            ("torch", "ComplexFloatStorage") => Self::StorageType("complex64"),
+            ("torch", "ComplexDoubleStorage") => Self::StorageType("complex128"),
+            _ => return None,
+        })
     }
 }
-
-/// The number type of each of PyTorch's storage classes.
-const STORAGE_TYPES: [(&str, &str); 12] = [
-    ("FloatStorage", "float32"),
-    ("DoubleStorage", "float64"),
-    ("HalfStorage", "float16"),
-    ("BFloat16Storage", "bfloat16"),
-    ("LongStorage", "int64"),
-    ("IntStorage", "int32"),
-    ("ShortStorage", "int16"),
-    ("CharStorage", "int8"),
-    ("ByteStorage", "uint8"),
-    ("BoolStorage", "bool"),
-    ("ComplexFloatStorage", "complex64"),
-    ("ComplexDoubleStorage", "complex128"),
-];
 
 /// What `pickletools` calls an opcode that the machine does not have.
 pub(super) fn opcode_name(opcode: u8) -> Option<&'static str> {

@@ -4,15 +4,30 @@ mod mutations;
 mod refusals;
 mod write;
 
-use mnist2x2_formats::pt::{RawTensor, read};
+use std::collections::BTreeMap;
+
+use mnist2x2_formats::pt::{self, PtError};
 use write::{Tensor, dict, in_archive, zip_of};
 use zip::CompressionMethod::{Deflated, Stored};
 
 /// Written by `make_tiny_pt.py` beside it, in torch.save's layout.
 const TINY: &[u8] = include_bytes!("../fixtures/tiny.pt");
 
-fn tensor(shape: &[usize], values: &[f32]) -> RawTensor {
-    RawTensor { shape: shape.into(), values: values.into() }
+/// A tensor that can be compared.
+#[derive(Clone, Debug, PartialEq)]
+struct Raw {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+fn tensor(shape: &[usize], values: &[f32]) -> Raw {
+    Raw { shape: shape.into(), values: values.into() }
+}
+
+fn read(bytes: &[u8]) -> Result<BTreeMap<String, Raw>, PtError> {
+    let values = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
+    let tensors = pt::read(bytes)?.into_iter();
+    Ok(tensors.map(|(name, it)| (name, tensor(it.dims(), &values(&it)))).collect())
 }
 
 #[test]

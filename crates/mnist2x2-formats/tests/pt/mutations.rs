@@ -1,11 +1,10 @@
 //! Damaged files: whatever happens to the bytes, reading ends with tensors or an error.
 
-use mnist2x2_formats::pt::read;
 use mnist2x2_random::Random;
 use zip::CompressionMethod::Stored;
 
-use super::TINY;
 use super::write::{entries_of, zip_of};
+use super::{TINY, read};
 
 const MUTATIONS: u64 = 20_000;
 
