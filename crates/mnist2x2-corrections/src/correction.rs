@@ -6,17 +6,17 @@ use serde_json::Value;
 use crate::Error;
 
 /// The most bytes of a picture.
-pub const MOST_PICTURE_BYTES: usize = 2 << 20;
+pub const MAX_PICTURE_BYTES: usize = 2 << 20;
 /// The most bytes of strokes, written as JSON without spaces.
-pub const MOST_STROKES_BYTES: usize = 1 << 20;
+pub const MAX_STROKES_BYTES: usize = 1 << 20;
 /// The most characters of a key.
-const MOST_KEY: usize = 128;
+const MAX_KEY: usize = 128;
 /// The most bytes of a source.
-const MOST_SOURCE: usize = 1024;
+const MAX_SOURCE: usize = 1024;
 /// The most cells of a grid.
-const MOST_CELLS: usize = 64;
+const MAX_CELLS: usize = 64;
 /// The end of the year 9999, in milliseconds since the beginning of 1970: later times are mistakes of unit.
-const MOST_TIME: u64 = 253_402_300_799_999;
+const MAX_TIME: u64 = 253_402_300_799_999;
 /// How every PNG begins.
 const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
@@ -54,7 +54,7 @@ impl Correction {
     /// [`Error::Invalid`] with the first field that breaks one.
     pub fn check(&self) -> Result<(), Error> {
         check_key(&self.key)?;
-        rule("time", self.time <= MOST_TIME, "must be milliseconds since 1970, before the year 10000")?;
+        rule("time", self.time <= MAX_TIME, "must be milliseconds since 1970, before the year 10000")?;
         let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         let is_digest = self.model.len() == 64 && self.model.bytes().all(is_hex);
         rule("model", is_digest, "must be a SHA-256 in 64 lower-case hexadecimal digits")?;
@@ -64,7 +64,7 @@ impl Correction {
         rule("right", self.right.len() == cells, format!("must be of {cells} cells, as `read` is"))?;
         self.check_drawing()?;
         let source = self.source.as_deref().unwrap_or_default();
-        rule("source", source.len() <= MOST_SOURCE, format!("must have at most {MOST_SOURCE} bytes"))
+        rule("source", source.len() <= MAX_SOURCE, format!("must have at most {MAX_SOURCE} bytes"))
     }
 
     fn check_drawing(&self) -> Result<(), Error> {
@@ -73,13 +73,13 @@ impl Correction {
         if let Some(strokes) = &self.strokes {
             rule("strokes", strokes.is_object() || strokes.is_array(), "must be an object or an array")?;
             let size = strokes.to_string().len();
-            let problem = || format!("have {size} bytes, and at most {MOST_STROKES_BYTES} are kept");
-            rule("strokes", size <= MOST_STROKES_BYTES, problem())?;
+            let problem = || format!("have {size} bytes, and at most {MAX_STROKES_BYTES} are kept");
+            rule("strokes", size <= MAX_STROKES_BYTES, problem())?;
         }
         if let Some(picture) = &self.picture {
             let size = picture.len();
-            let problem = || format!("has {size} bytes, and at most {MOST_PICTURE_BYTES} are kept");
-            rule("picture", size <= MOST_PICTURE_BYTES, problem())?;
+            let problem = || format!("has {size} bytes, and at most {MAX_PICTURE_BYTES} are kept");
+            rule("picture", size <= MAX_PICTURE_BYTES, problem())?;
             rule("picture", picture.starts_with(&PNG), "must be a PNG")?;
         }
         Ok(())
@@ -87,9 +87,7 @@ impl Correction {
 
     /// Whether `other` says the same, whenever it was said.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
-        let Self { key, time: _, model, read, right, strokes, picture, source } = self;
-        (key, model, read, right) == (&other.key, &other.model, &other.read, &other.right)
-            && (strokes, picture, source) == (&other.strokes, &other.picture, &other.source)
+        *self == Self { time: self.time, ..other.clone() }
     }
 }
 
@@ -99,14 +97,14 @@ fn rule(field: &'static str, holds: bool, problem: impl Into<String>) -> Result<
 
 fn check_key(key: &str) -> Result<(), Error> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    let holds = (1..=MOST_KEY).contains(&key.len()) && key.bytes().all(is_allowed);
-    rule("key", holds, format!("must be 1 to {MOST_KEY} characters of a-z, A-Z, 0-9, `-`, `_`, `.` and `:`"))
+    let holds = (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(is_allowed);
+    rule("key", holds, format!("must be 1 to {MAX_KEY} characters of a-z, A-Z, 0-9, `-`, `_`, `.` and `:`"))
 }
 
 fn check_digits(field: &'static str, text: &str) -> Result<(), Error> {
     let is_cell = |byte: u8| byte.is_ascii_digit() || byte == b'_';
-    let holds = (1..=MOST_CELLS).contains(&text.len()) && text.bytes().all(is_cell);
-    rule(field, holds, format!("must be 1 to {MOST_CELLS} characters of 0-9, and `_` for an empty cell"))
+    let holds = (1..=MAX_CELLS).contains(&text.len()) && text.bytes().all(is_cell);
+    rule(field, holds, format!("must be 1 to {MAX_CELLS} characters of 0-9, and `_` for an empty cell"))
 }
 
 /// Bytes as base64 in JSON.
@@ -130,24 +128,11 @@ mod picture {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use serde_json::json;
 
     use super::*;
-
-    /// A correction that obeys all rules.
-    pub(crate) fn correction(key: &str) -> Correction {
-        Correction {
-            key: key.into(),
-            time: 1_767_225_600_123,
-            model: "0a".repeat(32),
-            read: "40_1".into(),
-            right: "4071".into(),
-            strokes: Some(json!({ "cells": [[[[0.1, 0.25], [3, 4]]], [], [], []] })),
-            picture: Some([&PNG[..], &[0, 255, 7]].concat()),
-            source: Some("a \"test\"\nof lines".into()),
-        }
-    }
+    use crate::tests::correction;
 
     #[test]
     fn json_and_back_is_the_same_and_takes_one_line() {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
 use rusqlite::ErrorCode;
 
 /// An error of the corrections crate.
@@ -17,11 +18,8 @@ pub enum Error {
         problem: String,
     },
     /// A key that stands for another correction already.
-    #[error("key {key} is taken by another correction; give each correction a key of its own")]
-    Conflict {
-        /// The key.
-        key: String,
-    },
+    #[error("key {0} is taken by another correction; give each correction a key of its own")]
+    Conflict(String),
     /// A line that cannot be imported; nothing was.
     #[error("line {line}; nothing was imported")]
     Line {
@@ -57,23 +55,14 @@ pub enum Error {
         known: i64,
     },
     /// A store that is not there, where none may be made.
-    #[error("there is no {}; name the file that corrections are kept in", path.display())]
-    Missing {
-        /// Where it should be.
-        path: PathBuf,
-    },
+    #[error("there is no {}; name the file that corrections are kept in", .0.display())]
+    Missing(PathBuf),
     /// A SQLite database with other tables.
-    #[error("{} is a database of another program; name another file", path.display())]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} is a database of another program; name another file", .0.display())]
+    Foreign(PathBuf),
     /// A file that is no SQLite database.
-    #[error("{} is no SQLite database; name another file", path.display())]
-    NotADatabase {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} is no SQLite database; name another file", .0.display())]
+    NotADatabase(PathBuf),
     /// A damaged store.
     #[error(
         "{} is damaged: {problem}; leave it as it is, copy it, and save what can be read with sqlite3's .recover",
@@ -86,29 +75,17 @@ pub enum Error {
         problem: String,
     },
     /// A store in which somebody else has been writing for too long.
-    #[error("{} is locked by another program; try again when it has finished", path.display())]
-    Locked {
-        /// The store.
-        path: PathBuf,
-    },
+    #[error("{} is locked by another program; try again when it has finished", .0.display())]
+    Locked(PathBuf),
     /// No room for more.
-    #[error("no room is left for {}; free some and try again", path.display())]
-    Full {
-        /// The store.
-        path: PathBuf,
-    },
+    #[error("no room is left for {}; free some and try again", .0.display())]
+    Full(PathBuf),
     /// A store that may be read but not written.
-    #[error("{} is read-only; allow writing to it and its folder", path.display())]
-    ReadOnly {
-        /// The store.
-        path: PathBuf,
-    },
+    #[error("{} is read-only; allow writing to it and its folder", .0.display())]
+    ReadOnly(PathBuf),
     /// A store whose file was moved, removed or replaced while it was open.
-    #[error("{} is no longer the file that was opened; put it back, or open the store anew", path.display())]
-    Moved {
-        /// Where the store was.
-        path: PathBuf,
-    },
+    #[error("{} is no longer the file that was opened; put it back, or open the store anew", .0.display())]
+    Moved(PathBuf),
     /// A store that cannot be opened.
     #[error("cannot open {}; its folder must exist and allow new files", path.display())]
     Open {
@@ -131,16 +108,20 @@ impl Error {
     /// What SQLite's error means for the store at `path`.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
-        let damaged = |problem| Self::Corrupt { path: path.clone(), problem };
         match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
-            Some(ErrorCode::DiskFull) => Self::Full { path },
-            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path },
-            Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
+            Some(ErrorCode::DiskFull) => Self::Full(path),
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase(path),
             Some(ErrorCode::CannotOpen) => Self::Open { path, source },
-            Some(ErrorCode::DatabaseCorrupt) => damaged(source.to_string()),
-            None if is_of_a_value(&source) => damaged(source.to_string()),
-            _ => Self::Sqlite { path, source },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, problem: source.to_string() },
+            _ => match source {
+                // A value that this crate would not have written.
+                FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) => {
+                    Self::Corrupt { path, problem: source.to_string() }
+                }
+                _ => Self::Sqlite { path, source },
+            },
         }
     }
 
@@ -148,13 +129,4 @@ impl Error {
     pub fn is_of_the_correction(&self) -> bool {
         matches!(self, Self::Invalid { .. } | Self::Conflict { .. } | Self::Json(_) | Self::Line { .. })
     }
-}
-
-/// Whether a value was read that this crate would not have written.
-fn is_of_a_value(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error as Of;
-    matches!(
-        error,
-        Of::FromSqlConversionFailure(..) | Of::InvalidColumnType(..) | Of::IntegralValueOutOfRange(..)
-    )
 }

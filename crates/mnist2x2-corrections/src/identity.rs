@@ -2,25 +2,19 @@
 
 use std::path::Path;
 
-/// Which file a path leads to; on other systems than Unix, which do not let an open store be moved, nothing.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Identity {
-    #[cfg(unix)]
-    device_and_inode: Option<(u64, u64)>,
+/// Device and inode of the file that a path leads to; on other systems than Unix, which do not let an open store be moved,
+/// nothing. A second handle of the file would tell too, but to close it would give away SQLite's locks.
+pub(crate) type Identity = Option<(u64, u64)>;
+
+/// The file that `path` leads to now.
+#[cfg(unix)]
+pub(crate) fn of(path: &Path) -> Identity {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-impl Identity {
-    /// The file that `path` leads to now.
-    #[cfg(unix)]
-    pub(crate) fn of(path: &Path) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = std::fs::metadata(path).ok();
-        Self { device_and_inode: metadata.map(|metadata| (metadata.dev(), metadata.ino())) }
-    }
-
-    /// The file that `path` leads to now.
-    #[cfg(not(unix))]
-    pub(crate) fn of(_: &Path) -> Self {
-        Self {}
-    }
+/// The file that `path` leads to now.
+#[cfg(not(unix))]
+pub(crate) fn of(_: &Path) -> Identity {
+    None
 }

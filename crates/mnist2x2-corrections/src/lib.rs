@@ -36,8 +36,10 @@ mod identity;
 mod store;
 mod health;
 mod lines;
+#[cfg(test)]
+mod tests;
 
-pub use correction::{Correction, MOST_PICTURE_BYTES, MOST_STROKES_BYTES};
+pub use correction::{Correction, MAX_PICTURE_BYTES, MAX_STROKES_BYTES};
 pub use error::Error;
 pub use lines::Imported;
 pub use store::{Added, Store, Stored, Summary};

@@ -6,7 +6,7 @@ use crate::store::insert;
 use crate::{Correction, Error, Store};
 
 /// The most bytes of a line: strokes and a picture at their limits, with room for spaces and escapes.
-const MOST_LINE_BYTES: u64 = 8 << 20;
+const MAX_LINE_BYTES: u64 = 8 << 20;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,9 +69,9 @@ impl Error {
 /// The next line, or nothing at the end.
 fn next_line(lines: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
     let mut line = Vec::new();
-    let read = lines.take(MOST_LINE_BYTES + 1).read_until(b'\n', &mut line).map_err(Error::Stream)?;
-    if read as u64 > MOST_LINE_BYTES {
-        let problem = format!("has more than {MOST_LINE_BYTES} bytes");
+    let read = lines.take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut line).map_err(Error::Stream)?;
+    if read as u64 > MAX_LINE_BYTES {
+        let problem = format!("has more than {MAX_LINE_BYTES} bytes");
         return Err(Error::Invalid { field: "line", problem });
     }
     Ok((read > 0).then_some(line))
@@ -88,7 +88,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::correction::tests::correction;
+    use crate::tests::correction;
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();

@@ -26,6 +26,18 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT;
 "];
 
+/// Makes every commit last.
+///
+/// In a write-ahead log a commit is whole or absent after any crash. With `synchronous = FULL` the log is flushed to
+/// the disk at each commit, before it is acknowledged (`NORMAL` flushes later, and a power failure would take the last
+/// ones; `EXTRA` adds nothing to `FULL` where there is a log). `fullfsync` asks macOS to empty the disk's own cache as
+/// well. See <https://sqlite.org/pragma.html#pragma_synchronous>.
+const DURABLE: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; \
+                       PRAGMA checkpoint_fullfsync = ON;";
+
+/// Files may come from anywhere: their schemas run no functions, and damaged cells are noticed when they are read.
+const DISTRUST: &str = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;";
+
 /// How long to rest before a locked file is tried again.
 const REST: Duration = Duration::from_millis(10);
 
@@ -35,7 +47,7 @@ pub(crate) fn open(path: &Path, wait: Duration) -> Result<Connection, Error> {
     loop {
         // SQLite itself does not wait for one lock: the one that a file needs to be given its write-ahead log.
         match open_once(path, wait) {
-            Err(Error::Locked { .. }) if Instant::now() < deadline => std::thread::sleep(REST),
+            Err(Error::Locked(_)) if Instant::now() < deadline => std::thread::sleep(REST),
             opened => return opened,
         }
     }
@@ -47,35 +59,37 @@ pub(crate) fn open(path: &Path, wait: Duration) -> Result<Connection, Error> {
 /// can SQLite clear away the log that it needs for reading, or bring home one that a killed program left.
 pub(crate) fn open_to_read(path: &Path, wait: Duration) -> Result<Connection, Error> {
     if !path.exists() {
-        return Err(Error::Missing { path: path.into() });
+        return Err(Error::Missing(path.into()));
     }
     let failed = |error| Error::sqlite(path, error);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(wait).map_err(failed)?;
+    let mut connection = connect(path, OpenFlags::empty(), wait).map_err(failed)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
     let known = MIGRATIONS.len() as i64;
     match recognise(&mut connection, path, known)? {
-        0 => return Err(Error::NotADatabase { path: path.into() }),
+        0 => return Err(Error::NotADatabase(path.into())),
         schema if schema < known => return Err(Error::Older { path: path.into(), found: schema, known }),
         _ => {}
     }
-    guard_against_strangers(&connection).map_err(failed)?;
+    connection.execute_batch(DISTRUST).map_err(failed)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags, wait: Duration) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(wait)?;
     Ok(connection)
 }
 
 fn open_once(path: &Path, wait: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite(path, error);
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(wait).map_err(failed)?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE, wait).map_err(failed)?;
     // Nothing is written before it is certain whose file this is.
     recognise(&mut connection, path, MIGRATIONS.len() as i64)?;
     if connection.is_readonly("main").map_err(failed)? {
-        return Err(Error::ReadOnly { path: path.into() });
+        return Err(Error::ReadOnly(path.into()));
     }
-    make_durable(&connection).map_err(failed)?;
+    connection.execute_batch(DURABLE).and_then(|()| connection.execute_batch(DISTRUST)).map_err(failed)?;
     migrate(&mut connection, path, MIGRATIONS)?;
     Ok(connection)
 }
@@ -93,28 +107,8 @@ fn recognise(connection: &mut Connection, path: &Path, known: i64) -> Result<i64
         (0, 0, 0) => Ok(0),
         (_, APPLICATION, 1..) if schema <= known => Ok(schema),
         (_, APPLICATION, 1..) => Err(Error::Newer { path: path.into(), found: schema, known }),
-        _ => Err(Error::Foreign { path: path.into() }),
+        _ => Err(Error::Foreign(path.into())),
     }
-}
-
-/// Makes every commit last.
-///
-/// In a write-ahead log a commit is whole or absent after any crash. With `synchronous = FULL` the log is flushed to
-/// the disk at each commit, before it is acknowledged (`NORMAL` flushes later, and a power failure would take the last
-/// ones; `EXTRA` adds nothing to `FULL` where there is a log). `fullfsync` asks macOS to empty the disk's own cache as
-/// well. See <https://sqlite.org/pragma.html#pragma_synchronous>.
-fn make_durable(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "fullfsync", true)?;
-    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    guard_against_strangers(connection)
-}
-
-/// Files may come from strangers: their schemas run no functions, and damaged cells are noticed when they are read.
-fn guard_against_strangers(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)
 }
 
 /// Takes the steps that the file has not taken yet, all or none.

@@ -4,18 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::{Correction, Error, schema};
 
 /// How long a store waits for another program that is writing.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// The most corrections on one page of [`Store::page`].
-const MOST_PER_PAGE: u32 = 1000;
+const MAX_PER_PAGE: u32 = 1000;
 
 const COLUMNS: &str = "id, key, time, model, read, \"right\", strokes, picture, source";
 
@@ -86,8 +85,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_waiting(path: &Path, wait: Duration) -> Result<Self, Error> {
-        let connection = schema::open(path, wait)?;
-        Ok(Self { path: path.into(), connection: Mutex::new(connection), file: Identity::of(path) })
+        Ok(Self::new(path, schema::open(path, wait)?))
     }
 
     /// Opens the store at `path` to read it alone: it is never made and never changed, and others may write to it
@@ -97,8 +95,11 @@ impl Store {
     /// [`Error::Missing`] if there is no file, [`Error::Older`] if it would have to be migrated, and as
     /// [`Store::open`].
     pub fn open_to_read(path: &Path) -> Result<Self, Error> {
-        let connection = schema::open_to_read(path, WAIT)?;
-        Ok(Self { path: path.into(), connection: Mutex::new(connection), file: Identity::of(path) })
+        Ok(Self::new(path, schema::open_to_read(path, WAIT)?))
+    }
+
+    fn new(path: &Path, connection: Connection) -> Self {
+        Self { path: path.into(), connection: Mutex::new(connection), file: identity::of(path) }
     }
 
     /// Where the store is.
@@ -124,7 +125,7 @@ impl Store {
     /// # Errors
     /// What is wrong with the store.
     pub fn get(&self, key: &str) -> Result<Option<Stored>, Error> {
-        find(&self.lock(), &self.path, key)
+        find(&self.lock(), "key = ?", key).map_err(|error| self.failed(error))
     }
 
     /// How many corrections there are.
@@ -148,11 +149,7 @@ impl Store {
     /// # Errors
     /// What is wrong with the store.
     pub fn after(&self, id: i64) -> Result<Option<Stored>, Error> {
-        let query = format!("SELECT {COLUMNS} FROM correction WHERE id > ? ORDER BY id LIMIT 1");
-        let connection = self.lock();
-        let row =
-            connection.prepare_cached(&query).and_then(|mut query| query.query_one([id], stored).optional());
-        row.map_err(|error| self.failed(error))
+        find(&self.lock(), "id > ? ORDER BY id LIMIT 1", id).map_err(|error| self.failed(error))
     }
 
     /// At most `limit` corrections behind the place `id`, oldest first and without their drawings; never more than
@@ -166,7 +163,7 @@ impl Store {
         let connection = self.lock();
         let rows = || -> rusqlite::Result<Vec<Summary>> {
             let mut query = connection.prepare_cached(query)?;
-            query.query_map(params![id, limit.min(MOST_PER_PAGE)], summary)?.collect()
+            query.query_map(params![id, limit.min(MAX_PER_PAGE)], summary)?.collect()
         };
         rows().map_err(|error| self.failed(error))
     }
@@ -178,8 +175,8 @@ impl Store {
     ) -> Result<T, Error> {
         let mut connection = self.lock();
         // What is written to a file that nobody finds any more is lost.
-        if Identity::of(&self.path) != self.file {
-            return Err(Error::Moved { path: self.path.clone() });
+        if identity::of(&self.path) != self.file {
+            return Err(Error::Moved(self.path.clone()));
         }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = transaction.map_err(|error| self.failed(error))?;
@@ -207,39 +204,37 @@ impl Store {
 
 /// Adds a correction that obeys the rules, unless it is there.
 pub(crate) fn insert(transaction: &Connection, path: &Path, correction: &Correction) -> Result<Added, Error> {
-    if let Some(stored) = find(transaction, path, &correction.key)? {
-        let same = stored.correction.says_the_same(correction);
-        let conflict = || Error::Conflict { key: correction.key.clone() };
-        return if same { Ok(Added { new: false, stored }) } else { Err(conflict()) };
+    let failed = |error| Error::sqlite(path, error);
+    match find(transaction, "key = ?", &correction.key).map_err(failed)? {
+        Some(stored) if stored.correction.says_the_same(correction) => {
+            return Ok(Added { new: false, stored });
+        }
+        Some(_) => return Err(Error::Conflict(correction.key.clone())),
+        None => {}
     }
     let Correction { key, time, model, read, right, strokes, picture, source } = correction;
-    let strokes = strokes.as_ref().map(ToString::to_string);
     let command = format!("INSERT INTO correction ({COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)");
     let inserted = transaction.prepare_cached(&command).and_then(|mut command| {
         command.insert(params![key, *time as i64, model, read, right, strokes, picture, source])
     });
-    let id = inserted.map_err(|error| Error::sqlite(path, error))?;
+    let id = inserted.map_err(failed)?;
     Ok(Added { new: true, stored: Stored { id, correction: correction.clone() } })
 }
 
-fn find(connection: &Connection, path: &Path, key: &str) -> Result<Option<Stored>, Error> {
-    let query = format!("SELECT {COLUMNS} FROM correction WHERE key = ?");
-    let row =
-        connection.prepare_cached(&query).and_then(|mut query| query.query_one([key], stored).optional());
-    row.map_err(|error| Error::sqlite(path, error))
+/// The first correction under this condition on `by`.
+fn find(connection: &Connection, condition: &str, by: impl ToSql) -> rusqlite::Result<Option<Stored>> {
+    let query = format!("SELECT {COLUMNS} FROM correction WHERE {condition}");
+    connection.prepare_cached(&query)?.query_one([by], stored).optional()
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let strokes: Option<String> = row.get("strokes")?;
-    let strokes = strokes.map(|text| serde_json::from_str(&text)).transpose();
     let correction = Correction {
         key: row.get("key")?,
         time: row.get::<_, i64>("time")? as u64,
         model: row.get("model")?,
         read: row.get("read")?,
         right: row.get("right")?,
-        strokes: strokes
-            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(6, Type::Text, Box::new(e)))?,
+        strokes: row.get("strokes")?,
         picture: row.get("picture")?,
         source: row.get("source")?,
     };
@@ -263,7 +258,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::correction::tests::correction;
+    use crate::tests::correction;
 
     fn limit_pages(store: &Store, pages: i64) {
         let connection = store.lock();
@@ -282,12 +277,12 @@ mod tests {
             .map(|key| store.add(&correction(&key)).map(|added| kept.push(added.stored)))
             .find_map(Result::err)
             .unwrap();
-        assert!(matches!(error, Error::Full { .. }), "{error}");
+        assert!(matches!(error, Error::Full(_)), "{error}");
         assert!(kept.len() > 2);
         store.check().unwrap();
         assert_eq!(store.count().unwrap(), kept.len() as u64);
 
-        assert!(matches!(store.probe(), Err(Error::Full { .. })), "nor is there room for the next");
+        assert!(matches!(store.probe(), Err(Error::Full(_))), "nor is there room for the next");
 
         limit_pages(&store, 1 << 20);
         store.probe().unwrap();

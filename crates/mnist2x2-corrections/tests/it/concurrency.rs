@@ -57,7 +57,7 @@ fn the_same_key_gives_the_first_correction_back_and_never_changes_it() {
         Correction { strokes: correction("longer key").strokes, ..correction("key") },
         Correction { source: Some("elsewhere".into()), ..correction("key") },
     ] {
-        assert!(matches!(store.add(&other).unwrap_err(), Error::Conflict { key } if key == "key"));
+        assert!(matches!(store.add(&other).unwrap_err(), Error::Conflict(key) if key == "key"));
     }
     assert_eq!(store.get("key").unwrap(), Some(first.stored));
     assert_eq!(store.get("another").unwrap(), None);
