@@ -12,7 +12,7 @@ use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, reference, stitch_u8, synthetic};
 use mnist2x2_random::Random;
 use mnist2x2_report::{Attention, EventFile, Plot, Report, Scale, Series};
-use mnist2x2_train::Graded;
+use mnist2x2_train::{Evaluation, Graded};
 
 const GRIDS: usize = 3_000;
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         facts: &[("model".into(), "none: these readings are invented".into())],
         shape: SHAPE,
         graded: &graded,
+        evaluation: &Evaluation::of(&graded, 1.0),
         picture: &|i| {
             let mut picture = GrayImage::new(SHAPE.width() as u32, SHAPE.height() as u32);
             stitch_u8(&digits, grids.grid(i), SHAPE, &mut picture);

@@ -29,7 +29,7 @@ impl Scale {
 /// About how many steps an axis has.
 const STEPS: f64 = 5.0;
 /// At most so many powers of ten are marked.
-const MOST_DECADES: usize = 9;
+const MAX_DECADES: usize = 9;
 /// A range narrower than this share of its values is as good as a point.
 const NARROWEST: f64 = 1e-9;
 
@@ -101,7 +101,7 @@ fn nice_ticks(low: f64, high: f64, whole: bool) -> Vec<f64> {
 fn decade_ticks(low: f64, high: f64) -> Vec<f64> {
     let powers = enclosing(low, high, &[1.0]);
     if powers.len() > 5 {
-        let every = powers.len().div_ceil(MOST_DECADES);
+        let every = powers.len().div_ceil(MAX_DECADES);
         return powers.into_iter().step_by(every).collect();
     }
     let ticks = enclosing(low, high, &[1.0, 2.0, 5.0]);

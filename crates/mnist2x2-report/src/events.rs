@@ -3,12 +3,12 @@
 mod message;
 mod record;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::message::{Event, What};
+use self::message::{event, file_version, scalar, start};
 use crate::Error;
 
 /// A file of scalars over steps, which TensorBoard shows as curves while it grows.
@@ -34,8 +34,8 @@ impl EventFile {
         fs::create_dir_all(folder).map_err(failed)?;
         let (file, path) = new_file(folder, seconds(now) as u64).map_err(failed)?;
         let mut events = Self { file, path };
-        events.write(&Event { wall_time: seconds(now), step: 0, what: What::FileVersion })?;
-        events.write(&Event { wall_time: seconds(now), step, what: What::Start })?;
+        events.write(now, 0, &file_version())?;
+        events.write(now, step, &start())?;
         Ok(events)
     }
 
@@ -46,7 +46,7 @@ impl EventFile {
     /// # Errors
     /// [`Error::Write`] if the file cannot be written.
     pub fn scalar(&mut self, now: SystemTime, step: u64, tag: &str, value: f64) -> Result<(), Error> {
-        self.write(&Event { wall_time: seconds(now), step, what: What::Scalar { tag, value: value as f32 } })
+        self.write(now, step, &scalar(tag, value as f32))
     }
 
     /// The file.
@@ -54,8 +54,8 @@ impl EventFile {
         &self.path
     }
 
-    fn write(&mut self, event: &Event<'_>) -> Result<(), Error> {
-        let record = record::framed(&event.encoded());
+    fn write(&mut self, now: SystemTime, step: u64, what: &[u8]) -> Result<(), Error> {
+        let record = record::framed(&event(seconds(now), step, what));
         self.file.write_all(&record).map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 }
@@ -71,7 +71,7 @@ fn new_file(folder: &Path, seconds: u64) -> io::Result<(File, PathBuf)> {
     let mut attempt = 0;
     loop {
         let path = folder.join(format!("events.out.tfevents.{seconds:010}.mnist2x2.{attempt:04}"));
-        match OpenOptions::new().append(true).create_new(true).open(&path) {
+        match File::create_new(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
             result => return Ok((result?, path)),
         }

@@ -1,7 +1,7 @@
 //! What every drawing of two axes has: title, legend, rules with their ticks, and the names of the axes.
 
 use crate::axis::Axis;
-use crate::markup::{Element, element};
+use crate::markup::{Element, element, svg};
 use crate::number::length;
 
 /// Width of a drawing in its own units; text is 12 of them high, so it can be read on a screen 320 pixels wide.
@@ -41,12 +41,10 @@ fn widest(axis: &Axis) -> f64 {
     LETTER * letters as f64
 }
 
-/// A drawing without content; `description` is for those who do not see it.
+/// A drawing without content but its ground.
 fn blank(height: f64, description: &str) -> Element {
-    let view = format!("0 0 {} {}", length(WIDTH), length(height));
     let ground = element("rect").class("ground").with("width", "100%").with("height", "100%");
-    let svg = element("svg").class("plot").with("viewBox", view).with("role", "img");
-    svg.with("aria-label", description).add(ground)
+    svg("plot", [WIDTH, height], description).add(ground)
 }
 
 /// A drawing that says in a sentence why there is none.
@@ -63,13 +61,12 @@ pub(crate) fn line_sample(class: &str) -> Element {
 
 /// A line of text that begins, ends or has its middle (`anchor`) at a place.
 pub(crate) fn text((x, y): (f64, f64), anchor: &str, line: &str) -> Element {
-    element("text").with("x", length(x)).with("y", length(y)).with("text-anchor", anchor).text(line)
+    element("text").lengths([("x", x), ("y", y)]).with("text-anchor", anchor).text(line)
 }
 
 /// A straight line from one place to another.
 pub(crate) fn line(from: (f64, f64), to: (f64, f64)) -> Element {
-    let ends = [("x1", from.0), ("y1", from.1), ("x2", to.0), ("y2", to.1)];
-    ends.into_iter().fold(element("line"), |line, (name, x)| line.with(name, length(x)))
+    element("line").lengths([("x1", from.0), ("y1", from.1), ("x2", to.0), ("y2", to.1)])
 }
 
 impl Frame {

@@ -2,8 +2,8 @@
 //!
 //! Three ways to look: numbers with their uncertainty ([`Share`], [`reliability`], [`coverage_curve`]); a page that
 //! shows them with the pictures behind them ([`Report`]); curves of a run, as a drawing ([`Plot`]) or as files for
-//! TensorBoard ([`EventFile`]). Everything starts from plain data: grids that were read ([`mnist2x2_train::Graded`]) and
-//! series of points. Pages and drawings are strings, and the same input gives the same bytes.
+//! TensorBoard ([`EventFile`]). Everything starts from plain data: grids that were read ([`mnist2x2_train::Graded`]), what was
+//! counted of them ([`mnist2x2_train::Evaluation`]), and series of points. Pages and drawings are strings, and the same input gives the same bytes.
 //!
 //! ```
 //! use mnist2x2_report::{Plot, Scale, Series};
@@ -34,7 +34,6 @@ mod frame;
 mod plot;
 
 // The page.
-mod picture;
 mod report;
 
 // Files for TensorBoard.
@@ -47,4 +46,4 @@ pub use error::Error;
 pub use events::EventFile;
 pub use plot::{Plot, Series};
 pub use report::{Attention, Report};
-pub use statistics::{Confusion, Interval, Share, confusion, digits, positions, sequences, worst_mistakes};
+pub use statistics::{Interval, Share, digits, sequences, worst_mistakes};

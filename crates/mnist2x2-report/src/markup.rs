@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use crate::number::length;
+
 /// Elements that never have content.
 const VOID: [&str; 8] = ["circle", "image", "img", "line", "meta", "path", "polyline", "rect"];
 
@@ -18,6 +20,13 @@ pub(crate) fn element(name: &'static str) -> Element {
     Element { name, attributes: String::new(), content: String::new() }
 }
 
+/// An empty drawing; `description` is for those who do not see it.
+pub(crate) fn svg(class: &str, [width, height]: [f64; 2], description: &str) -> Element {
+    let view = format!("0 0 {} {}", length(width), length(height));
+    let svg = element("svg").class(class).with("viewBox", view).with("role", "img");
+    svg.with("aria-label", description)
+}
+
 /// A style sheet of our own; it stands as it is.
 pub(crate) fn style(sheets: &[&'static str]) -> Element {
     Element { content: sheets.concat(), ..element("style") }
@@ -28,6 +37,11 @@ impl Element {
     pub(crate) fn with(mut self, name: &str, value: impl Display) -> Self {
         self.attributes.extend([" ", name, "=\"", &escaped(&value.to_string()), "\""]);
         self
+    }
+
+    /// With lengths of a drawing as attributes.
+    pub(crate) fn lengths<const N: usize>(self, lengths: [(&str, f64); N]) -> Self {
+        lengths.into_iter().fold(self, |element, (name, x)| element.with(name, length(x)))
     }
 
     pub(crate) fn class(self, class: &str) -> Self {

@@ -11,7 +11,7 @@ pub(crate) const STYLE: &str = include_str!("plot.css");
 /// A class for each series in turn; they differ in colour and in their dashes.
 const CLASSES: [&str; 4] = ["first", "second", "third", "fourth"];
 /// Up to so many points, each gets a dot.
-const MOST_DOTS: usize = 60;
+const MAX_DOTS: usize = 60;
 
 /// Some curves over one x axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +57,7 @@ impl Plot {
         let frame = Frame::new(x, y, &labels);
         let curves = shown.iter().zip(CLASSES.into_iter().cycle());
         let marks = curves.flat_map(|(segments, class)| curve(&frame, segments, class));
-        frame.draw(labels, &self.description(), marks.collect::<Vec<_>>())
+        frame.draw(labels, &self.description(), marks)
     }
 
     /// The parts of a series between points that cannot be shown.
@@ -96,14 +96,14 @@ fn curve(frame: &Frame, segments: &[&[(f64, f64)]], class: &str) -> Vec<Element>
         let points: Vec<_> = segment.iter().map(place).collect();
         element("polyline").class(class).with("points", points.join(" "))
     };
-    let few = segments.iter().map(|segment| segment.len()).sum::<usize>() <= MOST_DOTS;
+    let few = segments.iter().map(|segment| segment.len()).sum::<usize>() <= MAX_DOTS;
     let dots = segments.iter().copied().flatten().filter(|_| few).map(|&point| dot(frame.at(point), class));
     segments.iter().map(line).chain(dots).collect()
 }
 
 /// A round mark.
 pub(crate) fn dot((x, y): (f64, f64), class: &str) -> Element {
-    element("circle").class(class).with("cx", length(x)).with("cy", length(y)).with("r", "2.5")
+    element("circle").class(class).lengths([("cx", x), ("cy", y), ("r", 2.5)])
 }
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn many_points_are_a_line_alone() {
-        let points: Vec<_> = (0..=MOST_DOTS).map(|i| (i as f64, 1.0)).collect();
+        let points: Vec<_> = (0..=MAX_DOTS).map(|i| (i as f64, 1.0)).collect();
         assert_eq!(count(&plot(Scale::Linear, &[("loss", &points)]), "<circle"), 0);
     }
 }

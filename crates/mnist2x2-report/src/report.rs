@@ -7,30 +7,31 @@ mod coverage;
 mod grid;
 mod headline;
 mod mistakes;
+mod page;
 mod positions;
 mod table;
 
 use image::GrayImage;
 use mnist2x2_data::GridShape;
-use mnist2x2_train::Graded;
+use mnist2x2_train::{Evaluation, Graded};
 
-pub use self::attention::Attention;
-use crate::markup::{Element, element, style};
-use crate::{Error, plot};
+use crate::markup::{Element, element};
 
 /// An evaluation with all that its page shows.
 ///
 /// ```
 /// use mnist2x2_data::GridShape;
 /// use mnist2x2_report::Report;
-/// use mnist2x2_train::Graded;
+/// use mnist2x2_train::{Evaluation, Graded};
 ///
+/// let graded = [Graded { labels: vec![4, 2], read: vec![Some(9), None], confidence: 0.8, cells: vec![0.9, 0.0] }];
 /// let report = Report {
 ///     title: "How well it reads",
 ///     data: "synthetic test grids",
 ///     facts: &[("parameters".into(), "249,997".into())],
 ///     shape: GridShape { rows: 1, cols: 2 },
-///     graded: &[Graded { labels: vec![4, 2], read: vec![Some(9), None], confidence: 0.8, cells: vec![0.9, 0.0] }],
+///     graded: &graded,
+///     evaluation: &Evaluation::of(&graded, 1.5),
 ///     picture: &|_| image::GrayImage::new(56, 28),
 ///     attention: &[],
 /// };
@@ -49,6 +50,8 @@ pub struct Report<'a> {
     pub shape: GridShape,
     /// The grids that were read.
     pub graded: &'a [Graded],
+    /// What was counted of them.
+    pub evaluation: &'a Evaluation,
     /// The picture of a grid by its index in `graded`, 0 background and 255 ink. Only grids that the page shows are
     /// asked for.
     pub picture: &'a dyn Fn(usize) -> GrayImage,
@@ -56,40 +59,17 @@ pub struct Report<'a> {
     pub attention: &'a [Attention],
 }
 
-impl Report<'_> {
-    /// The page as one HTML document: without scripts, and without anything that has to be fetched.
-    ///
-    /// # Errors
-    /// [`Error::Picture`] if a picture has no pixels, [`Error::Attention`] if an example is of no grid in `graded` or
-    /// its weights do not fit its patches.
-    pub fn html(&self) -> Result<String, Error> {
-        let figures = [
-            positions::section(self),
-            confusion::section(self),
-            calibration::section(self),
-            coverage::section(self),
-        ];
-        let sections = [
-            headline::section(self),
-            element("div").class("columns").add(figures),
-            mistakes::section(self)?,
-            attention::section(self)?,
-        ];
-        let body = element("body").add(element("main").add(sections));
-        let page = element("html").with("lang", "en").add([self.head(), body]);
-        Ok(format!("<!DOCTYPE html>\n{page}\n"))
-    }
-
-    fn head(&self) -> Element {
-        let viewport = element("meta").with("name", "viewport");
-        element("head").add([
-            element("meta").with("charset", "utf-8"),
-            viewport.with("content", "width=device-width, initial-scale=1"),
-            element("meta").with("name", "color-scheme").with("content", "light dark"),
-            element("title").text(self.title),
-            style(&[include_str!("report/page.css"), plot::STYLE]),
-        ])
-    }
+/// The cross-attention of one grid: the decoder's last block, mean over its heads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attention {
+    /// The grid, by its index among the graded.
+    pub grid: usize,
+    /// Patches from top to bottom.
+    pub rows: usize,
+    /// Patches from left to right.
+    pub cols: usize,
+    /// For each digit written, the weight of every patch, row by row; together they are 1.
+    pub weights: Vec<Vec<f32>>,
 }
 
 /// A part of the page: its heading, what it shows and how to read it, and the thing itself.

@@ -1,8 +1,6 @@
-//! Counts and shares of grids that were read, and how sure one can be of a share.
+//! Shares of grids and digits that were read right, and how sure one can be of a share.
 
-use std::cmp::Reverse;
-
-use mnist2x2_train::Graded;
+use mnist2x2_train::{Evaluation, Graded};
 
 /// The 97.5 % quantile of the normal distribution: 95 % of it lie between this and its negative.
 const Z_95: f64 = 1.959_963_984_540_054;
@@ -53,41 +51,14 @@ impl FromIterator<bool> for Share {
     }
 }
 
-/// Digits by what they show and what was read: `[true][read]`, where the last column counts cells without a digit read.
-pub type Confusion = [[u64; 11]; 10];
-
-/// What each cell of a grid shows, and what was read there; cells that the reading does not reach have no digit.
-pub(crate) fn cells(graded: &Graded) -> impl Iterator<Item = (u8, Option<u8>)> {
-    let read = graded.read.iter().copied().chain(std::iter::repeat(None));
-    graded.labels.iter().copied().zip(read)
-}
-
 /// The grids of which every digit is right.
-pub fn sequences(graded: &[Graded]) -> Share {
-    graded.iter().map(Graded::is_right).collect()
+pub fn sequences(evaluation: &Evaluation) -> Share {
+    Share { right: evaluation.sequences_correct, of: evaluation.sequences }
 }
 
 /// The digits that are right, over all grids.
-pub fn digits(graded: &[Graded]) -> Share {
-    graded.iter().flat_map(cells).map(|(label, read)| read == Some(label)).collect()
-}
-
-/// The digits that are right at each of the first `n` positions of a sequence.
-pub fn positions(graded: &[Graded], n: usize) -> Vec<Share> {
-    let at = |position: usize| graded.iter().filter_map(move |graded| cells(graded).nth(position));
-    (0..n).map(|position| at(position).map(|(label, read)| read == Some(label)).collect()).collect()
-}
-
-/// Counts which digit was read as which. Labels and readings that are no digits are left out.
-pub fn confusion(graded: &[Graded]) -> Confusion {
-    let mut counts = [[0; 11]; 10];
-    for (label, read) in graded.iter().flat_map(cells) {
-        let row = counts.get_mut(usize::from(label));
-        if let Some(count) = row.and_then(|row| row.get_mut(read.map_or(10, usize::from))) {
-            *count += 1;
-        }
-    }
-    counts
+pub fn digits(evaluation: &Evaluation) -> Share {
+    Share { right: evaluation.digits_correct, of: evaluation.digits }
 }
 
 /// The indices of at most `most` grids that were read wrong, the most confident first.
@@ -96,16 +67,6 @@ pub fn worst_mistakes(graded: &[Graded], most: usize) -> Vec<usize> {
     wrong.sort_by(|&a, &b| graded[b].confidence.total_cmp(&graded[a].confidence));
     wrong.truncate(most);
     wrong
-}
-
-/// The pairs (true, read as) of a confusion that are mistakes, with their counts, the most frequent first.
-pub(crate) fn commonest_confusions(counts: &Confusion) -> Vec<(usize, usize, u64)> {
-    let row = |(label, row): (usize, &[u64; 11])| row.map(|count| (label, count));
-    let cells = counts.iter().enumerate().flat_map(row).enumerate();
-    let mut pairs: Vec<_> = cells.map(|(place, (label, count))| (label, place % 11, count)).collect();
-    pairs.retain(|&(label, read, count)| label != read && count > 0);
-    pairs.sort_by_key(|&(_, _, count)| Reverse(count));
-    pairs
 }
 
 /// The confidence in each grid and whether it was read right, the least confident first.
@@ -182,28 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn sequences_digits_and_positions_are_counted() {
-        assert_eq!(sequences(&some()), Share { right: 1, of: 4 });
-        assert_eq!(digits(&some()), Share { right: 8, of: 12 });
-        let right = [4, 3, 1].map(|right| Share { right, of: 4 });
-        assert_eq!(positions(&some(), 3), right);
-        assert_eq!(positions(&some(), 4)[3], Share::default());
-    }
-
-    #[test]
-    fn confusions_are_counted_where_they_happened() {
-        let counts = confusion(&some());
+    fn sequences_and_digits_are_counted() {
+        let evaluation = Evaluation::of(&some(), 0.0);
+        assert_eq!(sequences(&evaluation), Share { right: 1, of: 4 });
+        assert_eq!(digits(&evaluation), Share { right: 8, of: 12 });
+        assert_eq!(evaluation.per_position_correct, [4, 3, 1]);
+        let counts = &evaluation.confusion;
         assert_eq!((counts[2][2], counts[2][7], counts[3][10], counts[9][4]), (1, 2, 1, 1));
         assert_eq!(counts.as_flattened().iter().sum::<u64>(), 12);
-        assert_eq!(commonest_confusions(&counts), [(2, 7, 2), (3, 10, 1), (9, 4, 1)]);
-        assert_eq!(confusion(&[graded(&[10, 3], &[Some(1), Some(11)], 0.5)]), [[0; 11]; 10]);
-    }
-
-    #[test]
-    fn a_reading_that_ends_early_is_wrong() {
-        let early = [graded(&[1, 2, 3], &[Some(1)], 0.5)];
-        assert_eq!(digits(&early), Share { right: 1, of: 3 });
-        assert_eq!(confusion(&early)[2][10], 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use image::GrayImage;
 use mnist2x2_data::GridShape;
 use mnist2x2_report::{Attention, Error, Report};
-use mnist2x2_train::Graded;
+use mnist2x2_train::{Evaluation, Graded};
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 
@@ -31,7 +31,9 @@ fn attention(grid: usize) -> Attention {
 fn page_of(graded: &[Graded], attention: &[Attention]) -> Result<String, Error> {
     let facts = [("<model>".to_owned(), "\"a\" & 'b'".to_owned())];
     let (title, data) = ("<i>Reading</i>", "synthetic </title>");
-    Report { title, data, facts: &facts, shape: SHAPE, graded, picture: &picture, attention }.html()
+    let evaluation = &Evaluation::of(graded, 0.0);
+    Report { title, data, facts: &facts, shape: SHAPE, graded, evaluation, picture: &picture, attention }
+        .html()
 }
 
 fn page(graded: &[Graded]) -> String {
@@ -156,6 +158,7 @@ fn a_picture_without_pixels_is_refused() {
         facts: &[],
         shape: SHAPE,
         graded: &graded,
+        evaluation: &Evaluation::of(&graded, 0.0),
         picture: &empty,
         attention: &[],
     };

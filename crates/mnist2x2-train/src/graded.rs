@@ -28,6 +28,12 @@ impl Graded {
         }
     }
 
+    /// What each cell shows, and what was read there; cells that the reading does not reach have no digit.
+    pub fn outcomes(&self) -> impl Iterator<Item = (u8, Option<u8>)> {
+        let read = self.read.iter().copied().chain(std::iter::repeat(None));
+        self.labels.iter().copied().zip(read)
+    }
+
     /// Whether every digit is right.
     pub fn is_right(&self) -> bool {
         self.labels.iter().map(|&label| Some(label)).eq(self.read.iter().copied())

@@ -50,6 +50,8 @@ pub struct Evaluation {
     pub digit_accuracy: f64,
     /// The share of right digits at each position of the sequence.
     pub per_position: Vec<f64>,
+    /// Right digits at each position of the sequence.
+    pub per_position_correct: Vec<u64>,
     /// `confusion[true][read]` counts digits; the last column counts cells where no digit was read.
     pub confusion: Vec<[u64; 11]>,
     /// Wall time, in seconds.
@@ -57,59 +59,35 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// What is right of `graded`, which all have as many cells and were read in `seconds`.
+    /// What is right of `graded`, which all have as many cells and were read in `seconds`. What is no digit stays out of
+    /// the confusion.
     pub fn of(graded: &[Graded], seconds: f64) -> Self {
-        let mut counts = Counts::new(graded.first().map_or(0, |grid| grid.labels.len()));
-        for grid in graded {
-            counts.add(&grid.labels, &grid.read);
+        let mut per_position_correct = vec![0; graded.first().map_or(0, |grid| grid.labels.len())];
+        let mut confusion = vec![[0; 11]; 10];
+        for (position, (label, read)) in graded.iter().flat_map(|grid| grid.outcomes().enumerate()) {
+            if let Some(correct) = per_position_correct.get_mut(position) {
+                *correct += u64::from(read == Some(label));
+            }
+            let row = confusion.get_mut(usize::from(label));
+            if let Some(count) = row.and_then(|row| row.get_mut(read.map_or(10, usize::from))) {
+                *count += 1;
+            }
         }
-        counts.finish(seconds)
-    }
-}
-
-/// Counts from which an [`Evaluation`] is made.
-#[derive(Clone, Debug)]
-struct Counts {
-    sequences: u64,
-    sequences_correct: u64,
-    position_correct: Vec<u64>,
-    confusion: Vec<[u64; 11]>,
-}
-
-impl Counts {
-    fn new(cells: usize) -> Self {
-        Self {
-            sequences: 0,
-            sequences_correct: 0,
-            position_correct: vec![0; cells],
-            confusion: vec![[0; 11]; 10],
-        }
-    }
-
-    /// Counts one grid: its labels and what was read in each cell.
-    fn add(&mut self, labels: &[u8], read: &[Option<u8>]) {
-        let right = |(label, read): (&u8, &Option<u8>)| *read == Some(*label);
-        self.sequences += 1;
-        self.sequences_correct += u64::from(labels.iter().zip(read).all(right));
-        for ((label, read), correct) in labels.iter().zip(read).zip(&mut self.position_correct) {
-            *correct += u64::from(right((label, read)));
-            self.confusion[usize::from(*label)][read.map_or(10, usize::from)] += 1;
-        }
-    }
-
-    fn finish(self, seconds: f64) -> Evaluation {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        let digits = self.sequences * self.position_correct.len() as u64;
-        let digits_correct = self.position_correct.iter().sum();
-        Evaluation {
-            sequences: self.sequences,
-            sequences_correct: self.sequences_correct,
-            sequence_accuracy: share(self.sequences_correct, self.sequences),
+        let sequences = graded.len() as u64;
+        let sequences_correct = graded.iter().filter(|grid| grid.is_right()).count() as u64;
+        let digits = graded.iter().map(|grid| grid.labels.len() as u64).sum();
+        let digits_correct = per_position_correct.iter().sum();
+        Self {
+            sequences,
+            sequences_correct,
+            sequence_accuracy: share(sequences_correct, sequences),
             digits,
             digits_correct,
             digit_accuracy: share(digits_correct, digits),
-            per_position: self.position_correct.iter().map(|&right| share(right, self.sequences)).collect(),
-            confusion: self.confusion,
+            per_position: per_position_correct.iter().map(|&correct| share(correct, sequences)).collect(),
+            per_position_correct,
+            confusion,
             seconds,
         }
     }
@@ -119,20 +97,37 @@ impl Counts {
 mod tests {
     use super::*;
 
+    fn graded(labels: &[u8], read: &[Option<u8>]) -> Graded {
+        Graded { labels: labels.into(), read: read.into(), confidence: 0.5, cells: vec![0.5; labels.len()] }
+    }
+
     #[test]
     fn an_early_end_is_wrong() {
-        let mut counts = Counts::new(3);
-        counts.add(&[1, 2, 3], &[Some(1), Some(2), Some(3)]);
-        counts.add(&[1, 2, 3], &[Some(1), Some(7), None]);
-        counts.add(&[9, 9, 9], &[None, Some(9), Some(9)]);
-        let evaluation = counts.finish(0.0);
+        let evaluation = Evaluation::of(
+            &[
+                graded(&[1, 2, 3], &[Some(1), Some(2), Some(3)]),
+                graded(&[1, 2, 3], &[Some(1), Some(7), None]),
+                graded(&[9, 9, 9], &[None, Some(9), Some(9)]),
+            ],
+            0.0,
+        );
         assert_eq!((evaluation.sequences, evaluation.sequences_correct), (3, 1));
         assert_eq!((evaluation.digits, evaluation.digits_correct), (9, 6));
         assert_eq!(evaluation.per_position, [2.0 / 3.0; 3]);
+        assert_eq!(evaluation.per_position_correct, [2; 3]);
         assert_eq!(
             (evaluation.confusion[2][7], evaluation.confusion[3][10], evaluation.confusion[9][10]),
             (1, 1, 1)
         );
         assert_eq!(evaluation.confusion.as_flattened().iter().sum::<u64>(), 9);
+    }
+
+    #[test]
+    fn a_reading_that_is_too_short_is_wrong_and_what_is_no_digit_is_not_confused() {
+        let early = Evaluation::of(&[graded(&[1, 2, 3], &[Some(1)])], 0.0);
+        assert_eq!((early.sequences_correct, early.digits, early.digits_correct), (0, 3, 1));
+        assert_eq!(early.confusion[2][10], 1);
+        let odd = Evaluation::of(&[graded(&[10, 3], &[Some(1), Some(11)])], 0.0);
+        assert_eq!(odd.confusion, [[0; 11]; 10]);
     }
 }

@@ -1,39 +1,23 @@
 //! The messages of `event.proto` and `summary.proto` that scalars need, in the wire format of Protocol Buffers.
 
-/// A message `Event`.
-pub(super) struct Event<'a> {
-    /// Seconds since 1970.
-    pub(super) wall_time: f64,
-    pub(super) step: u64,
-    pub(super) what: What<'a>,
+/// A message `Event`: when it happened, in seconds since 1970, at which step, and what.
+pub(super) fn event(wall_time: f64, step: u64, what: &[u8]) -> Vec<u8> {
+    [&double(1, wall_time), &integer(2, step), what].concat()
 }
 
-/// What happened.
-pub(super) enum What<'a> {
-    /// The first event of each file: the format's version. From 2 on, only [`What::Start`] voids earlier events.
-    FileVersion,
-    /// The run starts, or goes on, at the event's step.
-    Start,
-    /// A number was measured.
-    Scalar { tag: &'a str, value: f32 },
+/// The first event of each file says the format's version. From 2 on, only [`start`] voids earlier events.
+pub(super) fn file_version() -> Vec<u8> {
+    bytes(3, b"brain.Event:2")
 }
 
-impl Event<'_> {
-    /// The message's bytes.
-    pub(super) fn encoded(&self) -> Vec<u8> {
-        let wall_time = double(1, self.wall_time);
-        let step = integer(2, self.step);
-        let what = match self.what {
-            What::FileVersion => bytes(3, b"brain.Event:2"),
-            // `session_log` with `status: START`.
-            What::Start => bytes(7, &integer(1, 1)),
-            // `summary` with one `value`, which has a `tag` and a `simple_value`.
-            What::Scalar { tag, value } => {
-                bytes(5, &bytes(1, &[bytes(1, tag.as_bytes()), float(2, value)].concat()))
-            }
-        };
-        [wall_time, step, what].concat()
-    }
+/// The run starts, or goes on, at the event's step: `session_log` with `status: START`.
+pub(super) fn start() -> Vec<u8> {
+    bytes(7, &integer(1, 1))
+}
+
+/// A number was measured: `summary` with one `value`, which has a `tag` and a `simple_value`.
+pub(super) fn scalar(tag: &str, value: f32) -> Vec<u8> {
+    bytes(5, &bytes(1, &[bytes(1, tag.as_bytes()), float(2, value)].concat()))
 }
 
 /// An integer in groups of seven bits, the lowest first; all groups but the last have the eighth bit set.
@@ -85,13 +69,13 @@ mod tests {
 
     #[test]
     fn a_scalar_is_a_summary_of_one_value() {
-        let event = Event { wall_time: 1.5, step: 300, what: What::Scalar { tag: "loss", value: 0.25 } };
+        let event = event(1.5, 300, &scalar("loss", 0.25));
         let value = b"\x0a\x04loss\x15\x00\x00\x80\x3e";
         let expected = [
             b"\x09\x00\x00\x00\x00\x00\x00\xf8\x3f\x10\xac\x02".as_slice(),
             &[0x2a, value.len() as u8 + 2, 0x0a, value.len() as u8],
             value,
         ];
-        assert_eq!(event.encoded(), expected.concat());
+        assert_eq!(event, expected.concat());
     }
 }

@@ -1,31 +1,15 @@
 //! Records of a `TFRecord` file: each with its length, and a checksum of the length and of the content.
 //!
-//! The checksum is CRC-32C, twenty lines and a table made while compiling: a record has fifty bytes, so a crate that
-//! computes it with the processor's own instruction would buy nothing.
+//! The checksum is CRC-32C, bit by bit: a record has fifty bytes, so a table or a crate that computes it with the
+//! processor's own instruction would buy nothing.
 
 /// The reversed Castagnoli polynomial.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// The remainder of each byte.
-const REMAINDERS: [u32; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let (mut remainder, mut bit) = (byte as u32, 0);
-        while bit < 8 {
-            remainder = remainder >> 1 ^ if remainder & 1 == 1 { POLYNOMIAL } else { 0 };
-            bit += 1;
-        }
-        table[byte] = remainder;
-        byte += 1;
-    }
-    table
-};
-
 /// The CRC-32C of `bytes` (G. Castagnoli et al., 1993; RFC 3720, section 12.1).
 fn crc32c(bytes: &[u8]) -> u32 {
-    let next = |crc: u32, byte: &u8| crc >> 8 ^ REMAINDERS[usize::from(crc as u8 ^ byte)];
-    !bytes.iter().fold(!0, next)
+    let shift = |crc: u32, _| (crc >> 1) ^ (POLYNOMIAL * (crc & 1));
+    !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), shift))
 }
 
 /// The checksum as `TFRecord` files hold it: rotated and shifted, since the CRC of data that holds its own CRC is no good.

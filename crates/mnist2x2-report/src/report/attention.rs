@@ -1,7 +1,7 @@
 //! Where the model looked for each digit that it wrote.
 
-use super::grid::{self, Picture, described, right_cells};
-use super::{Report, part};
+use super::grid::{self, Picture, described, shown};
+use super::{Attention, Report, part};
 use crate::Error;
 use crate::markup::{Element, element};
 use crate::number::{counted, length, percent};
@@ -10,43 +10,26 @@ const TITLE: &str = "Where the model looked";
 /// How much of the picture the strongest patch covers.
 const STRONGEST: f32 = 0.75;
 
-/// The cross-attention of one grid: the decoder's last block, mean over its heads.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attention {
-    /// The grid, by its index among the graded.
-    pub grid: usize,
-    /// Patches from top to bottom.
-    pub rows: usize,
-    /// Patches from left to right.
-    pub cols: usize,
-    /// For each digit written, the weight of every patch, row by row; together they are 1.
-    pub weights: Vec<Vec<f32>>,
-}
-
 impl Attention {
     /// Refuses an example that could not be drawn.
     fn check(&self, grids: usize) -> Result<(), Error> {
         let Self { grid, rows, cols, weights } = self;
-        let fail = |what| Err(Error::Attention { grid: *grid, what });
-        if *grid >= grids {
+        let patches = rows.checked_mul(*cols).filter(|&patches| patches > 0);
+        let is_share = |weight| (0.0..=1.001).contains(weight);
+        let what = if *grid >= grids {
             let graded = counted(grids as u64, "grid");
-            return fail(format!("there is no such grid among the {graded} graded; indices begin at 0"));
-        }
-        if weights.is_empty() {
-            return fail("there are no weights; pass those of each digit written".into());
-        }
-        for (digit, weights) in weights.iter().enumerate() {
-            if weights.is_empty() || rows.checked_mul(*cols) != Some(weights.len()) {
-                let found = weights.len();
-                return fail(format!(
-                    "digit {digit} has {found} weights; {rows} x {cols} patches need one each"
-                ));
-            }
-            if !weights.iter().all(|weight| (0.0..=1.001).contains(weight)) {
-                return fail(format!("digit {digit} has weights out of 0 to 1; pass them after the softmax"));
-            }
-        }
-        Ok(())
+            format!("there is no such grid among the {graded} graded; indices begin at 0")
+        } else if weights.is_empty() {
+            "there are no weights; pass those of each digit written".into()
+        } else if let Some(digit) = weights.iter().position(|of| Some(of.len()) != patches) {
+            let found = weights[digit].len();
+            format!("digit {digit} has {found} weights; {rows} x {cols} patches need one each")
+        } else if let Some(digit) = weights.iter().position(|of| !of.iter().all(is_share)) {
+            format!("digit {digit} has weights out of 0 to 1; pass them after the softmax")
+        } else {
+            return Ok(());
+        };
+        Err(Error::Attention { grid: *grid, what })
     }
 
     /// The greatest weight of any digit and patch.
@@ -70,33 +53,26 @@ pub(super) fn section(report: &Report<'_>) -> Result<Element, Error> {
 /// The panels of one grid, a digit each, on one scale.
 fn example(report: &Report<'_>, attention: &Attention) -> Result<Element, Error> {
     let picture = Picture::of(report, attention.grid)?;
-    let right = right_cells(report, attention.grid);
     let scale = format!("Full colour is {}.", percent(f64::from(attention.greatest())));
     let caption = element("figcaption").text(format!("{}. {scale}", described(report, attention.grid)));
-    let panels = (0..attention.weights.len()).map(|digit| {
-        let verdict = if right.get(digit).copied().unwrap_or_default() { "right" } else { "wrong" };
-        panel(report, attention, &picture, (digit, verdict))
-    });
+    let panels = (0..attention.weights.len()).map(|digit| panel(report, attention, &picture, digit));
     Ok(element("figure").class("attention").add([caption, grid::cards(report, panels)]))
 }
 
-fn panel(
-    report: &Report<'_>,
-    attention: &Attention,
-    picture: &Picture,
-    (digit, verdict): (usize, &str),
-) -> Element {
+fn panel(report: &Report<'_>, attention: &Attention, picture: &Picture, digit: usize) -> Element {
     let weights = &attention.weights[digit];
     let strongest = (0..weights.len()).max_by(|&a, &b| weights[a].total_cmp(&weights[b])).unwrap_or_default();
     let (row, col) = (strongest / attention.cols + 1, strongest % attention.cols + 1);
-    let share = percent(f64::from(weights[strongest]));
+    let (share, number) = (percent(f64::from(weights[strongest])), digit + 1);
     let said =
-        format!("Attention for digit {}: most, {share}, on the patch in row {row}, column {col}", digit + 1);
+        format!("Attention for digit {number}: most, {share}, on the patch in row {row}, column {col}");
     let patches = weights.iter().enumerate().map(|(place, &weight)| patch(attention, picture, place, weight));
     let drawing = picture.draw(&said, patches.chain(picture.frame(digit, report.shape)));
-    let read = report.graded[attention.grid].read.get(digit).copied().flatten();
-    let read = read.map_or("\u{2013}".into(), |digit| digit.to_string());
-    let lines = [format!("digit {}: {read}, {verdict}", digit + 1), format!("most: {share}")];
+    let graded = &report.graded[attention.grid];
+    let right = graded.outcomes().nth(digit).is_some_and(|(label, read)| read == Some(label));
+    let (read, verdict) =
+        (shown(graded.read.get(digit).copied().flatten()), if right { "right" } else { "wrong" });
+    let lines = [format!("digit {number}: {read}, {verdict}"), format!("most: {share}")];
     let caption = element("figcaption").add(lines.map(|line| element("span").text(line)));
     element("li").add(element("figure").add([drawing, caption]))
 }

@@ -1,5 +1,7 @@
 //! Whether confidence says how often a reading is right.
 
+use std::iter;
+
 use super::table::{range, table};
 use super::{Report, paragraph, part};
 use crate::axis::Axis;
@@ -7,7 +9,7 @@ use crate::frame::{Frame, Labels, line, line_sample};
 use crate::markup::{Element, element};
 use crate::number::{grouped, percent};
 use crate::plot::dot;
-use crate::{BINS, Bin, Scale, calibration_error, equal_ranges, reliability};
+use crate::{BINS, Bin, Interval, Scale, calibration_error, equal_ranges, reliability};
 
 const TITLE: &str = "Calibration";
 
@@ -28,45 +30,31 @@ pub(super) fn section(report: &Report<'_>) -> Element {
         percent(adaptive),
         percent(expected)
     );
-    part(TITLE, &explanation, [paragraph(&error)].into_iter().chain(drawing(&bins)).chain([details(&bins)]))
+    part(TITLE, &explanation, iter::once(paragraph(&error)).chain(drawing(&bins)).chain(details(&bins)))
 }
 
 /// Right readings over confidence, in percent; `None` if no confidence is a number.
 fn drawing(bins: &[Bin]) -> Option<Element> {
     let points: Vec<_> = bins.iter().filter(|bin| bin.confidence.is_finite()).filter_map(point).collect();
-    let ends = points.iter().flat_map(|point| [point.confidence, point.low, point.high]);
+    let ends = points.iter().flat_map(|&[confidence, _, low, high]| [confidence, low, high]);
     let axis = Axis::covering(Scale::Linear, ends)?;
     let legend =
         vec![(line_sample("guide"), "as right as confident".into()), (sample(), "a bin of grids".into())];
     let labels = Labels { title: "Reliability", x: "mean confidence (%)", y: "read right (%)", legend };
     let frame = Frame::new(axis.clone(), axis, &labels);
     let diagonal = line(frame.place((0.0, 0.0)), frame.place((1.0, 1.0))).class("guide");
-    let marks = points.iter().flat_map(|point| point.marks(&frame));
+    let marks = points.iter().flat_map(|&[confidence, right, low, high]| {
+        let [right, low, high] = [right, low, high].map(|share| frame.at((confidence, share)));
+        [line(low, high).class("first"), dot(right, "first")]
+    });
     let described = "right readings over confidence; the table below has the numbers";
-    Some(frame.draw(labels, described, std::iter::once(diagonal).chain(marks).collect::<Vec<_>>()))
+    Some(frame.draw(labels, described, iter::once(diagonal).chain(marks)))
 }
 
-/// A bin in percent.
-struct Point {
-    confidence: f64,
-    right: f64,
-    low: f64,
-    high: f64,
-}
-
-fn point(bin: &Bin) -> Option<Point> {
-    let interval = bin.share.interval();
-    let [confidence, right, low, high] =
-        [bin.confidence, bin.share.value()?, interval.low, interval.high].map(|share| 100.0 * share);
-    Some(Point { confidence, right, low, high })
-}
-
-impl Point {
-    fn marks(&self, frame: &Frame) -> [Element; 2] {
-        let ends = [self.low, self.high].map(|end| frame.at((self.confidence, end)));
-        let stroke = line(ends[0], ends[1]).class("first");
-        [stroke, dot(frame.at((self.confidence, self.right)), "first")]
-    }
+/// A bin's confidence, its share of right readings and the ends of the share's interval, in percent.
+fn point(bin: &Bin) -> Option<[f64; 4]> {
+    let Interval { low, high } = bin.share.interval();
+    Some([bin.confidence, bin.share.value()?, low, high].map(|share| 100.0 * share))
 }
 
 fn sample() -> Element {

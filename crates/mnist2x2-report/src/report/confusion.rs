@@ -1,12 +1,12 @@
 //! Which digit is taken for which.
 
+use std::cmp::Reverse;
+
 use super::table::table;
 use super::{Report, paragraph, part};
-use crate::confusion;
 use crate::frame::text;
-use crate::markup::{Element, element};
+use crate::markup::{Element, element, svg};
 use crate::number::{compact, counted, grouped, length};
-use crate::statistics::{Confusion, commonest_confusions};
 
 const TITLE: &str = "Confusion";
 /// Side of a cell in the drawing.
@@ -20,14 +20,24 @@ const FAINTEST: f64 = 0.2;
 const LISTED: usize = 8;
 
 pub(super) fn section(report: &Report<'_>) -> Element {
-    let counts = confusion(report.graded);
+    let counts = &report.evaluation.confusion;
     if counts.as_flattened().iter().all(|&count| count == 0) {
         return part(TITLE, "No digit was read, so none was taken for another.", None);
     }
-    let mistakes = commonest_confusions(&counts);
+    let mistakes = commonest(counts);
     let explanation = "Each row is a digit as it is, each column a digit as it was read; \u{201c}none\u{201d} counts \
                        cells in which no digit was read.";
-    part(TITLE, explanation, [drawing(&counts, &mistakes), colours(&mistakes), list(&counts, &mistakes)])
+    part(TITLE, explanation, [drawing(counts, &mistakes), colours(&mistakes), list(counts, &mistakes)])
+}
+
+/// The pairs (true, read as) that are mistakes, with their counts, the most frequent first.
+fn commonest(counts: &[[u64; 11]]) -> Vec<(usize, usize, u64)> {
+    let row = |(label, row): (usize, &[u64; 11])| row.map(|count| (label, count));
+    let cells = counts.iter().enumerate().flat_map(row).enumerate();
+    let mut pairs: Vec<_> = cells.map(|(place, (label, count))| (label, place % 11, count)).collect();
+    pairs.retain(|&(label, read, count)| label != read && count > 0);
+    pairs.sort_by_key(|&(_, _, count)| Reverse(count));
+    pairs
 }
 
 /// What the colours mean; the two kinds of cells have scales of their own.
@@ -41,14 +51,14 @@ fn colours(mistakes: &[(usize, usize, u64)]) -> Element {
     })
 }
 
-fn drawing(counts: &Confusion, mistakes: &[(usize, usize, u64)]) -> Element {
+fn drawing(counts: &[[u64; 11]], mistakes: &[(usize, usize, u64)]) -> Element {
     let most = mistakes.first().map_or(1, |&(.., most)| most);
-    let (width, height) = (LEFT + 11.0 * CELL + 4.0, TOP + 10.0 * CELL + 4.0);
+    let size = [LEFT + 11.0 * CELL + 4.0, TOP + 10.0 * CELL + 4.0];
     let description = format!("Confusion matrix with {} of mistakes", counted(mistakes.len() as u64, "kind"));
-    let svg = element("svg").class("plot confusion").with("role", "img").with("aria-label", description);
-    let svg = svg.with("viewBox", format!("0 0 {} {}", length(width), length(height))).add(headers());
     let rows = counts.iter().enumerate();
-    svg.add(rows.flat_map(|(label, row)| (0..11).map(move |read| cell(label, read, row, most))))
+    svg("plot confusion", size, &description)
+        .add(headers())
+        .add(rows.flat_map(|(label, row)| (0..11).map(move |read| cell(label, read, row, most))))
 }
 
 /// The digits along the sides, and what each side is.
@@ -74,8 +84,8 @@ fn cell(label: usize, read: usize, row: &[u64; 11], most: u64) -> Element {
     } else {
         ("wrong", FAINTEST + (1.0 - FAINTEST) * count as f64 / most as f64)
     };
-    let square = [("x", x + 0.5), ("y", y + 0.5), ("width", CELL - 1.0), ("height", CELL - 1.0)];
-    let square = square.into_iter().fold(element("rect"), |rect, (name, x)| rect.with(name, length(x)));
+    let side = CELL - 1.0;
+    let square = element("rect").lengths([("x", x + 0.5), ("y", y + 0.5), ("width", side), ("height", side)]);
     if count == 0 {
         return square.class("empty");
     }
@@ -86,7 +96,7 @@ fn cell(label: usize, read: usize, row: &[u64; 11], most: u64) -> Element {
 }
 
 /// The kinds of mistakes in words and numbers.
-fn list(counts: &Confusion, mistakes: &[(usize, usize, u64)]) -> Element {
+fn list(counts: &[[u64; 11]], mistakes: &[(usize, usize, u64)]) -> Element {
     if mistakes.is_empty() {
         return paragraph("Every digit was read as what it is.");
     }
@@ -96,4 +106,16 @@ fn list(counts: &Confusion, mistakes: &[(usize, usize, u64)]) -> Element {
     };
     let columns = ["digit", "read as", "times", "of"];
     table("The commonest mistakes", &columns, mistakes.iter().take(LISTED).map(row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commonest_confusions_come_first() {
+        let mut counts = [[0; 11]; 10];
+        (counts[1][1], counts[2][2], counts[2][7], counts[3][10], counts[9][4]) = (9, 1, 2, 1, 1);
+        assert_eq!(commonest(&counts), [(2, 7, 2), (3, 10, 1), (9, 4, 1)]);
+    }
 }

@@ -1,13 +1,15 @@
 //! The picture of a grid, with something drawn over it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, GrayImage, ImageEncoder, ImageResult};
 use mnist2x2_data::GridShape;
 
 use super::Report;
 use crate::Error;
-use crate::markup::{Element, element};
+use crate::markup::{Element, element, svg};
 use crate::number::length;
-use crate::picture::data_uri;
-use crate::statistics::cells;
 
 /// A picture, ready to be shown.
 pub(super) struct Picture {
@@ -26,18 +28,16 @@ impl Picture {
 
     /// The picture below some marks, which have its pixels as their unit.
     pub(super) fn draw(&self, description: &str, marks: impl IntoIterator<Item = Element>) -> Element {
-        let (width, height) = (length(self.width), length(self.height));
-        let image = element("image").with("href", &self.uri).with("width", &width).with("height", &height);
-        let svg = element("svg").class("grid").with("viewBox", format!("0 0 {width} {height}"));
-        svg.with("role", "img").with("aria-label", description).add(image).add(marks)
+        let sides = [("width", self.width), ("height", self.height)];
+        let image = element("image").with("href", &self.uri).lengths(sides);
+        svg("grid", [self.width, self.height], description).add(image).add(marks)
     }
 
     /// The rectangle of place `index` where the picture is cut into `rows` x `cols` equal parts.
     pub(super) fn place(&self, index: usize, rows: usize, cols: usize) -> Element {
         let (width, height) = (self.width / cols as f64, self.height / rows as f64);
         let (x, y) = ((index % cols) as f64 * width, (index / cols) as f64 * height);
-        let sides = [("x", x), ("y", y), ("width", width), ("height", height)];
-        sides.into_iter().fold(element("rect"), |rect, (name, x)| rect.with(name, length(x)))
+        element("rect").lengths([("x", x), ("y", y), ("width", width), ("height", height)])
     }
 
     /// A dashed frame around a cell, on a dark line so that it shows on ink too; none beyond the grid.
@@ -47,21 +47,49 @@ impl Picture {
     }
 }
 
+/// The picture as a `data:` URI, for the `href` of an image.
+fn data_uri(picture: &GrayImage) -> ImageResult<String> {
+    let mut png = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive);
+    encoder.write_image(picture, picture.width(), picture.height(), ExtendedColorType::L8)?;
+    Ok(format!("data:image/png;base64,{}", STANDARD.encode(&png)))
+}
+
 /// Pictures with their captions side by side, the wider the more columns their grid has.
 pub(super) fn cards(report: &Report<'_>, cards: impl IntoIterator<Item = Element>) -> Element {
     let width = format!("--card: {}rem", length(2.5 * report.shape.cols as f64));
     element("ol").class("cards").with("style", width).add(cards)
 }
 
-/// Whether each cell of a grid was read right.
-pub(super) fn right_cells(report: &Report<'_>, index: usize) -> Vec<bool> {
-    cells(&report.graded[index]).map(|(label, read)| read == Some(label)).collect()
+/// What was read in a cell, in one character.
+pub(super) fn shown(read: Option<u8>) -> String {
+    read.map_or("\u{2013}".into(), |digit| digit.to_string())
 }
 
 /// What grid `index` shows and what was read, in words.
 pub(super) fn described(report: &Report<'_>, index: usize) -> String {
     let name = |read: Option<u8>| read.map_or("no digit".into(), |digit| digit.to_string());
     let (labels, read): (Vec<_>, Vec<_>) =
-        cells(&report.graded[index]).map(|(label, read)| (label.to_string(), name(read))).unzip();
+        report.graded[index].outcomes().map(|(label, read)| (label.to_string(), name(read))).unzip();
     format!("Grid {index} shows {} and was read as {}", labels.join(", "), read.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vectors of RFC 4648, section 10.
+    #[test]
+    fn base64_is_as_the_standard_says() {
+        let encoded = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| STANDARD.encode(text));
+        assert_eq!(encoded, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+        assert_eq!(STANDARD.encode([0xfb, 0xff, 0xfe]), "+//+");
+    }
+
+    #[test]
+    fn a_picture_is_a_png() {
+        let uri = data_uri(&GrayImage::from_fn(5, 3, |x, y| image::Luma([(x * 40 + y) as u8]))).unwrap();
+        assert!(uri.starts_with("data:image/png;base64,iVBORw0KGgo"), "the signature of PNG: {uri}");
+        assert!(data_uri(&GrayImage::new(0, 3)).is_err());
+    }
 }

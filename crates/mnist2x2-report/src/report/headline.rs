@@ -22,8 +22,8 @@ pub(super) fn section(report: &Report<'_>) -> Element {
 /// The two figures that matter; none of nothing.
 fn shares(report: &Report<'_>) -> Option<Element> {
     let figures = [
-        figure("Grids read right", "grid", sequences(report.graded))?,
-        figure("Digits read right", "digit", digits(report.graded))?,
+        figure("Grids read right", "grid", sequences(report.evaluation))?,
+        figure("Digits read right", "digit", digits(report.evaluation))?,
     ];
     Some(element("dl").class("figures").add(figures))
 }

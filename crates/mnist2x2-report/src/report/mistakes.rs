@@ -1,10 +1,9 @@
 //! The worst mistakes as pictures.
 
-use super::grid::{self, Picture, described, right_cells};
+use super::grid::{self, Picture, described, shown};
 use super::{Report, part};
 use crate::markup::{Element, element};
 use crate::number::{counted, percent};
-use crate::statistics::cells;
 use crate::{Error, worst_mistakes};
 
 const TITLE: &str = "The worst mistakes";
@@ -29,7 +28,8 @@ pub(super) fn section(report: &Report<'_>) -> Result<Element, Error> {
 
 fn card(report: &Report<'_>, index: usize) -> Result<Element, Error> {
     let picture = Picture::of(report, index)?;
-    let wrong = right_cells(report, index).into_iter().enumerate().filter(|(_, right)| !right);
+    let outcomes = report.graded[index].outcomes().enumerate();
+    let wrong = outcomes.filter(|&(_, (label, read))| read != Some(label));
     let frames = wrong.flat_map(|(cell, _)| picture.frame(cell, report.shape));
     let drawing = picture.draw(&described(report, index), frames);
     let caption = element("figcaption").add(readings(report, index));
@@ -39,9 +39,8 @@ fn card(report: &Report<'_>, index: usize) -> Result<Element, Error> {
 /// What was read, what is right, and the confidence.
 fn readings(report: &Report<'_>, index: usize) -> [Element; 3] {
     let graded = &report.graded[index];
-    let name = |read: Option<u8>| read.map_or("\u{2013}".into(), |digit| digit.to_string());
-    let read = cells(graded).map(|(label, read)| digit(&name(read), read == Some(label)));
-    let right = cells(graded).map(|(label, _)| digit(&name(Some(label)), true));
+    let read = graded.outcomes().map(|(label, read)| digit(&shown(read), read == Some(label)));
+    let right = graded.outcomes().map(|(label, _)| digit(&shown(Some(label)), true));
     let confidence = element("span").class("confidence").text(percent(graded.confidence));
     [
         laid_out("read", &read.collect::<Vec<_>>(), report.shape.cols),

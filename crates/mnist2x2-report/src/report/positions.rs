@@ -1,15 +1,21 @@
 //! How many digits are right in each cell of the grid.
 
+use std::iter::repeat;
+
+use mnist2x2_train::Evaluation;
+
 use super::table::{range, scrolling};
 use super::{Report, part};
+use crate::Share;
 use crate::markup::{Element, element};
 use crate::number::{grouped, percent};
-use crate::{Share, positions};
 
 const TITLE: &str = "Accuracy by position";
 
 pub(super) fn section(report: &Report<'_>) -> Element {
-    let shares = positions(report.graded, report.shape.cells());
+    let Evaluation { sequences: of, per_position_correct, .. } = report.evaluation;
+    let right = per_position_correct.iter().map(|&right| Share { right, of: *of });
+    let shares: Vec<_> = right.chain(repeat(Share::default())).take(report.shape.cells()).collect();
     if shares.iter().all(|share| share.of == 0) {
         return part(TITLE, "No digit was read, so no position can be compared with another.", None);
     }

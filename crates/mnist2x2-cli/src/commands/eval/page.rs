@@ -33,6 +33,7 @@ pub(super) fn write(
         facts: &facts(recognizer, origin),
         shape: recognizer.shape(),
         graded: &test.graded,
+        evaluation: &test.evaluation,
         picture: &|index| picture(test, index),
         attention: &attention(test, recognizer.model())?,
     };

@@ -125,11 +125,12 @@ impl Row {
         let start = Instant::now();
         let mut bar = Bar::new(digits.len() / recognizer.shape().cells(), variant.name);
         let graded = grade_written(recognizer, digits, variant, workers, |grids| bar.advance(grids))?;
+        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
         Ok(Self {
             name: variant.name,
-            evaluation: Evaluation::of(&graded, start.elapsed().as_secs_f64()),
-            sequence_interval: interval(report::sequences(&graded)),
-            digit_interval: interval(report::digits(&graded)),
+            sequence_interval: interval(report::sequences(&evaluation)),
+            digit_interval: interval(report::digits(&evaluation)),
+            evaluation,
         })
     }
 

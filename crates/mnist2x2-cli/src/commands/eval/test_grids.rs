@@ -90,7 +90,7 @@ impl Test {
             grids: "reference",
             pictures,
             evaluation: &self.evaluation,
-            sequence_interval: interval(report::sequences(&self.graded)),
+            sequence_interval: interval(report::sequences(&self.evaluation)),
             temperature: self.temperature.get(),
             calibration_error: self.calibration_error(report::equal_ranges),
             adaptive_calibration_error: self.calibration_error(report::reliability),
@@ -116,8 +116,8 @@ impl Test {
         let Evaluation { sequences, per_position, confusion, seconds, .. } = &self.evaluation;
         row("test grids", format!("{sequences} reference grids of {} digits", dataset.name()))?;
         for (name, share) in [
-            ("sequence accuracy", report::sequences(&self.graded)),
-            ("digit accuracy", report::digits(&self.graded)),
+            ("sequence accuracy", report::sequences(&self.evaluation)),
+            ("digit accuracy", report::digits(&self.evaluation)),
         ] {
             let (value, Share { right, of }) = (percent(share.value().unwrap_or_default()), share);
             row(name, format!("{value}  ({}; {right} of {of})", between(interval(share))))?;
