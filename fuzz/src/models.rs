@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use mnist2x2_formats::{Weights, pt, to_safetensors};
 use mnist2x2_infer::{Calibration, Temperature};
 use mnist2x2_model::{Config, Device, Parameters};
-use mnist2x2_train::{Checkpoint, DataRecord, Position, Recipe, RunRecord, with_overrides};
+use mnist2x2_train::{Checkpoint, DataRecord, OptimizerState, Position, Recipe, RunRecord, with_overrides};
 
 use crate::files::with_files;
 
@@ -56,7 +56,7 @@ pub(crate) fn recipe(bytes: &[u8]) {
         model.validate().ok();
     }
     if let Some(settings) = str::from_utf8(bytes).ok().and_then(|text| text.parse().ok()) {
-        with_overrides(&Recipe::recommended(0), &settings, "recipe").ok();
+        with_overrides(&Recipe::default(), &settings, "recipe").ok();
     }
 }
 
@@ -69,8 +69,8 @@ pub(crate) fn recipe_seeds() -> Vec<Vec<u8>> {
         folder: Some("data".into()),
         strokes: None,
     };
-    let record = RunRecord::new(Config::tiny(), Recipe::recommended(0), data);
-    let settings = "batch = 32\noptimiser.learning_rate = 1\n[augmentation]\nshift = 0.5";
+    let record = RunRecord::new(Config::tiny(), Recipe::default(), data);
+    let settings = "batch_size = 32\noptimizer.learning_rate = 1\n[augmentation]\nshift = 0.5";
     let [record, recipe] =
         [toml::to_string(&record), toml::to_string(&record.recipe)].map(|text| text.expect("TOML holds it"));
     vec![record.into(), recipe.into(), settings.into()]
@@ -88,11 +88,9 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     let position = Position { epoch: 1, step: 2, best_steps: Some(4), ..Position::default() };
     let checkpoint = Checkpoint {
         position,
-        optimiser_steps: 6,
         values: ones(),
-        first_moment: ones(),
-        second_moment: ones(),
-        average: ones(),
+        optimizer: OptimizerState { steps: 6, first_moment: ones(), second_moment: ones() },
+        ema: ones(),
         best: vec![],
     };
     let bytes = with_files(&[], |folder| {

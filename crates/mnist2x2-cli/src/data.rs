@@ -8,9 +8,9 @@ use anyhow::bail;
 use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
-use mnist2x2::data::pendigits::{self, PenDigits};
+use mnist2x2::data::pendigits;
 use mnist2x2::data::{Digits, Error, GridShape, GridSource, Loader, reference, synthetic};
-use mnist2x2::train::DataRecord;
+use mnist2x2::train::{DataRecord, TrainingData};
 
 use crate::console::{self, Bar};
 
@@ -132,11 +132,8 @@ impl Dataset {
         })
     }
 
-    /// The training digits, the pen strokes in the file `strokes`, and a run's record of both.
-    pub(crate) fn training_data(
-        &self,
-        strokes: Option<&Path>,
-    ) -> anyhow::Result<(Digits, Option<PenDigits>, DataRecord)> {
+    /// The training digits with the pen strokes in the file `strokes`, and a run's record of both.
+    pub(crate) fn training_data(&self, strokes: Option<&Path>) -> anyhow::Result<(TrainingData, DataRecord)> {
         let digits = self.load(Split::Train)?;
         let pens = strokes.map(pendigits::read).transpose()?;
         let Digests { images, labels } = Digests::of(&digits);
@@ -151,7 +148,7 @@ impl Dataset {
             },
             strokes: strokes.map(Path::to_path_buf),
         };
-        Ok((digits, pens, record))
+        Ok((TrainingData::new(digits, pens), record))
     }
 
     /// The first `count` reference grids over the digits of a split, in batches; without a count, as many as the split has

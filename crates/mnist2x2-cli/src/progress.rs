@@ -1,9 +1,8 @@
 //! The progress of a training run: an estimate of its time, a bar, and a line per epoch.
 
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use mnist2x2::train::{EpochMetrics, Error, StepReport};
+use mnist2x2::train::{BoxError, EpochMetrics, StepReport};
 use mnist2x2::{Observer, Trainer};
 
 use crate::console::{self, Bar, duration, percent};
@@ -58,7 +57,7 @@ impl<'a, F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Progress<'a, F> {
 }
 
 impl<F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Observer for Progress<'_, F> {
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Trainer, report: &StepReport) -> Result<(), BoxError> {
         let StepReport { epoch, step, steps, loss, grids, .. } = *report;
         self.steps += 1;
         self.grids += grids;
@@ -75,10 +74,10 @@ impl<F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Observer for Progress<'_, F>
             bar.advance(1);
             bar.describe(|| format!("epoch {epoch}/{epochs} loss {loss:.4} {rate:.0} grids/s"));
         }
-        if self.interrupt.is_asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(())
     }
 
-    fn epoch(&mut self, _: &Trainer, metrics: &EpochMetrics) -> Result<(), Error> {
+    fn on_epoch(&mut self, _: &Trainer, metrics: &EpochMetrics) -> Result<(), BoxError> {
         self.bar = None;
         let EpochMetrics { epoch, loss, seconds, grids_per_second, validation, .. } = metrics;
         let (epochs, time) = (self.epochs, duration(*seconds));
@@ -89,6 +88,10 @@ impl<F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Observer for Progress<'_, F>
         console::log(&format!(
             "epoch {epoch:2}/{epochs}  loss {loss:.4}{validation}  {time}  {grids_per_second:.0} grids/s"
         ));
-        (self.on_epoch)(metrics).map_err(|error| Error::Observer(error.into()))
+        Ok((self.on_epoch)(metrics)?)
+    }
+
+    fn should_stop(&self) -> bool {
+        self.interrupt.is_asked()
     }
 }

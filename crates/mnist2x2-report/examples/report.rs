@@ -12,7 +12,7 @@ use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, reference, stitch_u8, synthetic};
 use mnist2x2_random::Random;
 use mnist2x2_report::{Attention, EventFile, Plot, Report, Scale, Series};
-use mnist2x2_train::{Evaluation, Graded};
+use mnist2x2_train::{Evaluation, Prediction};
 
 const GRIDS: usize = 3_000;
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// A reader that is mostly sure, and nearly as often right as it says.
-fn invented(i: usize, labels: Vec<u8>) -> Graded {
+fn invented(i: usize, labels: Vec<u8>) -> Prediction {
     let mut random = Random::keyed(3, "invented reading", 0, i as u64);
     let cells: Vec<f64> = labels.iter().map(|_| 1.0 - 0.3 * random.uniform(0.0, 1.0).powi(12)).collect();
     let read = labels.iter().zip(&cells).map(|(&label, &confidence)| {
@@ -63,7 +63,8 @@ fn invented(i: usize, labels: Vec<u8>) -> Graded {
             [Some(6), Some(7), Some(7), Some(8), Some(9), Some(3), None, Some(1), Some(3), Some(4)];
         if right { Some(label) } else { mistaken[usize::from(label)] }
     });
-    Graded { read: read.collect(), confidence: cells.iter().product(), labels, cells }
+    let (predicted, confidence) = (read.collect(), cells.iter().product());
+    Prediction { predicted, confidence, labels, cell_confidences: cells }
 }
 
 /// Weights that fall with the distance from the digit being written.

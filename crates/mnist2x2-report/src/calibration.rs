@@ -1,6 +1,6 @@
 //! Whether a reading with confidence 0.9 is right nine times in ten.
 
-use mnist2x2_train::Graded;
+use mnist2x2_train::Prediction;
 
 use crate::Share;
 use crate::statistics::{by_confidence, equally_confident};
@@ -31,7 +31,7 @@ impl Bin {
 /// and all but the last of equal ranges would be almost empty (J. Nixon et al., *Measuring calibration in deep
 /// learning*, 2019). Grids of exactly equal confidence stay together, so the result does not depend on their order; no
 /// bin is empty.
-pub fn reliability(graded: &[Graded], bins: usize) -> Vec<Bin> {
+pub fn reliability(graded: &[Prediction], bins: usize) -> Vec<Bin> {
     let sorted = by_confidence(graded);
     let mut start = 0;
     let bin = |k| {
@@ -52,7 +52,7 @@ fn past_equals(sorted: &[(f64, bool)], cut: usize) -> usize {
 
 /// Sorts grids into `bins` equal ranges of the confidence of the whole sequence, the least confident first; ranges without
 /// a grid are left out.
-pub fn equal_ranges(graded: &[Graded], bins: usize) -> Vec<Bin> {
+pub fn equal_ranges(graded: &[Prediction], bins: usize) -> Vec<Bin> {
     let range = |confidence: f64| ((confidence * bins as f64) as usize).min(bins.saturating_sub(1));
     let sorted = by_confidence(graded);
     let same = |(a, _): &(f64, bool), (b, _): &(f64, bool)| range(*a) == range(*b);

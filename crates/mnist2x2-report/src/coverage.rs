@@ -1,6 +1,6 @@
 //! How many grids are read right where the model may refuse those that it is unsure of.
 
-use mnist2x2_train::Graded;
+use mnist2x2_train::Prediction;
 
 use crate::Share;
 use crate::statistics::{by_confidence, equally_confident};
@@ -21,7 +21,7 @@ pub struct Coverage {
 /// This is the curve of risk against coverage of Y. Geifman and R. El-Yaniv (*Selective classification for deep neural
 /// networks*, 2017), with accuracy, 1 - risk, in place of risk. There is a point for each confidence that occurs: grids
 /// of equal confidence are kept or refused together, as a threshold does.
-pub fn coverage_curve(graded: &[Graded]) -> Vec<Coverage> {
+pub fn coverage_curve(graded: &[Prediction]) -> Vec<Coverage> {
     let sorted = by_confidence(graded);
     let mut kept = Share::default();
     let point = |equals: &[(f64, bool)]| {
@@ -43,7 +43,7 @@ mod tests {
     use crate::statistics::one_digit as graded;
 
     /// 50 grids, the two least sure of which are wrong.
-    fn fifty() -> Vec<Graded> {
+    fn fifty() -> Vec<Prediction> {
         (0..50).map(|i| graded(f64::from(i) / 50.0, i > 1)).collect()
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Three ways to look: numbers with their uncertainty ([`Share`], [`reliability`], [`coverage_curve`]); a page that
 //! shows them with the pictures behind them ([`Report`]); curves of a run, as a drawing ([`Plot`]) or as files for
-//! TensorBoard ([`EventFile`]). Everything starts from plain data: grids that were read ([`mnist2x2_train::Graded`]), what was
+//! TensorBoard ([`EventFile`]). Everything starts from plain data: grids that were read ([`mnist2x2_train::Prediction`]), what was
 //! counted of them ([`mnist2x2_train::Evaluation`]), and series of points. Pages and drawings are strings, and the same input gives the same bytes.
 //!
 //! ```

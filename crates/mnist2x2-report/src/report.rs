@@ -13,7 +13,7 @@ mod table;
 
 use image::GrayImage;
 use mnist2x2_data::GridShape;
-use mnist2x2_train::{Evaluation, Graded};
+use mnist2x2_train::{Evaluation, Prediction};
 
 use crate::markup::{Element, element};
 
@@ -22,9 +22,10 @@ use crate::markup::{Element, element};
 /// ```
 /// use mnist2x2_data::GridShape;
 /// use mnist2x2_report::Report;
-/// use mnist2x2_train::{Evaluation, Graded};
+/// use mnist2x2_train::{Evaluation, Prediction};
 ///
-/// let graded = [Graded { labels: vec![4, 2], read: vec![Some(9), None], confidence: 0.8, cells: vec![0.9, 0.0] }];
+/// let (labels, predicted, cell_confidences) = (vec![4, 2], vec![Some(9), None], vec![0.9, 0.0]);
+/// let graded = [Prediction { labels, predicted, confidence: 0.8, cell_confidences }];
 /// let report = Report {
 ///     title: "How well it reads",
 ///     data: "synthetic test grids",
@@ -49,7 +50,7 @@ pub struct Report<'a> {
     /// How the digits of a grid are laid out.
     pub shape: GridShape,
     /// The grids that were read.
-    pub graded: &'a [Graded],
+    pub graded: &'a [Prediction],
     /// What was counted of them.
     pub evaluation: &'a Evaluation,
     /// The picture of a grid by its index in `graded`, 0 background and 255 ink. Only grids that the page shows are

@@ -1,6 +1,6 @@
 //! Shares of grids and digits that were read right, and how sure one can be of a share.
 
-use mnist2x2_train::{Evaluation, Graded};
+use mnist2x2_train::{Evaluation, Prediction};
 
 /// The 97.5 % quantile of the normal distribution: 95 % of it lie between this and its negative.
 const Z_95: f64 = 1.959_963_984_540_054;
@@ -62,16 +62,16 @@ pub fn digits(evaluation: &Evaluation) -> Share {
 }
 
 /// The indices of at most `most` grids that were read wrong, the most confident first.
-pub fn worst_mistakes(graded: &[Graded], most: usize) -> Vec<usize> {
-    let mut wrong: Vec<usize> = (0..graded.len()).filter(|&i| !graded[i].is_right()).collect();
+pub fn worst_mistakes(graded: &[Prediction], most: usize) -> Vec<usize> {
+    let mut wrong: Vec<usize> = (0..graded.len()).filter(|&i| !graded[i].is_correct()).collect();
     wrong.sort_by(|&a, &b| graded[b].confidence.total_cmp(&graded[a].confidence));
     wrong.truncate(most);
     wrong
 }
 
 /// The confidence in each grid and whether it was read right, the least confident first.
-pub(crate) fn by_confidence(graded: &[Graded]) -> Vec<(f64, bool)> {
-    let mut sorted: Vec<_> = graded.iter().map(|graded| (graded.confidence, graded.is_right())).collect();
+pub(crate) fn by_confidence(graded: &[Prediction]) -> Vec<(f64, bool)> {
+    let mut sorted: Vec<_> = graded.iter().map(|graded| (graded.confidence, graded.is_correct())).collect();
     sorted.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     sorted
 }
@@ -83,12 +83,12 @@ pub(crate) fn equally_confident((a, _): &(f64, bool), (b, _): &(f64, bool)) -> b
 
 /// A grid of one digit, for tests.
 #[cfg(test)]
-pub(crate) fn one_digit(confidence: f64, right: bool) -> Graded {
-    Graded {
+pub(crate) fn one_digit(confidence: f64, right: bool) -> Prediction {
+    Prediction {
         labels: vec![3],
-        read: vec![Some(if right { 3 } else { 8 })],
+        predicted: vec![Some(if right { 3 } else { 8 })],
         confidence,
-        cells: vec![confidence],
+        cell_confidences: vec![confidence],
     }
 }
 
@@ -96,16 +96,16 @@ pub(crate) fn one_digit(confidence: f64, right: bool) -> Graded {
 mod tests {
     use super::*;
 
-    fn graded(labels: &[u8], read: &[Option<u8>], confidence: f64) -> Graded {
-        Graded {
+    fn graded(labels: &[u8], read: &[Option<u8>], confidence: f64) -> Prediction {
+        Prediction {
             labels: labels.to_vec(),
-            read: read.to_vec(),
+            predicted: read.to_vec(),
             confidence,
-            cells: vec![confidence; read.len()],
+            cell_confidences: vec![confidence; read.len()],
         }
     }
 
-    fn some() -> Vec<Graded> {
+    fn some() -> Vec<Prediction> {
         vec![
             graded(&[1, 2, 3], &[Some(1), Some(2), Some(3)], 0.99),
             graded(&[1, 2, 3], &[Some(1), Some(7), None], 0.4),

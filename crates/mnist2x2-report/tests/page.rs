@@ -3,19 +3,20 @@
 use image::GrayImage;
 use mnist2x2_data::GridShape;
 use mnist2x2_report::{Attention, Error, Report};
-use mnist2x2_train::{Evaluation, Graded};
+use mnist2x2_train::{Evaluation, Prediction};
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 
-fn graded(read: [Option<u8>; 3], confidence: f64) -> Graded {
-    Graded { labels: vec![1, 2, 3], read: read.to_vec(), confidence, cells: vec![confidence; 3] }
+fn graded(read: [Option<u8>; 3], confidence: f64) -> Prediction {
+    let cell_confidences = vec![confidence; 3];
+    Prediction { labels: vec![1, 2, 3], predicted: read.to_vec(), confidence, cell_confidences }
 }
 
-fn right(confidence: f64) -> Graded {
+fn right(confidence: f64) -> Prediction {
     graded([Some(1), Some(2), Some(3)], confidence)
 }
 
-fn wrong(confidence: f64) -> Graded {
+fn wrong(confidence: f64) -> Prediction {
     graded([Some(1), Some(7), None], confidence)
 }
 
@@ -28,7 +29,7 @@ fn attention(grid: usize) -> Attention {
     Attention { grid, rows: 2, cols: 5, weights: (0..3).map(of_digit).collect() }
 }
 
-fn page_of(graded: &[Graded], attention: &[Attention]) -> Result<String, Error> {
+fn page_of(graded: &[Prediction], attention: &[Attention]) -> Result<String, Error> {
     let facts = [("<model>".to_owned(), "\"a\" & 'b'".to_owned())];
     let (title, data) = ("<i>Reading</i>", "synthetic </title>");
     let evaluation = &Evaluation::of(graded, 0.0);
@@ -36,7 +37,7 @@ fn page_of(graded: &[Graded], attention: &[Attention]) -> Result<String, Error> 
         .html()
 }
 
-fn page(graded: &[Graded]) -> String {
+fn page(graded: &[Prediction]) -> String {
     let attention: Vec<_> = graded.first().map(|_| attention(0)).into_iter().collect();
     page_of(graded, &attention).unwrap()
 }
@@ -48,7 +49,7 @@ fn without_pictures(page: &str) -> String {
     parts.fold(first, |text, part| text + part.split_once('"').map_or("", |(_, rest)| rest))
 }
 
-fn kinds() -> Vec<Vec<Graded>> {
+fn kinds() -> Vec<Vec<Prediction>> {
     let mixed =
         (0..40).map(|i| if i % 5 == 0 { wrong(f64::from(i) / 40.0) } else { right(f64::from(i) / 40.0) });
     vec![
@@ -58,8 +59,13 @@ fn kinds() -> Vec<Vec<Graded>> {
         vec![right(0.9); 30],
         vec![wrong(1.0); 30],
         vec![right(f64::NAN), wrong(f64::INFINITY), right(0.5)],
-        vec![Graded { labels: vec![], read: vec![], confidence: 0.5, cells: vec![] }],
-        vec![Graded { labels: vec![1, 2, 3, 200], read: vec![Some(99)], confidence: 0.5, cells: vec![] }],
+        vec![Prediction { labels: vec![], predicted: vec![], confidence: 0.5, cell_confidences: vec![] }],
+        vec![Prediction {
+            labels: vec![1, 2, 3, 200],
+            predicted: vec![Some(99)],
+            confidence: 0.5,
+            cell_confidences: vec![],
+        }],
         mixed.collect(),
     ]
 }

@@ -11,8 +11,8 @@ use mnist2x2_data::Loader;
 use mnist2x2_infer::{Calibration, Temperature, Transcript};
 use mnist2x2_model::Seq2Seq;
 
-use crate::evaluate::read_all;
-use crate::{Error, Graded, Workers};
+use crate::predict::decode_dataset;
+use crate::{Error, Prediction, Workers};
 
 /// The natural logarithm of the highest temperature tried; the lowest is its inverse. Trained networks need 0.5 to 5.
 const MOST: f64 = 3.5;
@@ -30,8 +30,8 @@ const CUTS: usize = 28;
 /// # Errors
 /// [`Error::Infer`] if the model cannot read grids of this shape.
 pub fn calibrate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<Calibration, Error> {
-    let answers = read_all(model, loader, workers, Answer::new, |_| ())?;
-    let right = answers.iter().filter(|answer| answer.is_right).count();
+    let answers = decode_dataset(model, loader, workers, Answer::new, |_| ())?;
+    let right = answers.iter().filter(|answer| answer.is_correct).count();
     let targets = Targets::of(right, answers.len() - right);
     let nll = |temperature| targets.nll(&answers, temperature);
     let temperature = minimise(nll)?;
@@ -46,13 +46,13 @@ pub fn calibrate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<
 /// What was written for a grid, and whether every digit is right.
 struct Answer {
     transcript: Transcript,
-    is_right: bool,
+    is_correct: bool,
 }
 
 impl Answer {
     fn new(labels: &[u8], transcript: Transcript) -> Self {
-        let is_right = Graded::new(labels, &transcript.at(Temperature::ONE)).is_right();
-        Self { transcript, is_right }
+        let is_correct = Prediction::new(labels, &transcript.at(Temperature::ONE)).is_correct();
+        Self { transcript, is_correct }
     }
 }
 
@@ -71,7 +71,7 @@ impl Targets {
     /// The mean cross-entropy of the answers' confidences against the targets, in nats.
     fn nll(&self, answers: &[Answer], temperature: Temperature) -> f64 {
         let one = |answer: &Answer| {
-            let target = if answer.is_right { self.right } else { self.wrong };
+            let target = if answer.is_correct { self.right } else { self.wrong };
             let log_probability = answer.transcript.log_probability(temperature);
             let log_complement = (-log_probability.exp_m1()).max(f64::MIN_POSITIVE).ln();
             -(target * log_probability + (1.0 - target) * log_complement)
@@ -104,9 +104,9 @@ mod tests {
 
     /// Answers of one token out of two, whose logits are `margin` apart.
     fn answers(margin: f32, right: usize, wrong: usize) -> Vec<Answer> {
-        let answer = |is_right| {
+        let answer = |is_correct| {
             let transcript = Transcript { tokens: vec![1], logits: vec![vec![0.0, margin]] };
-            Answer { transcript, is_right }
+            Answer { transcript, is_correct }
         };
         let rights = (0..right).map(|_| answer(true));
         rights.chain((0..wrong).map(|_| answer(false))).collect()

@@ -1,6 +1,6 @@
 //! Everything that a run needs to go on, in one file.
 //!
-//! A `.safetensors` of flat tensors; its only metadata is a line of JSON with the position, the optimiser's step
+//! A `.safetensors` of flat tensors; its only metadata is a line of JSON with the position, the optimizer's step
 //! count, and a SHA-256 over both and the numbers, so that damage anywhere is noticed.
 
 use std::collections::HashMap;
@@ -13,23 +13,38 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Error, Position};
+use crate::{Error, OptimizerState};
 
-/// A moment of a run.
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Epochs finished.
+    pub epoch: u64,
+    /// Steps finished in the epoch after those.
+    pub step: usize,
+    /// Sum over the epoch's grids so far of their loss.
+    pub loss_sum: f64,
+    /// Grids of the epoch so far.
+    pub grids: u64,
+    /// Seconds spent on them.
+    pub seconds: f64,
+    /// The share of validation grids that the best epoch so far read, where the recipe keeps the best.
+    pub best_accuracy: Option<f64>,
+    /// How many steps had been taken at its end.
+    pub best_steps: Option<u64>,
+}
+
+/// All that changes in a run from step to step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// How far the run has come.
     pub position: Position,
-    /// Steps that the optimiser has taken.
-    pub optimiser_steps: u64,
     /// The parameters, in flat order.
     pub values: Vec<f32>,
-    /// The optimiser's average of gradients.
-    pub first_moment: Vec<f32>,
-    /// The optimiser's average of squared gradients.
-    pub second_moment: Vec<f32>,
-    /// The running average of the parameters; empty if the recipe has none.
-    pub average: Vec<f32>,
+    /// What the optimizer remembers.
+    pub optimizer: OptimizerState,
+    /// The exponential moving average of the parameters; empty if the recipe has none.
+    pub ema: Vec<f32>,
     /// The weights of the best epoch so far; empty before the first, or if the recipe keeps the last.
     pub best: Vec<f32>,
 }
@@ -40,12 +55,15 @@ struct Header {
     /// Which run it is of: a digest of what the run was asked to do.
     run: String,
     position: Position,
-    optimiser_steps: u64,
+    #[serde(alias = "optimiser_steps")]
+    optimizer_steps: u64,
     sha256: String,
 }
 
 const KEY: &str = "checkpoint";
-const TENSORS: [&str; 5] = ["parameters", "adam.first_moment", "adam.second_moment", "average", "best"];
+const TENSORS: [&str; 5] = ["parameters", "adam.first_moment", "adam.second_moment", "ema", "best"];
+/// The name of [`TENSORS`]' fourth in version 0.1.0.
+const EMA_BEFORE: &str = "average";
 
 impl Checkpoint {
     /// The bytes of the file at `path` for this checkpoint of the run `run`.
@@ -55,7 +73,7 @@ impl Checkpoint {
         let header = Header {
             run: run.into(),
             position: self.position,
-            optimiser_steps: self.optimiser_steps,
+            optimizer_steps: self.optimizer.steps,
             sha256: self.digest(&parts, run),
         };
         let header = serde_json::to_string(&header).map_err(|error| failed(&error))?;
@@ -94,11 +112,13 @@ impl Checkpoint {
             |name| tensors.tensor(name).map(|view| to_floats(view.data())).map_err(|error| damaged(&error));
         let checkpoint = Self {
             position: header.position,
-            optimiser_steps: header.optimiser_steps,
             values: read(TENSORS[0])?,
-            first_moment: read(TENSORS[1])?,
-            second_moment: read(TENSORS[2])?,
-            average: read(TENSORS[3])?,
+            optimizer: OptimizerState {
+                steps: header.optimizer_steps,
+                first_moment: read(TENSORS[1])?,
+                second_moment: read(TENSORS[2])?,
+            },
+            ema: read(TENSORS[3]).or_else(|_| read(EMA_BEFORE))?,
             best: read(TENSORS[4])?,
         };
         if checkpoint.digest(&checkpoint.parts().map(to_bytes), &header.run) != header.sha256 {
@@ -107,9 +127,9 @@ impl Checkpoint {
         if header.run != run {
             return Err("was made under another run.toml; put that one back".into());
         }
-        let [whole @ .., average, best] = checkpoint.parts();
+        let [whole @ .., ema, best] = checkpoint.parts();
         let fits = |part: &[f32]| part.len() == count;
-        if !whole.into_iter().all(fits) || ![average, best].into_iter().all(|p| p.is_empty() || fits(p)) {
+        if !whole.into_iter().all(fits) || ![ema, best].into_iter().all(|p| p.is_empty() || fits(p)) {
             let found = checkpoint.values.len();
             return Err(format!("is a checkpoint of {found} parameters, but the model has {count}"));
         }
@@ -117,7 +137,8 @@ impl Checkpoint {
     }
 
     fn parts(&self) -> [&[f32]; 5] {
-        [&self.values, &self.first_moment, &self.second_moment, &self.average, &self.best]
+        let OptimizerState { first_moment, second_moment, .. } = &self.optimizer;
+        [&self.values, first_moment, second_moment, &self.ema, &self.best]
     }
 
     fn digest(&self, parts: &[Vec<u8>], run: &str) -> String {
@@ -126,7 +147,7 @@ impl Checkpoint {
         hash.update(run);
         let (loss_sum, seconds) = (loss_sum.to_bits(), seconds.to_bits());
         let best = [best_accuracy.map_or(u64::MAX, f64::to_bits), best_steps.unwrap_or(u64::MAX)];
-        for word in [epoch, step as u64, loss_sum, grids, seconds, self.optimiser_steps].iter().chain(&best) {
+        for word in [epoch, step as u64, loss_sum, grids, seconds, self.optimizer.steps].iter().chain(&best) {
             hash.update(word.to_le_bytes());
         }
         for part in parts {
@@ -159,11 +180,13 @@ mod tests {
                 best_accuracy: Some(0.1),
                 best_steps: Some(30),
             },
-            optimiser_steps: 41,
             values: vec![1.0, -2.5],
-            first_moment: vec![0.1, f32::MIN_POSITIVE],
-            second_moment: vec![3.0, 4.0],
-            average: vec![1.5, -2.25],
+            optimizer: OptimizerState {
+                steps: 41,
+                first_moment: vec![0.1, f32::MIN_POSITIVE],
+                second_moment: vec![3.0, 4.0],
+            },
+            ema: vec![1.5, -2.25],
             best: Vec::new(),
         }
     }

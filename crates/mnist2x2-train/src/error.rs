@@ -1,20 +1,16 @@
 //! What can go wrong in this crate.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+
+/// Any error, such as that of an [`Observer`](crate::Observer).
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of the train crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting that no run can have.
-    #[error("recipe: `{field}` {problem}")]
-    Recipe {
-        /// The field of [`crate::Recipe`].
-        field: &'static str,
-        /// What is wrong with it, as the end of a sentence.
-        problem: String,
-    },
-    /// A setting in a file or on the command line that no recipe has.
+    /// A setting that no recipe has, or a value of one that no run can have.
     #[error("`{setting}` {problem}")]
     Setting {
         /// Its name, with the sections that it stands in.
@@ -22,19 +18,13 @@ pub enum Error {
         /// What is wrong with it, as the end of a sentence.
         problem: String,
     },
-    /// A correction that nothing can be learnt from.
+    /// Corrections that nothing can be learned from; nothing was trained.
     #[error("{problem}")]
-    Lesson {
-        /// What is wrong with it, as a whole sentence.
+    Corrections {
+        /// What is wrong with them, and what to do next.
         problem: String,
     },
-    /// Corrections from which no model can be fine-tuned; nothing was trained.
-    #[error("{problem}")]
-    NotFinetuned {
-        /// Why not, and what to do next.
-        problem: String,
-    },
-    /// The loss, a gradient or a step of the optimiser became infinite or not a number.
+    /// The loss, a gradient or a step of the optimizer became infinite or not a number.
     #[error(
         "training diverged in epoch {epoch}, step {step}: the {what} is not finite; try a lower learning rate \
         (the checkpoints before it are whole)"
@@ -65,7 +55,7 @@ pub enum Error {
     },
     /// An observer could not go on.
     #[error("watching the run failed")]
-    Observer(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Observer(#[source] BoxError),
     /// The threads could not be started.
     #[error("cannot start {threads} threads")]
     Threads {
@@ -101,6 +91,19 @@ impl From<candle_core::Error> for Error {
 }
 
 impl Error {
+    /// What an observer reported: an error of this crate as it is, any other as the cause of [`Error::Observer`].
+    pub(crate) fn from_observer(error: BoxError) -> Self {
+        error.downcast().map_or_else(Self::Observer, |error| *error)
+    }
+
+    pub(crate) fn setting(setting: &str, problem: impl Into<String>) -> Self {
+        Self::Setting { setting: setting.into(), problem: problem.into() }
+    }
+
+    pub(crate) fn corrections(problem: impl Into<String>) -> Self {
+        Self::Corrections { problem: problem.into() }
+    }
+
     pub(crate) fn run(path: &Path, problem: impl Into<String>) -> Self {
         Self::Run { path: path.into(), problem: problem.into() }
     }
@@ -109,4 +112,17 @@ impl Error {
         let path = path.to_path_buf();
         |source| Self::Io { path, source }
     }
+}
+
+/// Refuses the `value` of a setting where `is_valid` does not hold, and says which are: `allowed` ends "must be ...".
+pub(crate) fn check_setting(
+    setting: &str,
+    value: impl Display,
+    is_valid: bool,
+    allowed: &str,
+) -> Result<(), Error> {
+    if is_valid {
+        return Ok(());
+    }
+    Err(Error::setting(setting, format!("is {value}, but must be {allowed}")))
 }

@@ -1,27 +1,94 @@
-//! Reading many grids on all threads, and counting what is read right.
+//! How well a model reads a set of grids.
 
-use std::ops::Range;
 use std::time::Instant;
 
-use mnist2x2_data::{Batch, Loader};
-use mnist2x2_infer::{Temperature, Transcript, transcribe};
+use mnist2x2_data::Loader;
+use mnist2x2_infer::Temperature;
 use mnist2x2_model::Seq2Seq;
+use serde::{Deserialize, Serialize};
 
-use crate::gradient::{batch_loss, image_tensor, split};
-use crate::targets::Targets;
-use crate::{Error, Evaluation, Graded, Workers};
+use crate::loss::{Targets, batch_loss};
+use crate::predict::decoding_parts;
+use crate::{Error, Prediction, Workers, predict_dataset};
 
-/// Grids of a batch for evaluation.
-pub const EVALUATION_BATCH: usize = 500;
-/// Grids that one thread decodes at once: enough to keep the matrix products busy, few enough to stay in its cache.
-const DECODED_AT_ONCE: usize = 50;
+/// How well a model reads a set of grids by greedy decoding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// Grids read.
+    pub sequences: u64,
+    /// Grids of which every digit is right.
+    pub sequences_correct: u64,
+    /// The share of them.
+    pub sequence_accuracy: f64,
+    /// Digits in all grids.
+    pub digits: u64,
+    /// Digits that are right; those that an early end leaves out are wrong.
+    pub digits_correct: u64,
+    /// The share of them.
+    pub digit_accuracy: f64,
+    /// The share of right digits at each position of the sequence.
+    pub per_position: Vec<f64>,
+    /// Right digits at each position of the sequence.
+    pub per_position_correct: Vec<u64>,
+    /// `confusion[true][read]` counts digits; the last column counts cells where no digit was read. What is no digit is left
+    /// out.
+    pub confusion: Vec<[u64; 11]>,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+}
 
-/// Reads all grids of `loader` once, in their order, by greedy decoding and without teacher forcing.
-///
-/// `done` is told how many more grids have been read.
+impl Evaluation {
+    /// What is right of `predictions`, which are of grids of one shape and were made in `seconds`.
+    pub fn of(predictions: &[Prediction], seconds: f64) -> Self {
+        let cells = predictions.first().map_or(0, |prediction| prediction.labels.len());
+        let (mut per_position_correct, mut confusion) = (vec![0; cells], vec![[0; 11]; 10]);
+        for (position, (label, read)) in predictions.iter().flat_map(|grid| grid.outcomes().enumerate()) {
+            if let Some(correct) = per_position_correct.get_mut(position) {
+                *correct += u64::from(read == Some(label));
+            }
+            let row = confusion.get_mut(usize::from(label));
+            if let Some(count) = row.and_then(|row| row.get_mut(read.map_or(10, usize::from))) {
+                *count += 1;
+            }
+        }
+        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        let sequences = predictions.len() as u64;
+        let sequences_correct =
+            predictions.iter().filter(|prediction| prediction.is_correct()).count() as u64;
+        let digits = predictions.iter().map(|prediction| prediction.labels.len() as u64).sum();
+        let digits_correct = per_position_correct.iter().sum();
+        Self {
+            sequences,
+            sequences_correct,
+            sequence_accuracy: share(sequences_correct, sequences),
+            digits,
+            digits_correct,
+            digit_accuracy: share(digits_correct, digits),
+            per_position: per_position_correct.iter().map(|&correct| share(correct, sequences)).collect(),
+            per_position_correct,
+            confusion,
+            seconds,
+        }
+    }
+}
+
+/// How well a model reads the validation grids.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Validation {
+    /// Mean loss under teacher forcing, in nats per token, against certain targets whatever the recipe's smoothing.
+    pub loss: f64,
+    /// The share of grids of which every digit is right.
+    pub sequence_accuracy: f64,
+    /// The share of digits that are right.
+    pub digit_accuracy: f64,
+}
+
+/// Reads all grids of `loader` once and counts what is right; see [`predict_dataset`].
 ///
 /// # Errors
-/// [`Error::Infer`] if the model cannot read grids of this shape.
+/// As [`predict_dataset`].
 pub fn evaluate(
     model: &Seq2Seq,
     loader: &Loader,
@@ -29,33 +96,25 @@ pub fn evaluate(
     done: impl FnMut(usize),
 ) -> Result<Evaluation, Error> {
     let start = Instant::now();
-    let graded = grade(model, loader, Temperature::ONE, workers, done)?;
-    Ok(Evaluation::of(&graded, start.elapsed().as_secs_f64()))
+    let predictions = predict_dataset(model, loader, Temperature::ONE, workers, done)?;
+    Ok(Evaluation::of(&predictions, start.elapsed().as_secs_f64()))
 }
 
-/// Reads all grids of `loader` as [`evaluate`] does, and says of each how sure the model was, at `temperature`.
+/// How well `model` reads the grids of `loader`, and their loss.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub fn grade(
-    model: &Seq2Seq,
-    loader: &Loader,
-    temperature: Temperature,
-    workers: &Workers,
-    done: impl FnMut(usize),
-) -> Result<Vec<Graded>, Error> {
-    let grade = |labels: &[u8], transcript: Transcript| Graded::new(labels, &transcript.at(temperature));
-    read_all(model, loader, workers, grade, done)
+pub(crate) fn validate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<Validation, Error> {
+    let Evaluation { sequence_accuracy, digit_accuracy, .. } = evaluate(model, loader, workers, |_| ())?;
+    Ok(Validation { loss: mean_loss(model, loader, workers)?, sequence_accuracy, digit_accuracy })
 }
 
 /// The mean loss over all grids of `loader` under teacher forcing, in nats per token.
-pub(crate) fn mean_loss(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<f64, Error> {
+fn mean_loss(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<f64, Error> {
     let (model, epoch) = (model.frozen()?, loader.in_order());
-    let parts = (0..epoch.steps()).flat_map(|step| {
-        let len = epoch.batch_len(step);
-        split(len, len.div_ceil(DECODED_AT_ONCE)).into_iter().map(move |part| (step, part))
-    });
-    let sums = workers.map(parts.collect(), |(step, part)| {
+    let parts = |step| decoding_parts(epoch.batch_len(step)).into_iter().map(move |part| (step, part));
+    let parts = (0..epoch.steps()).flat_map(parts).collect();
+    let sums = workers.map(parts, |(step, part)| {
         let grids = part.len();
         let loss = batch_loss(&model, &epoch.part(step, part), &Targets::certain())?;
         Ok(grids as f64 * f64::from(loss.to_scalar::<f32>()?))
@@ -63,34 +122,40 @@ pub(crate) fn mean_loss(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> 
     Ok(sums.iter().sum::<f64>() / epoch.grids() as f64)
 }
 
-/// What `job` makes of each grid's labels and transcript, in the order of the grids.
-pub(crate) fn read_all<R>(
-    model: &Seq2Seq,
-    loader: &Loader,
-    workers: &Workers,
-    job: impl Fn(&[u8], Transcript) -> R,
-    mut done: impl FnMut(usize),
-) -> Result<Vec<R>, Error> {
-    let (model, epoch) = (model.frozen()?, loader.in_order());
-    let mut results = Vec::with_capacity(epoch.grids());
-    for step in 0..epoch.steps() {
-        let batch = epoch.batch(step);
-        let transcripts = decode(&model, &batch, workers)?;
-        let grids = batch.labels.chunks_exact(loader.shape().cells()).zip(transcripts);
-        results.extend(grids.map(|(labels, transcript)| job(labels, transcript)));
-        done(batch.len);
-    }
-    Ok(results)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The transcript of each grid of `batch`, by greedy decoding on all threads.
-///
-/// # Errors
-/// [`Error::Infer`] if the model cannot read grids of this shape.
-pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<Transcript>, Error> {
-    let parts = split(batch.len, batch.len.div_ceil(DECODED_AT_ONCE));
-    let device = model.parameters().device();
-    let transcripts = workers
-        .map(parts, |part: Range<usize>| Ok(transcribe(model, &image_tensor(batch, part, device)?)?))?;
-    Ok(transcripts.into_iter().flatten().collect())
+    fn prediction(labels: &[u8], predicted: &[Option<u8>]) -> Prediction {
+        let cell_confidences = vec![0.5; labels.len()];
+        Prediction { labels: labels.into(), predicted: predicted.into(), confidence: 0.5, cell_confidences }
+    }
+
+    #[test]
+    fn an_early_end_is_wrong() {
+        let predictions = [
+            prediction(&[1, 2, 3], &[Some(1), Some(2), Some(3)]),
+            prediction(&[1, 2, 3], &[Some(1), Some(7), None]),
+            prediction(&[9, 9, 9], &[None, Some(9), Some(9)]),
+        ];
+        let evaluation = Evaluation::of(&predictions, 0.0);
+        assert_eq!((evaluation.sequences, evaluation.sequences_correct), (3, 1));
+        assert_eq!((evaluation.digits, evaluation.digits_correct), (9, 6));
+        assert_eq!(evaluation.per_position, [2.0 / 3.0; 3]);
+        assert_eq!(evaluation.per_position_correct, [2; 3]);
+        assert_eq!(
+            (evaluation.confusion[2][7], evaluation.confusion[3][10], evaluation.confusion[9][10]),
+            (1, 1, 1)
+        );
+        assert_eq!(evaluation.confusion.as_flattened().iter().sum::<u64>(), 9);
+    }
+
+    #[test]
+    fn a_reading_that_is_too_short_is_wrong_and_what_is_no_digit_is_not_confused() {
+        let early = Evaluation::of(&[prediction(&[1, 2, 3], &[Some(1)])], 0.0);
+        assert_eq!((early.sequences_correct, early.digits, early.digits_correct), (0, 3, 1));
+        assert_eq!(early.confusion[2][10], 1);
+        let odd = Evaluation::of(&[prediction(&[10, 3], &[Some(1), Some(11)])], 0.0);
+        assert_eq!(odd.confusion, [[0; 11]; 10]);
+    }
 }

@@ -1,301 +1,264 @@
 //! Learning from corrections without forgetting the rest.
 //!
 //! A model that people corrected is trained for a short time from the weights it has, gently, on grids in which its
-//! corrections stand beside MNIST's digits: what is new is learnt, and what is known is rehearsed (A. Robins,
+//! corrections stand beside MNIST's digits: what is new is learned, and what is known is rehearsed (A. Robins,
 //! *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995). Of the way from the old weights to the new ones it then
-//! goes only as far as validation lets it (M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022): between
-//! the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits whether the
-//! outcome is better than what there was.
+//! goes only as far as validation lets it (WiSE-FT: M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022):
+//! between the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits
+//! whether the outcome is better than what there was.
 
-mod lesson;
+mod acceptance;
 mod grids;
-mod verdict;
+mod labeled_example;
+#[cfg(test)]
+mod tests;
 
-use mnist2x2_data::pendigits::PenDigits;
-use mnist2x2_data::{Digits, Loader};
+use mnist2x2_data::Loader;
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::{Calibration, Recognizer};
-use mnist2x2_model::{Parameters, Seq2Seq};
-use mnist2x2_picture::ModelInput;
+use mnist2x2_infer::Recognizer;
+use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
-use crate::evaluate::{EVALUATION_BATCH, evaluate};
 use crate::loaders::validation;
 use crate::{
-    Error, Grids, Keep, Observer, OptimiserSettings, Outcome, Recipe, Rule, Schedule, Trainer, Workers,
+    Error, Grids, Observer, Outcome, Recipe, Trainer, TrainingData, Workers, evaluate, predict_inputs,
 };
 
-use lesson::Drawn;
+use labeled_example::Drawn;
 
-pub use lesson::Lesson;
-pub use verdict::{Marks, Verdict};
+pub use acceptance::{Acceptance, Scores};
+pub use labeled_example::LabeledExample;
 
-/// The fewest corrections that are learnt from: of fewer, those held out would say nothing.
+/// The fewest corrections that are learned from: of fewer, those held out would say nothing.
 const FEWEST: usize = 10;
-/// The parts of the way from the old weights to the new ones after which it is tried to stop.
-const STOPS: u8 = 8;
+/// How many alphas are tried, evenly from 1 down to this part of it.
+const ALPHAS: u8 = 8;
 
-/// Where a fine-tuned model came from and what it learnt: part of `run.toml`.
+/// Where a fine-tuned model came from and what it learned: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FinetuneRecord {
     /// Where the model was that it began with, in words.
     pub base: String,
     /// SHA-256 of that model's weights.
     pub base_sha256: String,
-    /// As [`Finetuning::corrections_sha256`].
+    /// SHA-256 of all corrections, whatever their order: inputs and labels.
     pub corrections_sha256: String,
-    /// Corrections that were learnt.
-    pub learnt: u64,
-    /// As [`Finetuning::way`].
-    pub way: f64,
+    /// Corrections that were learned.
+    #[serde(alias = "learnt")]
+    pub learned: u64,
+    /// As [`Finetuned::alpha`].
+    #[serde(alias = "way")]
+    pub alpha: f64,
     /// What became of it.
-    pub verdict: Verdict,
+    #[serde(alias = "verdict")]
+    pub acceptance: Acceptance,
 }
 
 /// What a model is fine-tuned on.
 #[derive(Debug)]
-pub struct Material<'a> {
-    /// MNIST's training split, or whatever the model was trained on, to be rehearsed.
-    pub digits: Digits,
-    /// Pen strokes to be rehearsed, where the recipe asks for them.
-    pub pens: Option<&'a PenDigits>,
+pub struct FinetuneData {
+    /// MNIST's training split, or whatever the model was trained on, to be rehearsed; with pen strokes, where the recipe asks
+    /// for them.
+    pub rehearsal: TrainingData,
     /// The corrections.
-    pub lessons: Vec<Lesson>,
+    pub examples: Vec<LabeledExample>,
     /// The share of digits that are from corrections, above 0 and at most 1.
     pub share: f64,
 }
 
-impl Recipe {
-    /// Some thousand grids at a gentle rate, from weights that are good already; see [`Finetuning`].
-    ///
-    /// Matrices move by AdamW: Muon, whose steps are as long in every direction, forgets more on the way to the same
-    /// corrections. The model that was begun with teaches what it knew (Z. Li and D. Hoiem, *Learning without
-    /// Forgetting*, 2016), with less than half a say, because of the corrections it knew the wrong answer.
-    pub fn finetune(seed: u64) -> Self {
-        let recommended = Self::recommended(seed);
-        Self {
-            name: "finetune".into(),
-            epochs: 3,
-            epoch_grids: 25_000,
-            keep: Keep::Last,
-            distillation: 0.3,
-            average: 0.998,
-            optimiser: OptimiserSettings {
-                matrices: Rule::AdamW,
-                learning_rate: 3e-4,
-                ..recommended.optimiser
-            },
-            schedule: Schedule { warm_up: 0.1, ..Schedule::linear() },
-            ..recommended
-        }
-    }
-}
-
-/// A model on its way from what it was to one that has learnt its corrections.
+/// A model that is about to learn its corrections.
 #[derive(Debug)]
 pub struct Finetuning {
     trainer: Trainer,
     validation: Loader,
-    held_out: Vec<Lesson>,
-    learnt: u64,
-    sha256: String,
-    /// The weights that it has come to, in flat order; those of the beginning before it has run.
-    values: Vec<f32>,
-    way: f64,
-    before: Marks,
+    /// The weights that it begins with, in flat order, and their SHA-256.
+    base: Vec<f32>,
+    base_sha256: String,
+    before: Scores,
+    held_out: Vec<LabeledExample>,
+    learned: u64,
+    corrections_sha256: String,
+}
+
+/// A model that has learned its corrections.
+#[derive(Debug)]
+pub struct Finetuned {
+    /// The model.
+    pub model: Seq2Seq,
+    /// How much of the way from the old weights to those at the end of training it has gone, 0 to 1.
+    pub alpha: f64,
+    /// How it does beside the model that was begun with.
+    pub acceptance: Acceptance,
 }
 
 impl Finetuning {
-    /// Prepares to train `base` by `recipe` on all of `material` but what is held out of it: digits to validate with, and
+    /// Prepares to train `base` by `recipe` on all of `data` but what is held out of it: digits to validate with, and
     /// some of the corrections.
     ///
     /// # Errors
-    /// [`Error::NotFinetuned`] if there are fewer than ten corrections, or the model reads all that are held out;
-    /// [`Error::Lesson`] if they are of another shape than the model's or show no digit; and as [`Trainer::new`].
+    /// [`Error::Corrections`] if there are fewer than ten, they are of another shape than the model's or show no digit, or
+    /// the model reads all that are held out; and as [`Trainer::new`].
     pub fn new(
         base: &Recognizer,
         recipe: Recipe,
-        material: Material,
+        data: FinetuneData,
         workers: &Workers,
     ) -> Result<Self, Error> {
-        check(base, &recipe, &material)?;
-        let Material { digits, pens, lessons, share } = material;
+        check(base, &recipe, &data)?;
+        let FinetuneData { rehearsal: TrainingData { digits, pendigits }, examples, share } = data;
         let shape = base.shape();
-        let sha256 = lesson::sha256(&lessons);
-        let (learnt, held_out) = lesson::hold_out(lessons);
+        let corrections_sha256 = labeled_example::sha256(&examples);
+        let (learned, held_out) = labeled_example::hold_out(examples);
         let (digits, unseen) = recipe.split(digits)?;
-        let no_digits = || Error::Recipe { field: "validate_one_in", problem: "holds no digit back".into() };
+        let no_digits = || Error::setting("validation_fraction", "holds no digit back");
         let validation = validation(unseen, shape)?.ok_or_else(no_digits)?;
-        let before = marks(base, &held_out, &validation, workers)?;
+        let accuracy = evaluate(base.model(), &validation, workers, |_| ())?.sequence_accuracy;
+        let before = score(base, &held_out, accuracy, workers)?;
         if before.corrections == held_out.len() as u64 {
-            let problem = format!(
+            return Err(Error::corrections(format!(
                 "the model reads all {} held-out corrections right; there is nothing to learn that could be told",
                 held_out.len()
-            );
-            return Err(Error::NotFinetuned { problem });
+            )));
         }
-        let pens = recipe.draw(pens)?;
-        let drawn = Drawn::of(&learnt, shape)?;
-        let training = grids::training(&recipe, digits, pens.as_ref(), (&drawn, share), shape)?;
-        let trainer = begin(base.model(), recipe, training)?.with_validation(validation.clone())?;
-        let (values, learnt) = (base.model().parameters().to_flat()?, learnt.len() as u64);
-        Ok(Self { trainer, validation, held_out, learnt, sha256, values, way: 0.0, before })
+        let strokes = recipe.draw(pendigits.as_ref())?;
+        let drawn = Drawn::of(&learned, shape)?;
+        let training = grids::training(&recipe, digits, strokes.as_ref(), (&drawn, share), shape)?;
+        Ok(Self {
+            trainer: begin(base.model(), recipe, training)?.with_validation(validation.clone())?,
+            validation,
+            base: base.model().parameters().to_flat()?,
+            base_sha256: base.digest().into(),
+            before,
+            held_out,
+            learned: learned.len() as u64,
+            corrections_sha256,
+        })
     }
 
-    /// Trains to the end of the recipe, or until `observer` stops it; then goes as far towards the new weights as validation
-    /// lets it, or all the way if it never does.
+    /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or all the way if it
+    /// never does. Nothing comes of it if `observer` stops it.
     ///
     /// # Errors
     /// As [`Trainer::run`].
-    pub fn run(&mut self, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, Error> {
-        let outcome = self.trainer.run(workers, observer)?;
-        if outcome == Outcome::Finished {
-            self.settle(workers)?;
+    pub fn run(
+        &mut self,
+        workers: &Workers,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Finetuned>, Error> {
+        if self.trainer.run(workers, observer)? != Outcome::Finished {
+            return Ok(None);
         }
-        Ok(outcome)
+        let (model, alpha, accuracy) = self.interpolate_weights(workers)?;
+        let weights = Weights { parameters: model.parameters().frozen()?, digest: String::new() };
+        let after = score(&Recognizer::new(weights)?, &self.held_out, accuracy, workers)?;
+        let acceptance = Acceptance { held_out: self.held_out.len() as u64, before: self.before, after };
+        Ok(Some(Finetuned { model, alpha, acceptance }))
     }
 
-    fn settle(&mut self, workers: &Workers) -> Result<(), Error> {
-        let old = std::mem::take(&mut self.values);
-        let new = self.trainer.result()?.parameters().to_flat()?;
-        for stop in (1..=STOPS).rev() {
-            let way = f32::from(stop) / f32::from(STOPS);
-            let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + way * (new - old)).collect();
-            let accuracy =
-                evaluate(&self.frozen(&values)?, &self.validation, workers, |_| ())?.sequence_accuracy;
-            if verdict::keeps(self.before.validation, accuracy) {
-                (self.values, self.way) = (values, way.into());
-                return Ok(());
+    /// The model between the old weights and the new, old + alpha (new - old), at the largest alpha at which validation
+    /// keeps its accuracy; that alpha and the accuracy.
+    fn interpolate_weights(&self, workers: &Workers) -> Result<(Seq2Seq, f64, f64), Error> {
+        let (old, new) = (&self.base, self.trainer.result()?.parameters().to_flat()?);
+        let mut all_the_way = None;
+        for part in (1..=ALPHAS).rev() {
+            let alpha = f32::from(part) / f32::from(ALPHAS);
+            let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + alpha * (new - old)).collect();
+            let model = self.trainer.frozen(&values)?;
+            let accuracy = evaluate(&model, &self.validation, workers, |_| ())?.sequence_accuracy;
+            let found = (model, alpha.into(), accuracy);
+            if acceptance::keeps(self.before.validation, accuracy) {
+                return Ok(found);
             }
+            all_the_way.get_or_insert(found);
         }
-        (self.values, self.way) = (new, 1.0);
-        Ok(())
+        Ok(all_the_way.expect("the first alpha is 1"))
     }
 
-    fn frozen(&self, values: &[f32]) -> Result<Seq2Seq, Error> {
-        let (config, parameters) = (self.trainer.model().config(), self.trainer.model().parameters());
-        Ok(Seq2Seq::new(Parameters::from_flat(config, values, parameters.device())?)?)
+    /// What `run.toml` says of the outcome; `base` says in words where the model was that was begun with.
+    pub fn record(&self, base: String, outcome: &Finetuned) -> FinetuneRecord {
+        FinetuneRecord {
+            base,
+            base_sha256: self.base_sha256.clone(),
+            corrections_sha256: self.corrections_sha256.clone(),
+            learned: self.learned,
+            alpha: outcome.alpha,
+            acceptance: outcome.acceptance,
+        }
     }
 
-    /// How the model that it has come to does beside the one that it began with.
-    ///
-    /// # Errors
-    /// [`Error::Infer`] if a model's numbers overflow.
-    pub fn verdict(&self, workers: &Workers) -> Result<Verdict, Error> {
-        let after = marks(&recognizer(&self.result()?)?, &self.held_out, &self.validation, workers)?;
-        Ok(Verdict { held_out: self.held_out.len() as u64, before: self.before, after })
-    }
-
-    /// Corrections that are learnt from; the others are held out.
-    pub fn learnt(&self) -> u64 {
-        self.learnt
-    }
-
-    /// SHA-256 of all corrections, whatever their order: what is seen and what is right.
-    pub fn corrections_sha256(&self) -> &str {
-        &self.sha256
+    /// Corrections that are learned from; the others are held out.
+    pub fn learned(&self) -> u64 {
+        self.learned
     }
 
     /// Corrections that are held out.
-    pub fn held_out(&self) -> &[Lesson] {
+    pub fn held_out(&self) -> &[LabeledExample] {
         &self.held_out
     }
 
-    /// What the model that it began with reads right.
-    pub fn before(&self) -> Marks {
-        self.before
+    /// The grids that it is validated with.
+    pub fn validation(&self) -> &Loader {
+        &self.validation
     }
 
     /// The run behind it.
     pub fn trainer(&self) -> &Trainer {
         &self.trainer
     }
-
-    /// How much of the way from the old weights to those at the end of training it has gone, 0 to 1.
-    pub fn way(&self) -> f64 {
-        self.way
-    }
-
-    /// The model that it has come to.
-    ///
-    /// # Errors
-    /// As [`Trainer::result`].
-    pub fn result(&self) -> Result<Seq2Seq, Error> {
-        self.frozen(&self.values)
-    }
-
-    /// How far that model's confidence can be trusted.
-    ///
-    /// # Errors
-    /// As [`crate::calibrate`].
-    pub fn calibration(&self, workers: &Workers) -> Result<Calibration, Error> {
-        crate::calibrate(&self.result()?, &self.validation, workers)
-    }
 }
 
-/// Refuses what cannot be learnt, before anything is computed.
-fn check(base: &Recognizer, recipe: &Recipe, material: &Material) -> Result<(), Error> {
+/// Refuses what cannot be learned, before anything is computed.
+fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), Error> {
     recipe.validate()?;
-    let Material { lessons, share, .. } = material;
+    let FinetuneData { examples, share, .. } = data;
     if !(*share > 0.0 && *share <= 1.0) {
         let problem = format!("the share of corrections is {share}, but must be above 0 and at most 1");
-        return Err(Error::NotFinetuned { problem });
+        return Err(Error::corrections(problem));
     }
-    let count = lessons.len();
+    let count = examples.len();
     if count < FEWEST {
-        let problem = format!(
+        return Err(Error::corrections(format!(
             "{count} corrections are too few to hold some out and learn the others; collect {FEWEST} at least"
-        );
-        return Err(Error::NotFinetuned { problem });
+        )));
     }
     if recipe.grids != Grids::Fresh || recipe.epoch_grids == 0 {
-        let problem = "must be above 0, with `grids` `fresh`: corrections are mixed into new grids".into();
-        return Err(Error::Recipe { field: "epoch_grids", problem });
+        let problem = "must be above 0, with `grids` `fresh`: corrections are mixed into new grids";
+        return Err(Error::setting("epoch_grids", problem));
     }
     let shape = base.shape();
-    match lessons.iter().find(|lesson| lesson.seen().shape() != shape) {
-        Some(lesson) => {
-            let other = lesson.seen().shape();
-            let problem = format!(
-                "a correction is of {} x {} cells, but the model reads {} x {}",
-                other.rows, other.cols, shape.rows, shape.cols
-            );
-            Err(Error::Lesson { problem })
-        }
-        None => Ok(()),
-    }
+    let mut shapes = examples.iter().map(|example| example.input().shape());
+    shapes.find(|&other| other != shape).map_or(Ok(()), |other| {
+        Err(Error::corrections(format!(
+            "a correction is of {} x {} cells, but the model reads {} x {}",
+            other.rows, other.cols, shape.rows, shape.cols
+        )))
+    })
 }
 
-/// A run before its first step, with the weights of `base`, which also teaches where the recipe distils.
+/// A run before its first step, with the weights of `base`, which also teaches where the recipe distills.
 fn begin(base: &Seq2Seq, recipe: Recipe, training: Loader) -> Result<Trainer, Error> {
-    let teachers = if recipe.distillation > 0.0 { std::slice::from_ref(base) } else { &[] };
-    let device = base.parameters().device();
-    Trainer::taught(base.config(), recipe, training, teachers, device)?.starting_from(base)
+    let teachers = if recipe.distillation_weight > 0.0 { std::slice::from_ref(base) } else { &[] };
+    let trainer = Trainer::from_loader(base.config(), recipe, training, base.parameters().device())?;
+    trainer.with_teachers(teachers)?.starting_from(base)
 }
 
-/// What reads with `model`, whoever it is.
-fn recognizer(model: &Seq2Seq) -> Result<Recognizer, Error> {
-    let parameters = model.parameters().frozen()?;
-    Ok(Recognizer::new(Weights { parameters, digest: String::new() })?)
-}
-
-fn marks(
+/// What `recognizer`, whose accuracy on validation grids is known, reads right of `examples`.
+fn score(
     recognizer: &Recognizer,
-    lessons: &[Lesson],
-    validation: &Loader,
+    examples: &[LabeledExample],
+    validation: f64,
     workers: &Workers,
-) -> Result<Marks, Error> {
-    let (mut corrections, mut cells) = (0, 0);
-    for lessons in lessons.chunks(EVALUATION_BATCH) {
-        let seen: Vec<ModelInput> = lessons.iter().map(|lesson| lesson.seen().clone()).collect();
-        for (reading, lesson) in recognizer.read_batch(&seen)?.iter().zip(lessons) {
-            let pairs = reading.cells.iter().zip(lesson.right());
-            let right = pairs.filter(|(cell, right)| cell.digit == **right).count();
-            corrections += u64::from(right == lesson.right().len());
-            cells += right as u64;
-        }
+) -> Result<Scores, Error> {
+    let input = |index: usize| Ok((examples[index].input().clone(), Vec::new()));
+    let predictions = predict_inputs(recognizer, examples.len(), input, workers, |_| ())?;
+    let mut scores = Scores { corrections: 0, cells: 0, validation };
+    for (prediction, example) in predictions.iter().zip(examples) {
+        let pairs = prediction.predicted.iter().zip(example.labels());
+        let right = pairs.filter(|(predicted, label)| predicted == label).count();
+        scores.corrections += u64::from(right == example.labels().len());
+        scores.cells += right as u64;
     }
-    let validation = evaluate(recognizer.model(), validation, workers, |_| ())?.sequence_accuracy;
-    Ok(Marks { corrections, cells, validation })
+    Ok(scores)
 }

@@ -1,15 +1,12 @@
 //! The loss of a batch and its gradient, computed in shards.
 
-use std::ops::Range;
-
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Tensor};
-use mnist2x2_data::{Batch, Epoch};
+use mnist2x2_data::Epoch;
 use mnist2x2_model::Seq2Seq;
-use mnist2x2_tokenizer::teacher_forcing;
 
 use crate::Error;
-use crate::targets::Targets;
+use crate::batch::split;
+use crate::loss::{Targets, batch_loss};
 use crate::workers::Workers;
 
 /// Computes the mean loss of the batch of `step` and writes its gradient to `flat`, in flat order.
@@ -47,45 +44,11 @@ struct Shard {
     grads: GradStore,
 }
 
-/// Cuts `0..n` into at most `parts` ranges whose lengths differ by at most one, none empty.
-pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
-    let parts = parts.min(n);
-    (0..parts).map(|part| part * n / parts..(part + 1) * n / parts).collect()
-}
-
-/// Mean cross-entropy over all positions of all sequences, with teacher forcing.
-pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
-    let device = model.parameters().device();
-    let images = image_tensor(batch, 0..batch.len, device)?;
-    let (tokens, labels) = token_tensors(batch, device)?;
-    Ok(model.loss(&images, &tokens, &targets.of(&images, &tokens, &labels, model.config().vocabulary)?)?)
-}
-
-/// The images of a part of a batch: (B, height, width).
-pub(crate) fn image_tensor(batch: &Batch, part: Range<usize>, device: &Device) -> Result<Tensor, Error> {
-    let (height, width) = (batch.shape.height(), batch.shape.width());
-    let (pixels, grids) = (height * width, part.len());
-    let images = &batch.images[part.start * pixels..part.end * pixels];
-    Ok(Tensor::from_slice(images, (grids, height, width), device)?)
-}
-
-/// Decoder input and right tokens of a batch: (B, T) each.
-fn token_tensors(batch: &Batch, device: &Device) -> Result<(Tensor, Tensor), Error> {
-    let cells = batch.shape.cells();
-    let (mut tokens, mut labels) = (Vec::new(), Vec::new());
-    for digits in batch.labels.chunks_exact(cells) {
-        let (input, target) = teacher_forcing(digits)?;
-        tokens.extend(input);
-        labels.extend(target);
-    }
-    let tensor = |ids| Tensor::from_vec(ids, (batch.len, cells + 1), device);
-    Ok((tensor(tokens)?, tensor(labels)?))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use candle_core::Device;
     use mnist2x2_data::mnist::Split;
     use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
     use mnist2x2_model::{Config, Parameters};
@@ -111,17 +74,6 @@ mod tests {
             assert!((loss - sharded_loss).abs() < 1e-5, "{shards} shards: loss {sharded_loss}, not {loss}");
             let worst = whole.iter().zip(&sharded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-5, "{shards} shards: a gradient is off by {worst}");
-        }
-    }
-
-    #[test]
-    fn a_split_covers_all_once_in_parts_of_nearly_one_size() {
-        for (n, parts) in [(64, 8), (32, 8), (7, 3), (3, 8), (1, 1)] {
-            let ranges = split(n, parts);
-            assert_eq!(ranges.len(), parts.min(n));
-            assert!(ranges.iter().cloned().flatten().eq(0..n));
-            let lengths = ranges.iter().map(ExactSizeIterator::len);
-            assert!(lengths.clone().max().unwrap() - lengths.min().unwrap() <= 1);
         }
     }
 }

@@ -8,49 +8,62 @@
 #![forbid(unsafe_code)]
 
 mod error;
-
-mod schedule;
-mod optimiser;
-mod recipe;
-mod overrides;
-mod pens;
-mod loaders;
-mod average;
 mod workers;
-mod targets;
+
+// The recipe: every setting of a run.
+mod schedule;
+mod optimizer;
+mod model_selection;
+mod recipe;
+mod settings;
+
+// The grids to train on and to validate with.
+mod pendigits;
+mod loaders;
+
+// From a batch to the next weights.
+mod batch;
+mod loss;
 mod gradient;
-mod observer;
-mod trainer;
+mod ema;
 
-mod checkpoint;
-mod record;
-mod keeping;
-mod run;
-
-mod metrics;
-mod graded;
+// What a model reads right.
+mod predict;
 mod evaluate;
 mod calibrate;
-mod written;
+
+// The run.
+mod metrics;
+mod checkpoint;
+mod trainer;
+mod observer;
+mod training_loop;
+
+// The run on the disk.
+mod checkpoint_folder;
+mod run_record;
+mod run_folder;
 
 mod finetune;
 
 pub use calibrate::calibrate;
-pub use checkpoint::Checkpoint;
-pub use error::Error;
-pub use evaluate::{EVALUATION_BATCH, decode, evaluate, grade};
-pub use finetune::{FinetuneRecord, Finetuning, Lesson, Marks, Material, Verdict};
-pub use graded::Graded;
-pub use keeping::Keeping;
-pub use metrics::{EpochMetrics, Evaluation, Validation};
-pub use observer::{Observer, Outcome, StepReport};
-pub use optimiser::{Optimiser, OptimiserSettings, Rule};
-pub use overrides::{read_toml, with_overrides};
-pub use pens::HELD_OUT_WRITERS;
-pub use recipe::{Grids, Keep, Recipe};
-pub use record::{DataRecord, ModelRecord, RunRecord};
-pub use run::RunFolder;
+pub use checkpoint::{Checkpoint, Position};
+pub use checkpoint_folder::CheckpointPolicy;
+pub use error::{BoxError, Error};
+pub use evaluate::{Evaluation, Validation, evaluate};
+pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuning, LabeledExample, Scores};
+pub use loaders::TrainingData;
+pub use metrics::{EpochMetrics, StepReport};
+pub use model_selection::ModelSelection;
+pub use observer::Observer;
+pub use optimizer::{MatrixOptimizer, Optimizer, OptimizerSettings, OptimizerState};
+pub use pendigits::HELD_OUT_WRITERS;
+pub use predict::{EVALUATION_BATCH, Prediction, decode, predict_dataset, predict_inputs, predict_strokes};
+pub use recipe::{Grids, Recipe};
+pub use run_folder::RunFolder;
+pub use run_record::{DataRecord, ModelRecord, NUMERICS, RunRecord};
 pub use schedule::{Schedule, Shape};
-pub use trainer::{Position, Trainer};
+pub use settings::{read_toml, with_overrides};
+pub use trainer::Trainer;
+pub use training_loop::Outcome;
 pub use workers::Workers;
-pub use written::grade_written;

@@ -5,68 +5,92 @@ use std::sync::Arc;
 use mnist2x2_data::pendigits::PenDigits;
 use mnist2x2_data::{Digits, GridShape, GridSource, Loader, reference};
 
-use crate::evaluate::EVALUATION_BATCH;
-use crate::{Error, Grids, Recipe, pens};
+use crate::{EVALUATION_BATCH, Error, Grids, Recipe, pendigits};
 
 /// Validation grids for each validation digit.
 const GRIDS_PER_DIGIT: usize = 2;
+/// What is added to a count of held-out digits before it is rounded down, so that a fraction of 1/n is one digit in n: far
+/// more than f64 rounds by, far less than 1/n.
+const ROUNDING: f64 = 1e-6;
+
+/// What a run is trained on.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TrainingData {
+    /// The training split, of which the recipe holds some back to validate with.
+    pub digits: Digits,
+    /// Pen strokes, where the recipe mixes them in.
+    pub pendigits: Option<PenDigits>,
+}
+
+impl TrainingData {
+    /// These digits, and pen strokes where there are some.
+    pub fn new(digits: Digits, pendigits: Option<PenDigits>) -> Self {
+        Self { digits, pendigits }
+    }
+}
+
+impl From<Digits> for TrainingData {
+    fn from(digits: Digits) -> Self {
+        Self::new(digits, None)
+    }
+}
 
 impl Recipe {
-    /// The grids of this recipe over the training split `digits`: those of each epoch, made of all digits but those that
-    /// [`validate_one_in`](Recipe::validate_one_in) holds back, and the fixed grids, made of those, that it is validated
-    /// with.
+    /// The grids of this recipe over `data`: those of each epoch, made of all digits but those that
+    /// [`validation_fraction`](Recipe::validation_fraction) holds back, and the fixed grids, made of those, that it is
+    /// validated with.
     ///
-    /// `pens` are mixed in if the recipe says so, of all writers or of all but [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
+    /// Pen strokes are mixed in if the recipe says so, of all writers or of all but
+    /// [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
     ///
     /// # Errors
-    /// [`Error::Recipe`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
+    /// [`Error::Setting`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
     /// [`Error::Data`] if these grids cannot be made.
-    pub fn loaders(
-        &self,
-        digits: Digits,
-        pens: Option<&PenDigits>,
-        shape: GridShape,
-    ) -> Result<(Loader, Option<Loader>), Error> {
+    pub fn loaders(&self, data: TrainingData, shape: GridShape) -> Result<(Loader, Option<Loader>), Error> {
+        let TrainingData { digits, pendigits } = data;
         let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
-        let (training, held_out) = self.split(digits)?;
-        let pens = self.draw(pens)?;
-        let source = match (self.grids, &pens) {
+        let (mut training, held_out) = self.split(digits)?;
+        let source = match (self.grids, self.draw(pendigits.as_ref())?) {
             (Grids::Fixed, _) => {
                 GridSource::Fixed(reference::grids(training.len() as u32, grids, shape.cells()))
             }
             (Grids::Fresh, None) => GridSource::Fresh { grids },
-            (Grids::Fresh, Some(_)) => {
-                GridSource::Mixed { grids, second: training.len(), share: self.strokes }
+            (Grids::Fresh, Some(strokes)) => {
+                let second = training.len();
+                training = training.chain(&strokes);
+                GridSource::Mixed { grids, second, share: self.stroke_fraction }
             }
         };
-        let training = match &pens {
-            Some(pens) => training.chain(pens),
-            None => training,
-        };
-        let training = Loader::new(Arc::new(training), source, shape, self.batch, self.seed)?;
+        let training = Loader::new(Arc::new(training), source, shape, self.batch_size, self.seed)?;
         Ok((training, validation(held_out, shape)?))
     }
 
-    /// The pen strokes that this recipe trains on as digits, see [`pens::digits`]; nothing if it asks for none.
+    /// The pen strokes that this recipe trains on as digits, see [`pendigits::digits`]; nothing if it asks for none.
     pub(crate) fn draw(&self, strokes: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
-        let problem = |problem: &str| Error::Recipe { field: "strokes", problem: problem.into() };
-        match (strokes, self.strokes > 0.0) {
-            (Some(strokes), true) => Ok(Some(pens::digits(strokes, self.all_writers)?)),
+        let wrong = |problem| Err(Error::setting("stroke_fraction", problem));
+        match (strokes, self.stroke_fraction > 0.0) {
+            (Some(strokes), true) => Ok(Some(pendigits::digits(strokes, self.all_writers)?)),
             (None, false) => Ok(None),
-            (None, true) => Err(problem("is above 0, but there are no pen strokes")),
-            (Some(_), false) => Err(problem("is 0, but there are pen strokes")),
+            (None, true) => wrong("is above 0, but there are no pen strokes"),
+            (Some(_), false) => wrong("is 0, but there are pen strokes"),
         }
     }
 
-    /// The digits to train on, and those that [`validate_one_in`](Recipe::validate_one_in) holds back.
+    /// The digits to train on, and those that [`validation_fraction`](Recipe::validation_fraction) holds back.
     pub(crate) fn split(&self, digits: Digits) -> Result<(Digits, Digits), Error> {
-        let held_out = digits.len().checked_div(self.validate_one_in).unwrap_or(0);
+        let held_out = held_out(digits.len(), self.validation_fraction);
         if held_out == digits.len() {
             let problem = format!("holds all {held_out} digits back; none are left to train on");
-            return Err(Error::Recipe { field: "validate_one_in", problem });
+            return Err(Error::setting("validation_fraction", problem));
         }
         Ok(digits.split_last(held_out))
     }
+}
+
+/// How many of `digits` digits are held back.
+fn held_out(digits: usize, fraction: f64) -> usize {
+    (digits as f64 * fraction + ROUNDING) as usize
 }
 
 /// The fixed grids of `held_out` digits to validate with; nothing if there are none.
@@ -93,9 +117,15 @@ mod tests {
     fn no_validation_digit_is_trained_on() {
         let digits = synthetic::digits(Split::Train, 50, 0);
         for grids in [Grids::Fixed, Grids::Fresh] {
-            let recipe =
-                Recipe { validate_one_in: 2, batch: 9, epoch_grids: 70, grids, ..Recipe::reference(3) };
-            let (training, validation) = recipe.loaders(digits.clone(), None, SHAPE).unwrap();
+            let recipe = Recipe {
+                seed: 3,
+                validation_fraction: 0.5,
+                batch_size: 9,
+                epoch_grids: 70,
+                grids,
+                ..Recipe::reference()
+            };
+            let (training, validation) = recipe.loaders(digits.clone().into(), SHAPE).unwrap();
             assert_eq!(training.in_order().grids(), 70);
             let validation = validation.unwrap();
             assert_eq!(validation.in_order().grids(), 50);
@@ -117,10 +147,20 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_of_one_nth_is_one_digit_in_n() {
+        for n in 1..=300 {
+            for digits in (0..3_000).chain([60_000, 4_000_000_000]) {
+                assert_eq!(held_out(digits, 1.0 / n as f64), digits / n, "one in {n} of {digits}");
+            }
+        }
+        assert_eq!([held_out(50, 0.0), held_out(50, 1.0), held_out(50, 0.35)], [0, 50, 17]);
+    }
+
+    #[test]
     fn something_must_be_left_to_train_on() {
-        let recipe = Recipe { validate_one_in: 1, ..Recipe::reference(0) };
-        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0), None, SHAPE).unwrap_err();
-        assert!(error.to_string().contains("`validate_one_in` holds all 50 digits back"), "{error}");
+        let recipe = Recipe { validation_fraction: 1.0, ..Recipe::reference() };
+        let error = recipe.loaders(synthetic::digits(Split::Train, 50, 0).into(), SHAPE).unwrap_err();
+        assert!(error.to_string().contains("`validation_fraction` holds all 50 digits back"), "{error}");
     }
 
     #[test]
@@ -129,13 +169,15 @@ mod tests {
         let digit = |writer| PenDigit { label: 4, writer: Some(writer), strokes: strokes.clone() };
         let pens =
             PenDigits { digits: vec![digit(1), digit(24), digit(25), digit(30)], sha256: String::new() };
-        let recipe = Recipe { strokes: 1.0, epoch_grids: 8, grids: Grids::Fresh, ..Recipe::reference(0) };
-        let digits = synthetic::digits(Split::Train, 50, 0);
-        let (training, _) = recipe.loaders(digits.clone(), Some(&pens), SHAPE).unwrap();
+        let recipe =
+            Recipe { stroke_fraction: 1.0, epoch_grids: 8, grids: Grids::Fresh, ..Recipe::reference() };
+        let without = TrainingData::from(synthetic::digits(Split::Train, 50, 0));
+        let with = TrainingData::new(without.digits.clone(), Some(pens));
+        let (training, _) = recipe.loaders(with.clone(), SHAPE).unwrap();
         assert!(training.epoch(0).batch(0).labels.iter().all(|&label| label == 4));
-        for (recipe, pens) in [(recipe, None), (Recipe::reference(0), Some(&pens))] {
-            let message = recipe.loaders(digits.clone(), pens, SHAPE).unwrap_err().to_string();
-            assert!(message.contains("`strokes` is"), "{message}");
+        for (recipe, data) in [(recipe, without), (Recipe::reference(), with)] {
+            let message = recipe.loaders(data, SHAPE).unwrap_err().to_string();
+            assert!(message.contains("`stroke_fraction` is"), "{message}");
         }
     }
 }

@@ -1,59 +1,45 @@
 //! Watching a run.
 
-use std::ops::ControlFlow;
+use crate::{BoxError, EpochMetrics, StepReport, Trainer};
 
-use crate::{EpochMetrics, Error, Trainer};
-
-/// Watches a run, and may stop it.
+/// Watches a run, and may stop it: what other libraries call a callback.
+///
+/// ```
+/// use mnist2x2_train::{BoxError, EpochMetrics, Observer, Trainer};
+///
+/// struct Print;
+///
+/// impl Observer for Print {
+///     fn on_epoch(&mut self, _: &Trainer, metrics: &EpochMetrics) -> Result<(), BoxError> {
+///         println!("epoch {}: loss {:.3}", metrics.epoch, metrics.loss);
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Observer {
-    /// After each step and before [`Observer::step`]: the moment to keep the trainer as it is. An error stops the run.
+    /// After each step.
     ///
     /// # Errors
-    /// Whatever made it impossible to go on, such as a full disk.
-    fn keep(&mut self, trainer: &Trainer) -> Result<(), Error> {
-        let _ = trainer;
+    /// Whatever makes it impossible to go on, such as a full disk: it ends the run as [`Error::Observer`](crate::Error).
+    fn on_step(&mut self, trainer: &Trainer, step: &StepReport) -> Result<(), BoxError> {
+        let _ = (trainer, step);
         Ok(())
     }
 
-    /// After each step; [`ControlFlow::Break`] stops the run after this step.
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
-        let _ = report;
-        ControlFlow::Continue(())
-    }
-
-    /// After each epoch; an error stops the run.
+    /// After each epoch and its validation.
     ///
     /// # Errors
-    /// Whatever made it impossible to go on, such as a full disk.
-    fn epoch(&mut self, trainer: &Trainer, metrics: &EpochMetrics) -> Result<(), Error> {
+    /// As [`Observer::on_step`].
+    fn on_epoch(&mut self, trainer: &Trainer, metrics: &EpochMetrics) -> Result<(), BoxError> {
         let _ = (trainer, metrics);
         Ok(())
+    }
+
+    /// Whether the run is to stop here; asked after each step and after each epoch.
+    fn should_stop(&self) -> bool {
+        false
     }
 }
 
 /// No one is watching.
 impl Observer for () {}
-
-/// One step of the optimiser.
-#[derive(Clone, Debug)]
-pub struct StepReport {
-    /// The epoch that the step is part of, from 1.
-    pub epoch: u64,
-    /// The step within its epoch, from 1.
-    pub step: usize,
-    /// Steps in an epoch.
-    pub steps: usize,
-    /// Grids in the step's batch.
-    pub grids: usize,
-    /// The batch's mean loss, in nats per token.
-    pub loss: f64,
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// All epochs are done.
-    Finished,
-    /// The observer stopped it.
-    Stopped,
-}

@@ -3,9 +3,10 @@
 use candle_core::Device;
 use mnist2x2_data::Augmentation;
 use mnist2x2_model::Initialization;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Error, OptimiserSettings, Rule, Schedule};
+use crate::error::check_setting;
+use crate::{Error, MatrixOptimizer, ModelSelection, OptimizerSettings, Schedule};
 
 /// Everything that decides the outcome of a run besides the data and the model's sizes: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,43 +16,54 @@ pub struct Recipe {
     pub name: String,
     /// Decides the initial weights, the grids, their order and how they are augmented.
     pub seed: u64,
-    /// How often as many grids are seen as an epoch has.
+    /// How many epochs are trained.
     pub epochs: u64,
     /// Grids in an epoch; 0 for as many as there are training digits.
     pub epoch_grids: usize,
-    /// Grids per step of the optimiser.
-    pub batch: usize,
+    /// Grids per step of the optimizer.
+    #[serde(alias = "batch")]
+    pub batch_size: usize,
     /// Into how many parts a batch is split, each differentiated by one thread; a fixed number, so that results do not
     /// depend on how many threads there are.
     pub shards: usize,
     /// Which grids an epoch has.
     pub grids: Grids,
-    /// One training digit in so many, the last ones, is kept from training to validate with; 0 for none.
-    pub validate_one_in: usize,
-    /// The share of digits that are drawn from pen strokes instead; 0 for none.
-    pub strokes: f64,
+    /// The fraction of the training digits, the last ones, that is kept from training to validate with; 0 for none. A number
+    /// above 1 means one digit in so many.
+    #[serde(alias = "validate_one_in", deserialize_with = "fraction_or_one_in")]
+    pub validation_fraction: f64,
+    /// The fraction of digits that are drawn from pen strokes instead; 0 for none.
+    #[serde(alias = "strokes")]
+    pub stroke_fraction: f64,
     /// Whether those include the strokes of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
     /// chosen by them.
     pub all_writers: bool,
     /// Which weights a run ends with.
-    pub keep: Keep,
+    #[serde(alias = "keep")]
+    pub model_selection: ModelSelection,
     /// How the weights begin.
-    pub initialisation: Initialization,
-    /// The share of each target that is what teachers, models trained before, make of the same grid, the mean of their
-    /// probabilities (G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
-    pub distillation: f64,
+    #[serde(alias = "initialisation")]
+    pub initialization: Initialization,
+    /// The weight, in each target, of the mean of the probabilities that teachers, models trained before, give for the same
+    /// grid (G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
+    #[serde(alias = "distillation")]
+    pub distillation_weight: f64,
     /// By what the teachers' logits are divided (section 2 of the same): above 1, their second thoughts weigh more.
     pub distillation_temperature: f64,
     /// The share of each target's probability that is spread evenly over all tokens (C. Szegedy and others, *Rethinking
     /// the Inception Architecture for Computer Vision*, 2016, section 7).
     pub label_smoothing: f64,
-    /// The last epochs, whose digits are not augmented.
-    pub plain_epochs: u64,
-    /// The decay, per step, of the running average of the weights, which is what is validated and saved; 0 for none.
-    pub average: f64,
+    /// The number of epochs, the last ones, whose digits are not augmented.
+    #[serde(alias = "plain_epochs")]
+    pub unaugmented_epochs: u64,
+    /// The decay, per step, of the exponential moving average of the weights, which is what is validated and saved; 0 for
+    /// none.
+    #[serde(alias = "average")]
+    pub ema_decay: f64,
     /// How a gradient becomes a step.
-    pub optimiser: OptimiserSettings,
-    /// How the learning rate goes.
+    #[serde(alias = "optimiser")]
+    pub optimizer: OptimizerSettings,
+    /// The learning-rate schedule.
     pub schedule: Schedule,
     /// How digits are changed.
     pub augmentation: Augmentation,
@@ -67,60 +79,24 @@ pub enum Grids {
     Fresh,
 }
 
-/// Which weights a run ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Keep {
-    /// Those of the last epoch.
-    Last,
-    /// Those of the epoch that read most validation grids.
-    Best,
-}
-
-impl Recipe {
-    /// The published recipe: Adam with PyTorch's defaults at a constant 1e-3, batches of 64, 10 epochs over the same grids.
-    pub fn reference(seed: u64) -> Self {
-        Self {
-            name: "reference".into(),
-            seed,
-            epochs: 10,
-            epoch_grids: 0,
-            batch: 64,
-            shards: 8,
-            grids: Grids::Fixed,
-            validate_one_in: 0,
-            strokes: 0.0,
-            all_writers: false,
-            keep: Keep::Last,
-            initialisation: Initialization::PyTorch,
-            distillation: 0.0,
-            distillation_temperature: 1.0,
-            label_smoothing: 0.0,
-            plain_epochs: 0,
-            average: 0.0,
-            optimiser: OptimiserSettings::adam(),
-            schedule: Schedule::constant(),
-            augmentation: Augmentation::default(),
-        }
-    }
-
-    /// The recommended recipe; what was tried to find it is in `docs/recipe.md`.
-    pub fn recommended(seed: u64) -> Self {
+impl Default for Recipe {
+    /// Our recipe, with seed 0; what was tried to find it is in `docs/recipe.md`.
+    fn default() -> Self {
         Self {
             name: "default".into(),
             grids: Grids::Fresh,
-            validate_one_in: 12, // 5,000 of MNIST's 60,000
-            keep: Keep::Best,
-            initialisation: Initialization::Truncated,
-            average: 0.999,
-            optimiser: OptimiserSettings {
-                matrices: Rule::Muon,
+            validation_fraction: 1.0 / 12.0, // 5,000 of MNIST's 60,000
+            model_selection: ModelSelection::Best,
+            initialization: Initialization::Truncated,
+            ema_decay: 0.999,
+            optimizer: OptimizerSettings {
+                matrix_optimizer: MatrixOptimizer::Muon,
                 learning_rate: 6e-3,
                 beta2: 0.99,
                 weight_decay: 0.1,
-                ..OptimiserSettings::adam()
+                ..OptimizerSettings::adam()
             },
-            schedule: Schedule { warm_up: 0.05, ..Schedule::linear() },
+            schedule: Schedule { warmup_fraction: 0.05, ..Schedule::linear() },
             augmentation: Augmentation {
                 rotation: 14.0,
                 scale: 0.14,
@@ -129,21 +105,78 @@ impl Recipe {
                 elastic: 1.2,
                 stroke: 0.0,
             },
-            ..Self::reference(seed)
+            ..Self::reference()
+        }
+    }
+}
+
+impl Recipe {
+    /// The published recipe, with seed 0: Adam with PyTorch's defaults at a constant 1e-3, batches of 64, 10 epochs over the
+    /// same grids.
+    pub fn reference() -> Self {
+        Self {
+            name: "reference".into(),
+            seed: 0,
+            epochs: 10,
+            epoch_grids: 0,
+            batch_size: 64,
+            shards: 8,
+            grids: Grids::Fixed,
+            validation_fraction: 0.0,
+            stroke_fraction: 0.0,
+            all_writers: false,
+            model_selection: ModelSelection::Last,
+            initialization: Initialization::PyTorch,
+            distillation_weight: 0.0,
+            distillation_temperature: 1.0,
+            label_smoothing: 0.0,
+            unaugmented_epochs: 0,
+            ema_decay: 0.0,
+            optimizer: OptimizerSettings::adam(),
+            schedule: Schedule::constant(),
+            augmentation: Augmentation::default(),
         }
     }
 
     /// The fewest seconds to the published accuracy on validation grids: little augmentation, a higher learning rate, and
     /// short epochs, so that it is seen when the accuracy is reached.
-    pub fn sprint(seed: u64) -> Self {
-        let mut sprint = Self::recommended(seed);
-        sprint.name = "sprint".into();
+    pub fn sprint() -> Self {
+        let mut sprint = Self { name: "sprint".into(), ema_decay: 0.995, ..Self::default() };
         (sprint.epochs, sprint.epoch_grids) = (3, 18_000);
-        sprint.average = 0.995;
-        sprint.optimiser.learning_rate = 1e-2;
+        sprint.optimizer.learning_rate = 1e-2;
         sprint.augmentation =
             Augmentation { rotation: 8.0, shear: 0.15, shift: 0.8, elastic: 0.8, ..Augmentation::default() };
         sprint
+    }
+
+    /// Some thousand grids at a gentle rate, from weights that are good already; see [`Finetuning`](crate::Finetuning).
+    ///
+    /// Matrices move by AdamW: Muon, whose steps are as long in every direction, forgets more on the way to the same
+    /// corrections. The model that was begun with teaches what it knew (Z. Li and D. Hoiem, *Learning without
+    /// Forgetting*, 2016), with less than half the weight, because of the corrections it knew the wrong answer.
+    pub fn finetune() -> Self {
+        let default = Self::default();
+        Self {
+            name: "finetune".into(),
+            epochs: 3,
+            epoch_grids: 25_000,
+            model_selection: ModelSelection::Last,
+            distillation_weight: 0.3,
+            ema_decay: 0.998,
+            optimizer: OptimizerSettings {
+                matrix_optimizer: MatrixOptimizer::AdamW,
+                learning_rate: 3e-4,
+                ..default.optimizer
+            },
+            schedule: Schedule { warmup_fraction: 0.1, ..Schedule::linear() },
+            ..default
+        }
+    }
+
+    /// The same recipe with another seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
     }
 
     /// The recipe for `device`: an accelerator is itself parallel, and takes each batch whole.
@@ -158,43 +191,43 @@ impl Recipe {
     /// Checks that a run with these settings can do something.
     ///
     /// # Errors
-    /// [`Error::Recipe`] names the first setting that is wrong.
+    /// [`Error::Setting`] names the first setting that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
-        let wrong = |field, problem: String| Err(Error::Recipe { field, problem });
-        for (field, value) in
-            [("epochs", self.epochs), ("batch", self.batch as u64), ("shards", self.shards as u64)]
+        for (setting, value) in
+            [("epochs", self.epochs), ("batch_size", self.batch_size as u64), ("shards", self.shards as u64)]
         {
-            if value == 0 {
-                return wrong(field, "must be at least 1".into());
-            }
+            check_setting(setting, value, value > 0, "at least 1")?;
         }
-        for (field, value) in [("average", self.average), ("label_smoothing", self.label_smoothing)] {
-            if !(0.0..1.0).contains(&value) {
-                return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
-            }
+        for (setting, value) in [("ema_decay", self.ema_decay), ("label_smoothing", self.label_smoothing)] {
+            check_setting(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")?;
         }
-        for (field, value) in [("distillation", self.distillation), ("strokes", self.strokes)] {
-            if !(0.0..=1.0).contains(&value) {
-                return wrong(field, format!("is {value}, but must be 0 to 1"));
-            }
+        for (setting, value) in [
+            ("validation_fraction", self.validation_fraction),
+            ("distillation_weight", self.distillation_weight),
+            ("stroke_fraction", self.stroke_fraction),
+        ] {
+            check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }
         let temperature = self.distillation_temperature;
-        if !(temperature > 0.0 && temperature.is_finite()) {
-            let problem = format!("is {temperature}, but must be above 0 and finite");
-            return wrong("distillation_temperature", problem);
+        let is_valid = temperature > 0.0 && temperature.is_finite();
+        check_setting("distillation_temperature", temperature, is_valid, "above 0 and finite")?;
+        if self.stroke_fraction > 0.0 && self.grids == Grids::Fixed {
+            let problem = "is above 0, but strokes are mixed into fresh grids only; set `grids` to `fresh`";
+            return Err(Error::setting("stroke_fraction", problem));
         }
-        if self.strokes > 0.0 && self.grids == Grids::Fixed {
-            return wrong("strokes", "are mixed into fresh grids only; set `grids` to `fresh`".into());
+        if self.model_selection == ModelSelection::Best && self.validation_fraction == 0.0 {
+            let problem = "is `best`, which takes digits to validate with; set `validation_fraction`";
+            return Err(Error::setting("model_selection", problem));
         }
-        if self.keep == Keep::Best && self.validate_one_in == 0 {
-            return wrong(
-                "keep",
-                "is `best`, which takes digits to validate with; set `validate_one_in`".into(),
-            );
-        }
-        self.optimiser.validate()?;
+        self.optimizer.validate()?;
         self.schedule.validate()
     }
+}
+
+/// A fraction, or a number above 1 that means one in so many.
+fn fraction_or_one_in<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    Ok(if value > 1.0 { value.recip() } else { value })
 }
 
 #[cfg(test)]
@@ -203,33 +236,33 @@ mod tests {
 
     #[test]
     fn the_named_recipes_are_valid() {
-        Recipe::reference(0).validate().unwrap();
-        Recipe::recommended(0).validate().unwrap();
-        Recipe::sprint(0).validate().unwrap();
+        Recipe::reference().validate().unwrap();
+        Recipe::default().validate().unwrap();
+        Recipe::sprint().validate().unwrap();
     }
 
     #[test]
     fn settings_that_cannot_train_are_named() {
-        let reference = || Recipe::reference(0);
-        let optimiser = |change: fn(&mut OptimiserSettings)| {
+        let reference = || Recipe::reference();
+        let optimizer = |change: fn(&mut OptimizerSettings)| {
             let mut recipe = reference();
-            change(&mut recipe.optimiser);
+            change(&mut recipe.optimizer);
             recipe
         };
         let cases = [
-            (Recipe { epochs: 0, ..reference() }, "`epochs` must be at least 1"),
-            (Recipe { batch: 0, ..reference() }, "`batch`"),
-            (optimiser(|o| o.learning_rate = f64::NAN), "`optimiser.learning_rate` is NaN"),
-            (optimiser(|o| o.beta2 = 1.0), "`optimiser.beta2` is 1"),
-            (optimiser(|o| o.weight_decay = -0.1), "`optimiser.weight_decay` is -0.1"),
+            (Recipe { epochs: 0, ..reference() }, "`epochs` is 0, but must be at least 1"),
+            (Recipe { batch_size: 0, ..reference() }, "`batch_size`"),
+            (optimizer(|o| o.learning_rate = f64::NAN), "`optimizer.learning_rate` is NaN"),
+            (optimizer(|o| o.beta2 = 1.0), "`optimizer.beta2` is 1"),
+            (optimizer(|o| o.weight_decay = -0.1), "`optimizer.weight_decay` is -0.1"),
             (
                 Recipe { distillation_temperature: 0.0, ..reference() },
                 "`distillation_temperature` is 0, but must be above 0",
             ),
-            (Recipe { keep: Keep::Best, ..reference() }, "`keep` is `best`"),
+            (Recipe { model_selection: ModelSelection::Best, ..reference() }, "`model_selection` is `best`"),
             (
-                Recipe { schedule: Schedule { warm_up: 1.5, ..Schedule::linear() }, ..reference() },
-                "`schedule.warm_up` is 1.5",
+                Recipe { schedule: Schedule { warmup_fraction: 1.5, ..Schedule::linear() }, ..reference() },
+                "`schedule.warmup_fraction` is 1.5",
             ),
         ];
         for (recipe, expected) in cases {

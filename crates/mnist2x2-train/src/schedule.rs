@@ -1,10 +1,11 @@
-//! How the learning rate goes over a run.
+//! The learning-rate schedule: linear warmup, then constant, linear or cosine decay.
 
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::error::check_setting;
 
 /// The learning rate as a share of its peak, by how much of the run is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,9 +13,11 @@ use crate::Error;
 pub struct Schedule {
     /// The share of all steps in which the rate rises in a line from nothing to its peak (P. Goyal and others, *Accurate,
     /// Large Minibatch SGD*, 2017, section 2.2).
-    pub warm_up: f64,
+    #[serde(alias = "warm_up")]
+    pub warmup_fraction: f64,
     /// The share of all steps, the last ones, in which it falls.
-    pub decay: f64,
+    #[serde(alias = "decay")]
+    pub decay_fraction: f64,
     /// How it falls to nothing.
     pub shape: Shape,
 }
@@ -32,20 +35,21 @@ pub enum Shape {
 impl Schedule {
     /// The same rate for the whole run.
     pub const fn constant() -> Self {
-        Self { warm_up: 0.0, decay: 0.0, shape: Shape::Linear }
+        Self { warmup_fraction: 0.0, decay_fraction: 0.0, shape: Shape::Linear }
     }
 
     /// A rate that falls in a line over the whole run.
     pub const fn linear() -> Self {
-        Self { warm_up: 0.0, decay: 1.0, shape: Shape::Linear }
+        Self { warmup_fraction: 0.0, decay_fraction: 1.0, shape: Shape::Linear }
     }
 
     /// The share of the peak for the step after `done` of `total` steps.
     pub fn at(&self, done: u64, total: u64) -> f64 {
         let part = |share: f64| share * total as f64;
-        let rise = (done + 1) as f64 / part(self.warm_up).max(1.0);
-        let left = (total - done.min(total)) as f64 / part(self.decay.min(1.0 - self.warm_up)).max(1.0);
-        let fall = match (self.decay > 0.0, self.shape) {
+        let rise = (done + 1) as f64 / part(self.warmup_fraction).max(1.0);
+        let left = (total - done.min(total)) as f64
+            / part(self.decay_fraction.min(1.0 - self.warmup_fraction)).max(1.0);
+        let fall = match (self.decay_fraction > 0.0, self.shape) {
             (false, _) => 1.0,
             (true, Shape::Linear) => left.min(1.0),
             (true, Shape::Cosine) => 0.5 - 0.5 * libm::cos(PI * left.min(1.0)),
@@ -54,10 +58,11 @@ impl Schedule {
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        for (field, value) in [("schedule.warm_up", self.warm_up), ("schedule.decay", self.decay)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Error::Recipe { field, problem: format!("is {value}, but must be 0 to 1") });
-            }
+        for (setting, value) in [
+            ("schedule.warmup_fraction", self.warmup_fraction),
+            ("schedule.decay_fraction", self.decay_fraction),
+        ] {
+            check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }
         Ok(())
     }
@@ -78,9 +83,9 @@ mod tests {
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
         };
         close(rates(&Schedule::linear()), [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]);
-        let both = Schedule { warm_up: 0.2, decay: 0.4, shape: Shape::Linear };
+        let both = Schedule { warmup_fraction: 0.2, decay_fraction: 0.4, shape: Shape::Linear };
         close(rates(&both), [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]);
-        let cosine = Schedule { warm_up: 0.5, decay: 1.0, shape: Shape::Cosine };
+        let cosine = Schedule { warmup_fraction: 0.5, decay_fraction: 1.0, shape: Shape::Cosine };
         let wave = [0.9045, 0.6545, 0.3455, 0.0955].map(|rate: f64| rate);
         let found = rates(&cosine);
         assert!(found[6..].iter().zip(wave).all(|(a, b)| (a - b).abs() < 1e-4), "{found:?}");

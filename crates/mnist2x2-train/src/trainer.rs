@@ -1,114 +1,97 @@
-//! The training loop.
+//! A run in memory: the model, the optimizer, and how far they have come.
 
 use std::time::Instant;
 
 use candle_core::Device;
-use mnist2x2_data::{Epoch, Loader};
-use mnist2x2_infer::Calibration;
+use mnist2x2_data::{Epoch, GridShape, Loader};
 use mnist2x2_model::{Config, Parameters, Seq2Seq};
-use serde::{Deserialize, Serialize};
 
-use crate::average::average;
-use crate::calibrate::calibrate;
-use crate::evaluate::{evaluate, mean_loss};
+use crate::ema::update_ema;
+use crate::evaluate::validate;
 use crate::gradient::batch_gradient;
-use crate::metrics::{EpochMetrics, Validation};
-use crate::targets::Targets;
-use crate::workers::Workers;
-use crate::{Checkpoint, Error, Keep, Observer, Optimiser, Outcome, Recipe, StepReport};
+use crate::loss::Targets;
+use crate::{
+    Checkpoint, EpochMetrics, Error, ModelSelection, Optimizer, Position, Recipe, StepReport, TrainingData,
+    Validation, Workers,
+};
 
-/// How far a run has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Position {
-    /// Epochs finished.
-    pub epoch: u64,
-    /// Steps finished in the epoch after those.
-    pub step: usize,
-    /// Sum over the epoch's grids so far of their loss.
-    pub loss_sum: f64,
-    /// Grids of the epoch so far.
-    pub grids: u64,
-    /// Seconds spent on them.
-    pub seconds: f64,
-    /// The share of validation grids that the best epoch so far read, where the recipe keeps the best.
-    pub best_accuracy: Option<f64>,
-    /// How many steps had been taken at its end.
-    pub best_steps: Option<u64>,
-}
-
-/// A run: the model, the optimiser, and how far they have come.
+/// A run: the model, the optimizer, and how far they have come.
 #[derive(Debug)]
 pub struct Trainer {
     recipe: Recipe,
-    loader: Loader,
-    /// The grids that each epoch is validated with.
+    training: Loader,
     validation: Option<Loader>,
     targets: Targets,
     model: Seq2Seq,
-    /// The model's values in flat order, as the optimiser sees them.
-    values: Vec<f32>,
-    optimiser: Optimiser,
-    /// The running average of the values; empty if the recipe has none.
-    average: Vec<f32>,
-    /// The weights of the best epoch; empty before the first, or if the recipe keeps the last.
-    best: Vec<f32>,
+    optimizer: Optimizer,
+    /// All that changes from step to step; the model's parameters are a copy of its values.
+    state: Checkpoint,
     /// The gradient of the newest step; its memory is used again.
     gradient: Vec<f32>,
-    position: Position,
 }
 
 impl Trainer {
-    /// A run before its first step, on the grids of `loader`, augmented as the recipe says.
+    /// A run before its first step: the recipe's grids of `data`, less what it holds back to validate with.
     ///
     /// # Errors
-    /// As [`Trainer::taught`].
-    pub fn new(config: &Config, recipe: Recipe, loader: Loader, device: &Device) -> Result<Self, Error> {
-        Self::taught(config, recipe, loader, &[], device)
+    /// [`Error::Setting`] or [`Error::Model`] if a setting or size is impossible, and as [`Recipe::loaders`].
+    pub fn new(
+        config: &Config,
+        recipe: Recipe,
+        data: impl Into<TrainingData>,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        recipe.validate()?;
+        let shape = GridShape { rows: config.rows, cols: config.cols };
+        let (training, validation) = recipe.loaders(data.into(), shape)?;
+        Ok(Self { validation, ..Self::from_loader(config, recipe, training, device)? })
     }
 
-    /// The same, where `teachers` say what they make of each grid: needed if the recipe distils.
+    /// A run on the grids of `loader`, augmented as the recipe says, whatever else it says of grids; and without any to
+    /// validate with, see [`Trainer::with_validation`].
     ///
     /// # Errors
-    /// [`Error::Recipe`] or [`Error::Model`] if a setting or size is impossible, the loader's grids do not fit, or the recipe
-    /// asks for teachers that are not there or the reverse.
-    pub fn taught(
+    /// As [`Trainer::new`], and [`Error::Setting`] if the loader's grids do not fit the model.
+    pub fn from_loader(
         config: &Config,
         recipe: Recipe,
         loader: Loader,
-        teachers: &[Seq2Seq],
         device: &Device,
     ) -> Result<Self, Error> {
         recipe.validate()?;
         check_shape(config, &loader)?;
-        let loader = loader.augmented(recipe.augmentation.clone())?;
-        let targets = Targets::new(&recipe, teachers)?;
-        let parameters = Parameters::init_by(recipe.initialisation, config, recipe.seed, device)?;
-        let optimiser = Optimiser::new(recipe.optimiser.clone(), &parameters);
+        let training = loader.augmented(recipe.augmentation.clone())?;
+        let parameters = Parameters::init_by(recipe.initialization, config, recipe.seed, device)?;
+        let optimizer = Optimizer::new(recipe.optimizer.clone(), &parameters);
         let model = Seq2Seq::new(parameters)?;
         let values = model.parameters().to_flat()?;
-        Ok(Self {
-            optimiser,
-            gradient: vec![0.0; values.len()],
-            average: if recipe.average > 0.0 { values.clone() } else { Vec::new() },
-            best: Vec::new(),
+        let gradient = vec![0.0; values.len()];
+        let state = Checkpoint {
             position: Position::default(),
-            validation: None,
-            recipe,
-            loader,
-            targets,
-            model,
+            optimizer: optimizer.initial_state(),
+            ema: if recipe.ema_decay > 0.0 { values.clone() } else { Vec::new() },
+            best: Vec::new(),
             values,
-        })
+        };
+        let targets = Targets::smoothed(recipe.label_smoothing);
+        Ok(Self { recipe, training, validation: None, targets, model, optimizer, state, gradient })
     }
 
     /// The same run, validated with the grids of `validation` after each epoch.
     ///
     /// # Errors
-    /// [`Error::Recipe`] if they do not fit the model.
-    pub fn with_validation(mut self, validation: Loader) -> Result<Self, Error> {
+    /// [`Error::Setting`] if they do not fit the model.
+    pub fn with_validation(self, validation: Loader) -> Result<Self, Error> {
         check_shape(self.model.config(), &validation)?;
-        self.validation = Some(validation);
-        Ok(self)
+        Ok(Self { validation: Some(validation), ..self })
+    }
+
+    /// The same run, taught by `teachers`: models trained before, needed if the recipe distills.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the recipe asks for teachers and there are none, or the reverse.
+    pub fn with_teachers(self, teachers: &[Seq2Seq]) -> Result<Self, Error> {
+        Ok(Self { targets: Targets::new(&self.recipe, teachers)?, ..self })
     }
 
     /// The same before its first step, with the weights of `base` in place of new ones.
@@ -120,51 +103,38 @@ impl Trainer {
             let problem = "the model to begin with is of other sizes than the one to be trained".into();
             return Err(mnist2x2_model::Error::Tensors(problem).into());
         }
-        let (start, values) = (self.checkpoint(), base.parameters().to_flat()?);
-        let average = if start.average.is_empty() { Vec::new() } else { values.clone() };
-        self.restore(Checkpoint { values, average, ..start })?;
+        let values = base.parameters().to_flat()?;
+        let ema = if self.state.ema.is_empty() { Vec::new() } else { values.clone() };
+        let start = Checkpoint { values, ema, ..self.state.clone() };
+        self.restore(start)?;
         Ok(self)
     }
 
     /// Goes on where `checkpoint` was taken: from there on every number is that of a run that was never interrupted.
     ///
     /// # Errors
-    /// [`Error::Model`] if the checkpoint is of another model, [`Error::Recipe`] if of another recipe.
+    /// [`Error::Model`] if the checkpoint is of another model, [`Error::Setting`] if of another recipe.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), Error> {
-        let lengths = [&checkpoint.values, &checkpoint.first_moment, &checkpoint.second_moment].map(Vec::len);
-        if lengths != [self.values.len(); 3] {
-            let problem = format!("has {lengths:?} values for {} parameters", self.values.len());
+        let Checkpoint { values, optimizer, ema, .. } = &checkpoint;
+        let lengths = [values, &optimizer.first_moment, &optimizer.second_moment].map(Vec::len);
+        if lengths != [self.state.values.len(); 3] {
+            let problem = format!("has {lengths:?} values for {} parameters", self.state.values.len());
             return Err(mnist2x2_model::Error::Tensors(problem).into());
         }
-        if checkpoint.average.len() != self.average.len() {
-            let problem = "differs from that of the checkpoint's run".into();
-            return Err(Error::Recipe { field: "average", problem });
+        if ema.len() != self.state.ema.len() {
+            return Err(Error::setting("ema_decay", "differs from that of the checkpoint's run"));
         }
-        self.model.parameters().set_flat(&checkpoint.values)?;
-        self.optimiser.steps = checkpoint.optimiser_steps;
-        self.optimiser.first_moment = checkpoint.first_moment;
-        self.optimiser.second_moment = checkpoint.second_moment;
-        self.values = checkpoint.values;
-        self.average = checkpoint.average;
-        self.best = checkpoint.best;
-        self.position = checkpoint.position;
+        self.model.parameters().set_flat(values)?;
+        self.state = checkpoint;
         Ok(())
     }
 
-    /// Everything that [`Trainer::restore`] needs.
-    pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            position: self.position,
-            optimiser_steps: self.optimiser.steps,
-            values: self.values.clone(),
-            first_moment: self.optimiser.first_moment.clone(),
-            second_moment: self.optimiser.second_moment.clone(),
-            average: self.average.clone(),
-            best: self.best.clone(),
-        }
+    /// Where the run is: everything that [`Trainer::restore`] needs.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.state
     }
 
-    /// The model that is being trained.
+    /// The model that is being trained, as the last step left it; see [`Trainer::result`] for the one to use.
     pub fn model(&self) -> &Seq2Seq {
         &self.model
     }
@@ -175,24 +145,16 @@ impl Trainer {
     /// # Errors
     /// [`Error::Model`] if the device fails.
     pub fn result(&self) -> Result<Seq2Seq, Error> {
-        self.frozen(if self.best.is_empty() { self.newest() } else { &self.best })
-    }
-
-    /// How far the confidence of [`Trainer::result`] can be trusted, by its validation grids; nothing if there are none.
-    ///
-    /// # Errors
-    /// As [`calibrate`].
-    pub fn calibration(&self, workers: &Workers) -> Result<Option<Calibration>, Error> {
-        let Some(loader) = &self.validation else { return Ok(None) };
-        calibrate(&self.result()?, loader, workers).map(Some)
+        self.frozen(if self.state.best.is_empty() { self.newest() } else { &self.state.best })
     }
 
     /// The weights that would be validated and saved now.
     fn newest(&self) -> &[f32] {
-        if self.average.is_empty() { &self.values } else { &self.average }
+        if self.state.ema.is_empty() { &self.state.values } else { &self.state.ema }
     }
 
-    fn frozen(&self, values: &[f32]) -> Result<Seq2Seq, Error> {
+    /// A model of these weights, on the device of the one that is trained.
+    pub(crate) fn frozen(&self, values: &[f32]) -> Result<Seq2Seq, Error> {
         let device = self.model.parameters().device();
         Ok(Seq2Seq::new(Parameters::from_flat(self.model.config(), values, device)?)?)
     }
@@ -202,87 +164,81 @@ impl Trainer {
         &self.recipe
     }
 
+    /// The grids that each epoch is validated with, if there are any.
+    pub fn validation(&self) -> Option<&Loader> {
+        self.validation.as_ref()
+    }
+
     /// How far the run has come.
     pub fn position(&self) -> Position {
-        self.position
+        self.state.position
     }
 
-    /// Steps of the optimiser so far.
+    /// Steps of the optimizer so far.
     pub fn steps(&self) -> u64 {
-        self.optimiser.steps
+        self.state.optimizer.steps
     }
 
-    /// Trains to the end of the recipe, or until `observer` stops it.
-    ///
-    /// # Errors
-    /// [`Error::Recipe`] if the best epoch is to be kept and there is nothing to validate with.
-    /// [`Error::Diverged`] if the loss, a gradient or a weight stops being finite: the model is then that before that step.
-    /// Otherwise what the device or the observer reports.
-    pub fn run(&mut self, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, Error> {
-        if self.recipe.keep == Keep::Best && self.validation.is_none() {
-            let problem = "is `best`, but the run was given no grids to validate with".into();
-            return Err(Error::Recipe { field: "keep", problem });
+    /// Refuses to begin without what the recipe asks for.
+    pub(crate) fn check_complete(&self) -> Result<(), Error> {
+        if self.recipe.model_selection == ModelSelection::Best && self.validation.is_none() {
+            let problem = "is `best`, but the run was given no grids to validate with; make it with `Trainer::new`, which \
+                takes them from the data, or call `Trainer::with_validation`";
+            return Err(Error::setting("model_selection", problem));
         }
-        let (augmented, plain) = (self.loader.clone(), self.loader.clone().unaugmented());
-        while self.position.epoch < self.recipe.epochs {
-            let is_plain = self.position.epoch + self.recipe.plain_epochs >= self.recipe.epochs;
-            let epoch = if is_plain { &plain } else { &augmented }.epoch(self.position.epoch);
-            while self.position.step < epoch.steps() {
-                let report = self.step(&epoch, workers)?;
-                observer.keep(self)?;
-                if observer.step(&report).is_break() {
-                    return Ok(Outcome::Stopped);
-                }
-            }
-            let metrics = self.finish_epoch(workers)?;
-            observer.epoch(self, &metrics)?;
-        }
-        Ok(Outcome::Finished)
+        self.targets.check_teachers(&self.recipe)
     }
 
-    fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
+    /// The grids of the epoch that the run is in: as they are in the last epochs, if the recipe says so.
+    pub(crate) fn epoch_loader(&self) -> Loader {
+        let is_augmented = self.state.position.epoch + self.recipe.unaugmented_epochs < self.recipe.epochs;
+        let loader = self.training.clone();
+        if is_augmented { loader } else { loader.unaugmented() }
+    }
+
+    /// One step of the optimizer, on the next batch of `epoch`.
+    pub(crate) fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
         let start = Instant::now();
-        let Position { epoch: number, step, .. } = self.position;
-        let shards = self.recipe.shards;
-        let loss =
-            batch_gradient(&self.model, epoch, step, shards, &self.targets, workers, &mut self.gradient)?;
+        let Self { recipe, model, state, gradient, .. } = self;
+        let Position { epoch: number, step, .. } = state.position;
+        let loss = batch_gradient(model, epoch, step, recipe.shards, &self.targets, workers, gradient)?;
         let check = |what, holds: bool| {
             if holds { Ok(()) } else { Err(Error::Diverged { epoch: number + 1, step: step + 1, what }) }
         };
         check("loss", loss.is_finite())?;
-        check("gradient", are_finite(&self.gradient))?;
-        let total = self.recipe.epochs * epoch.steps() as u64;
-        let rate = self.recipe.schedule.at(self.optimiser.steps, total);
-        self.optimiser.step(&mut self.values, &self.gradient, rate, workers);
-        check("step", are_finite(&self.values))?;
-        if !self.average.is_empty() {
-            average(&mut self.average, &self.values, self.recipe.average, self.optimiser.steps, workers);
+        check("gradient", are_finite(gradient))?;
+        let total = recipe.epochs * epoch.steps() as u64;
+        let rate = recipe.schedule.at(state.optimizer.steps, total);
+        self.optimizer.step(&mut state.optimizer, &mut state.values, gradient, rate, workers);
+        check("step", are_finite(&state.values))?;
+        if !state.ema.is_empty() {
+            update_ema(&mut state.ema, &state.values, recipe.ema_decay, state.optimizer.steps, workers);
         }
-        self.model.parameters().set_flat(&self.values)?;
+        model.parameters().set_flat(&state.values)?;
 
         let grids = epoch.batch_len(step);
-        self.position.step += 1;
-        self.position.grids += grids as u64;
-        self.position.loss_sum += loss * grids as f64;
-        self.position.seconds += start.elapsed().as_secs_f64();
+        state.position.step += 1;
+        state.position.grids += grids as u64;
+        state.position.loss_sum += loss * grids as f64;
+        state.position.seconds += start.elapsed().as_secs_f64();
         Ok(StepReport { epoch: number + 1, step: step + 1, steps: epoch.steps(), grids, loss })
     }
 
-    fn finish_epoch(&mut self, workers: &Workers) -> Result<EpochMetrics, Error> {
-        let Position { epoch, loss_sum, grids, seconds, best_accuracy, best_steps, .. } = self.position;
+    /// Validates the epoch, and keeps its weights if they are the best so far.
+    pub(crate) fn finish_epoch(&mut self, workers: &Workers) -> Result<EpochMetrics, Error> {
+        let Position { epoch, loss_sum, grids, seconds, best_accuracy, best_steps, .. } = self.position();
         let validation = self.validate(workers)?;
-        self.position = Position { epoch: epoch + 1, best_accuracy, best_steps, ..Position::default() };
+        self.state.position = Position { epoch: epoch + 1, best_accuracy, best_steps, ..Position::default() };
         if let Some(Validation { sequence_accuracy, .. }) = validation
-            && self.recipe.keep == Keep::Best
-            && best_accuracy.is_none_or(|best| sequence_accuracy >= best)
+            && self.recipe.model_selection.prefers(sequence_accuracy, best_accuracy)
         {
-            self.position.best_accuracy = Some(sequence_accuracy);
-            self.position.best_steps = Some(self.optimiser.steps);
-            self.best = self.newest().to_vec();
+            self.state.position.best_accuracy = Some(sequence_accuracy);
+            self.state.position.best_steps = Some(self.steps());
+            self.state.best = self.newest().to_vec();
         }
         Ok(EpochMetrics {
             epoch: epoch + 1,
-            steps: self.optimiser.steps,
+            steps: self.steps(),
             loss: loss_sum / grids as f64,
             seconds,
             grids_per_second: grids as f64 / seconds,
@@ -293,13 +249,7 @@ impl Trainer {
     /// Reads the validation grids with the weights that would be saved now.
     fn validate(&self, workers: &Workers) -> Result<Option<Validation>, Error> {
         let Some(loader) = &self.validation else { return Ok(None) };
-        let model = self.frozen(self.newest())?;
-        let evaluation = evaluate(&model, loader, workers, |_| ())?;
-        Ok(Some(Validation {
-            loss: mean_loss(&model, loader, workers)?,
-            sequence_accuracy: evaluation.sequence_accuracy,
-            digit_accuracy: evaluation.digit_accuracy,
-        }))
+        validate(&self.frozen(self.newest())?, loader, workers).map(Some)
     }
 }
 
@@ -314,5 +264,5 @@ fn check_shape(config: &Config, loader: &Loader) -> Result<(), Error> {
         return Ok(());
     }
     let problem = format!("has grids of {} x {} cells, the model's are not", shape.rows, shape.cols);
-    Err(Error::Recipe { field: "data", problem })
+    Err(Error::setting("data", problem))
 }

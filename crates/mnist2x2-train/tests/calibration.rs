@@ -7,7 +7,7 @@ use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
 use mnist2x2_infer::{Calibration, Temperature};
 use mnist2x2_model::{Config, Parameters, Seq2Seq};
-use mnist2x2_train::{Evaluation, Recipe, Trainer, Workers, calibrate, evaluate, grade};
+use mnist2x2_train::{Evaluation, Recipe, Trainer, Workers, calibrate, evaluate, predict_dataset};
 
 fn loader(split: Split, grids: usize) -> Loader {
     let digits = Arc::new(synthetic::digits(split, 300, 0));
@@ -17,10 +17,10 @@ fn loader(split: Split, grids: usize) -> Loader {
 
 /// A model that reads some unseen grids right and others wrong.
 fn half_trained(workers: &Workers) -> Seq2Seq {
-    let mut recipe = Recipe { epochs: 6, batch: 16, ..Recipe::reference(0) };
-    recipe.optimiser.learning_rate = 3e-3;
+    let mut recipe = Recipe { epochs: 6, batch_size: 16, ..Recipe::reference() };
+    recipe.optimizer.learning_rate = 3e-3;
     let mut trainer =
-        Trainer::new(&Config::tiny(), recipe, loader(Split::Train, 1_600), &Device::Cpu).unwrap();
+        Trainer::from_loader(&Config::tiny(), recipe, loader(Split::Train, 1_600), &Device::Cpu).unwrap();
     trainer.run(workers, &mut ()).unwrap();
     trainer.model().frozen().unwrap()
 }
@@ -53,26 +53,27 @@ fn calibration_undoes_the_scale_of_the_logits_and_changes_no_answer() {
         assert!(grids == 601 && nll_after <= nll_before, "{nll_before} -> {nll_after}");
     }
 
-    let grade = |temperature| grade(&model, &unseen, temperature, &workers, |_| ()).unwrap();
-    let (before, after) = (grade(Temperature::ONE), grade(plain.temperature));
-    assert!(before.iter().zip(&after).all(|(a, b)| (&a.labels, &a.read) == (&b.labels, &b.read)));
-    let right = after.iter().filter(|grid| grid.is_right()).count() as f64 / 601.0;
+    let predict = |temperature| predict_dataset(&model, &unseen, temperature, &workers, |_| ()).unwrap();
+    let (before, after) = (predict(Temperature::ONE), predict(plain.temperature));
+    assert!(before.iter().zip(&after).all(|(a, b)| (&a.labels, &a.predicted) == (&b.labels, &b.predicted)));
+    let right = after.iter().filter(|grid| grid.is_correct()).count() as f64 / 601.0;
     assert!((0.1..0.9).contains(&right), "the test needs right and wrong answers, but {right} are right");
     let confidence = after.iter().map(|grid| grid.confidence).sum::<f64>() / 601.0;
     assert!((confidence - right).abs() < 0.05, "{confidence} sure, {right} right");
 }
 
 #[test]
-fn an_evaluation_counts_what_was_graded() {
+fn an_evaluation_counts_what_was_predicted() {
     let workers = Workers::new(Some(2)).unwrap();
     let model = Seq2Seq::new(Parameters::init(&Config::tiny(), 0, &Device::Cpu).unwrap()).unwrap();
     let (unseen, mut told) = (loader(Split::Test, 37), Vec::new());
-    let graded = grade(&model, &unseen, Temperature::ONE, &workers, |grids| told.push(grids)).unwrap();
+    let predictions =
+        predict_dataset(&model, &unseen, Temperature::ONE, &workers, |grids| told.push(grids)).unwrap();
     assert_eq!(told, [16, 16, 5]);
-    for grid in &graded {
-        let written = grid.cells.iter().filter(|&&cell| cell > 0.0);
+    for grid in &predictions {
+        let written = grid.cell_confidences.iter().filter(|&&cell| cell > 0.0);
         assert!((written.product::<f64>() - grid.confidence).abs() < 1e-12);
     }
     let evaluation = evaluate(&model, &unseen, &workers, |_| ()).unwrap();
-    assert_eq!(Evaluation::of(&graded, evaluation.seconds), evaluation);
+    assert_eq!(Evaluation::of(&predictions, evaluation.seconds), evaluation);
 }

@@ -1,7 +1,6 @@
 //! Laws of training: reproducible, indifferent to threads and interruptions, and able to learn.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,24 +10,30 @@ use mnist2x2_data::{GridShape, GridSource, IndexMap, Loader, synthetic};
 use mnist2x2_formats::{Weights, to_safetensors};
 use mnist2x2_model::{Config, Seq2Seq};
 use mnist2x2_train::{
-    DataRecord, EpochMetrics, Error, Observer, Outcome, Recipe, Rule, RunFolder, RunRecord, Schedule,
-    StepReport, Trainer, Workers, evaluate,
+    BoxError, DataRecord, EpochMetrics, Error, MatrixOptimizer, Observer, Outcome, Recipe, RunFolder,
+    RunRecord, Schedule, StepReport, Trainer, Workers, evaluate,
 };
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 
 fn recipe(seed: u64) -> Recipe {
     // 41 grids in batches of 16: the last step has 9, which 8 shards cannot share evenly.
-    let mut recipe = Recipe { epochs: 3, epoch_grids: 41, batch: 16, ..Recipe::reference(seed) };
-    recipe.optimiser.learning_rate = 3e-3;
+    let mut recipe =
+        Recipe { epochs: 3, epoch_grids: 41, batch_size: 16, ..Recipe::reference().with_seed(seed) };
+    recipe.optimizer.learning_rate = 3e-3;
     recipe
 }
 
 /// A recipe that uses all there is.
 fn full(seed: u64) -> Recipe {
-    let mut recipe =
-        Recipe { epochs: 3, epoch_grids: 41, batch: 16, plain_epochs: 1, ..Recipe::recommended(seed) };
-    recipe.optimiser.matrices = Rule::Muon;
+    let mut recipe = Recipe {
+        epochs: 3,
+        epoch_grids: 41,
+        batch_size: 16,
+        unaugmented_epochs: 1,
+        ..Recipe::default().with_seed(seed)
+    };
+    recipe.optimizer.matrix_optimizer = MatrixOptimizer::Muon;
     recipe.label_smoothing = 0.05;
     recipe
 }
@@ -37,16 +42,11 @@ fn loader(recipe: &Recipe, grids: usize) -> Loader {
     let digits = Arc::new(synthetic::digits(Split::Train, 60, 0));
     let indices = (0..grids * 3).map(|i| (i * 7 % 60) as u32).collect();
     let source = GridSource::Fixed(IndexMap::new(indices, 3).unwrap());
-    Loader::new(digits, source, SHAPE, recipe.batch, recipe.seed).unwrap()
+    Loader::new(digits, source, SHAPE, recipe.batch_size, recipe.seed).unwrap()
 }
 
 fn trainer(recipe: Recipe) -> Trainer {
-    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), None, SHAPE).unwrap();
-    let trainer = Trainer::new(&Config::tiny(), recipe, training, &Device::Cpu).unwrap();
-    match validation {
-        Some(validation) => trainer.with_validation(validation).unwrap(),
-        None => trainer,
-    }
+    Trainer::new(&Config::tiny(), recipe, synthetic::digits(Split::Train, 60, 0), &Device::Cpu).unwrap()
 }
 
 fn record(recipe: &Recipe) -> RunRecord {
@@ -65,9 +65,13 @@ fn record(recipe: &Recipe) -> RunRecord {
 struct StopAfter(u64);
 
 impl Observer for StopAfter {
-    fn step(&mut self, _: &StepReport) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Trainer, _: &StepReport) -> Result<(), BoxError> {
         self.0 -= 1;
-        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(())
+    }
+
+    fn should_stop(&self) -> bool {
+        self.0 == 0
     }
 }
 
@@ -120,9 +124,7 @@ fn stopped_anywhere_and_resumed_is_never_stopped() {
 
             let (run, record) = RunFolder::open(folder.path()).unwrap();
             let mut resumed = trainer(record.recipe);
-            let count = resumed.model().parameters().count();
-            let (checkpoint, _) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap().unwrap();
-            resumed.restore(checkpoint).unwrap();
+            run.restore(&mut resumed, |error| panic!("{error}")).unwrap().unwrap();
             assert_eq!(resumed.steps(), stop);
             run.train(&mut resumed, &Workers::new(Some(3)).unwrap(), &mut ()).unwrap();
             assert!(results(folder.path()) == expected, "{}, stopped after step {stop}", recipe.name);
@@ -132,11 +134,16 @@ fn stopped_anywhere_and_resumed_is_never_stopped() {
 
 /// A rate so high that accuracy goes up and down.
 fn restless(seed: u64) -> Recipe {
-    let mut recipe =
-        Recipe { epochs: 6, epoch_grids: 480, batch: 16, average: 0.0, ..Recipe::recommended(seed) };
-    recipe.validate_one_in = 2;
-    (recipe.plain_epochs, recipe.schedule) = (6, Schedule::constant());
-    recipe.optimiser.learning_rate = 2e-2;
+    let mut recipe = Recipe {
+        epochs: 6,
+        epoch_grids: 480,
+        batch_size: 16,
+        ema_decay: 0.0,
+        ..Recipe::default().with_seed(seed)
+    };
+    recipe.validation_fraction = 0.5;
+    (recipe.unaugmented_epochs, recipe.schedule) = (6, Schedule::constant());
+    recipe.optimizer.learning_rate = 2e-2;
     recipe
 }
 
@@ -157,7 +164,7 @@ fn the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated() {
         has_fallen |= accuracies[5] < best;
         assert_eq!(trainer.position().best_accuracy, Some(best));
         let digits = synthetic::digits(Split::Train, 60, 0);
-        let validation = recipe.loaders(digits, None, SHAPE).unwrap().1.unwrap();
+        let validation = recipe.loaders(digits.into(), SHAPE).unwrap().1.unwrap();
         let saved = Seq2Seq::new(Weights::load(folder.path(), &Device::Cpu).unwrap().parameters).unwrap();
         let found = evaluate(&saved, &validation, &workers, |_| ()).unwrap().sequence_accuracy;
         assert!((found - best).abs() < 1e-12, "{found} is not {best}");
@@ -170,19 +177,20 @@ fn the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated() {
 fn the_best_cannot_be_kept_without_anything_to_validate_with() {
     let recipe = full(5);
     let mut trainer =
-        Trainer::new(&Config::tiny(), recipe.clone(), loader(&recipe, 41), &Device::Cpu).unwrap();
+        Trainer::from_loader(&Config::tiny(), recipe.clone(), loader(&recipe, 41), &Device::Cpu).unwrap();
     let message = trainer.run(&Workers::new(None).unwrap(), &mut ()).unwrap_err().to_string();
     assert!(
-        message.contains("`keep` is `best`, but the run was given no grids to validate with"),
+        message.contains("`model_selection` is `best`, but the run was given no grids to validate with"),
         "{message}"
     );
+    assert!(message.contains("`Trainer::with_validation`"), "what to call: {message}");
 }
 
 #[test]
 fn eight_grids_are_learnt_by_heart() {
-    let recipe = Recipe { epochs: 150, batch: 8, ..recipe(1) };
+    let recipe = Recipe { epochs: 150, batch_size: 8, ..recipe(1) };
     let loader = loader(&recipe, 8);
-    let mut trainer = Trainer::new(&Config::tiny(), recipe, loader.clone(), &Device::Cpu).unwrap();
+    let mut trainer = Trainer::from_loader(&Config::tiny(), recipe, loader.clone(), &Device::Cpu).unwrap();
     let workers = Workers::new(None).unwrap();
     trainer.run(&workers, &mut ()).unwrap();
     let evaluation = evaluate(trainer.model(), &loader, &workers, |_| ()).unwrap();
@@ -195,17 +203,15 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used() {
     let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
     let mut finished = trainer(recipe(5));
     run.train(&mut finished, &Workers::new(None).unwrap(), &mut ()).unwrap();
-    let count = finished.model().parameters().count();
-    let (_, newest) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap().unwrap();
+    let newest = run.restore(&mut finished, |error| panic!("{error}")).unwrap().unwrap();
     let mut bytes = fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 4;
     fs::write(&newest, bytes).unwrap();
 
     let mut reports = Vec::new();
-    let (checkpoint, path) =
-        run.newest_checkpoint(count, |error| reports.push(error.to_string())).unwrap().unwrap();
-    assert_eq!((checkpoint.optimiser_steps, reports.len()), (6, 1), "{reports:?}");
+    let path = run.restore(&mut finished, |error| reports.push(error.to_string())).unwrap().unwrap();
+    assert_eq!((finished.steps(), reports.len()), (6, 1), "{reports:?}");
     assert!(newest.with_extension("damaged-1").exists() && path.exists());
     assert!(reports[0].contains("step-000000009.safetensors: damaged checkpoint"), "{reports:?}");
 }
@@ -214,11 +220,12 @@ fn a_damaged_checkpoint_is_set_aside_and_the_one_before_is_used() {
 fn where_no_checkpoint_is_whole_nothing_is_renamed_or_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     let run = RunFolder::create(folder.path(), &record(&recipe(5))).unwrap();
-    run.train(&mut trainer(recipe(5)), &Workers::new(None).unwrap(), &mut StopAfter(2)).unwrap();
+    let mut stopped = trainer(recipe(5));
+    run.train(&mut stopped, &Workers::new(None).unwrap(), &mut StopAfter(2)).unwrap();
     let file = folder.path().join("checkpoints/step-000000002.safetensors");
     fs::write(&file, "damaged").unwrap();
     for _ in 0..2 {
-        let message = run.newest_checkpoint(1, |error| panic!("{error}")).unwrap_err().to_string();
+        let message = run.restore(&mut stopped, |error| panic!("{error}")).unwrap_err().to_string();
         assert!(message.contains("step-000000002.safetensors: damaged checkpoint"), "{message}");
         assert!(file.exists());
     }
@@ -235,8 +242,7 @@ fn a_run_does_not_go_on_under_another_recipe() {
     let edited = fs::read_to_string(&file).unwrap().replace("learning_rate = 0.003", "learning_rate = 0.03");
     fs::write(&file, edited).unwrap();
     let (run, _) = RunFolder::open(folder.path()).unwrap();
-    let count = stopped.model().parameters().count();
-    let message = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap_err().to_string();
+    let message = run.restore(&mut stopped, |error| panic!("{error}")).unwrap_err().to_string();
     assert!(message.contains("was made under another run.toml"), "{message}");
 }
 
@@ -252,7 +258,7 @@ fn a_folder_with_another_run_is_never_touched() {
 #[test]
 fn divergence_is_named_and_leaves_the_last_values() {
     let mut recipe = recipe(2);
-    recipe.optimiser.learning_rate = 1e30;
+    recipe.optimizer.learning_rate = 1e30;
     let mut trainer = trainer(recipe);
     let error = trainer.run(&Workers::new(None).unwrap(), &mut ()).unwrap_err();
     assert!(matches!(error, Error::Diverged { epoch: 1, .. }), "{error}");

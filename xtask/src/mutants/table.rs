@@ -109,16 +109,16 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "b.total.total_cmp(&a.total)" => "a.total.total_cmp(&b.total)",
         "mnist2x2-infer --lib -- a_wide_beam_finds_the_likeliest_of_all_sequences";
 
-    "Adam without bias correction" in "mnist2x2-train/src/optimiser.rs":
+    "Adam without bias correction" in "mnist2x2-train/src/optimizer.rs":
         "corrected_rate: (learning_rate / (1.0 - beta1.powf(t))) as f32," => "corrected_rate: learning_rate as f32,",
         "mnist2x2-train --lib -- three_steps_are_pytorchs";
-    "Adam uphill" in "mnist2x2-train/src/optimiser.rs":
+    "Adam uphill" in "mnist2x2-train/src/optimizer.rs":
         "kept * *value - corrected_rate" => "kept * *value + corrected_rate",
         "mnist2x2-train --test laws -- eight_grids_are_learnt_by_heart";
-    "biases decay too" in "mnist2x2-train/src/optimiser.rs":
+    "biases decay too" in "mnist2x2-train/src/optimizer.rs":
         "self.adam_w(part, 1.0)" => "self.adam_w(part, self.kept)",
         "mnist2x2-train --lib -- only_matrices_decay";
-    "Muon follows the gradient as it is" in "mnist2x2-train/src/optimiser.rs":
+    "Muon follows the gradient as it is" in "mnist2x2-train/src/optimizer.rs":
         "Orthogonaliser::new(rows, columns).run(&mut direction, scratch)" => "drop((Orthogonaliser::new(rows, columns), scratch))",
         "mnist2x2-train --lib -- muon_steps_along_the_orthogonal_direction";
     "no warm-up" in "mnist2x2-train/src/schedule.rs":
@@ -128,10 +128,11 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "digits.split_last(held_out)" => "(digits.clone(), digits.split_last(held_out).1)",
         "mnist2x2-train --lib -- no_validation_digit_is_trained_on";
     "the last epoch for the best" in "mnist2x2-train/src/trainer.rs":
-        "if self.best.is_empty() { self.newest() } else { &self.best }" => "self.newest()",
+        "if self.state.best.is_empty() { self.newest() } else { &self.state.best }" => "self.newest()",
         "mnist2x2-train --test laws -- the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated";
     "resumed without the average" in "mnist2x2-train/src/trainer.rs":
-        "self.average = checkpoint.average;" => "",
+        "self.state = checkpoint;" =>
+        "let old = std::mem::replace(&mut self.state, checkpoint); self.state.ema = old.ema;",
         "mnist2x2-train --test laws -- stopped_anywhere_and_resumed_is_never_stopped";
     "every shard weighs the same" in "mnist2x2-train/src/gradient.rs":
         "let share = range.len() as f32 / grids as f32;" => "let share = 0.0 * range.len() as f32 + 1.0 / shards as f32;",
@@ -140,12 +141,15 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
         "workers.map(split(grids, shards), |range| {" => "workers.map(split(grids, shards.min(workers.count())), |range| {",
         "mnist2x2-train --test laws -- the_same_seed_gives_the_same_bytes_on_any_number_of_threads";
     "resumed without the second moment" in "mnist2x2-train/src/trainer.rs":
-        "self.optimiser.second_moment = checkpoint.second_moment;" => "",
+        "self.state = checkpoint;" =>
+        "let old = std::mem::replace(&mut self.state, checkpoint);
+        self.state.optimizer.second_moment = old.optimizer.second_moment;",
         "mnist2x2-train --test laws -- stopped_anywhere_and_resumed_is_never_stopped";
     "resumed at the start of the epoch" in "mnist2x2-train/src/trainer.rs":
-        "self.position = checkpoint.position;" => "self.position = Position { step: 0, ..checkpoint.position };",
+        "self.state = checkpoint;" =>
+        "self.state = checkpoint; self.state.position.step = 0;",
         "mnist2x2-train --test laws -- stopped_anywhere_and_resumed_is_never_stopped";
-    "a sequence that ends early counts as right" in "mnist2x2-train/src/metrics.rs":
-        "*read == Some(*label)" => "read.is_none_or(|read| read == *label)",
+    "a sequence that ends early counts as right" in "mnist2x2-train/src/evaluate.rs":
+        "u64::from(read == Some(label))" => "u64::from(read.is_none_or(|read| read == label))",
         "mnist2x2-train --lib -- an_early_end_is_wrong";
 };

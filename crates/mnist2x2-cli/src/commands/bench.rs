@@ -1,6 +1,5 @@
 //! `bench`: the speed of training and decoding on this machine.
 
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{GridSource, Loader, synthetic};
-use mnist2x2::train::{StepReport, decode};
+use mnist2x2::train::{BoxError, StepReport, decode};
 use mnist2x2::{Config, Device, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
 use serde::Serialize;
 
@@ -88,9 +87,9 @@ fn loader(batch: usize) -> anyhow::Result<Loader> {
 }
 
 fn train(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
-    let recipe = Recipe::reference(0).on(device);
-    let batch = recipe.batch;
-    let mut trainer = Trainer::new(&Config::reference(), recipe, loader(batch)?, device)?;
+    let recipe = Recipe::reference().on(device);
+    let batch = recipe.batch_size;
+    let mut trainer = Trainer::from_loader(&Config::reference(), recipe, loader(batch)?, device)?;
     let parameters = trainer.model().parameters().count();
     let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
     trainer.run(workers, &mut clock)?;
@@ -109,14 +108,17 @@ struct Clock {
 }
 
 impl Observer for Clock {
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Trainer, report: &StepReport) -> Result<(), BoxError> {
         match self.warm {
             None if self.start.elapsed() >= WARM_UP => self.warm = Some(Instant::now()),
             None => {}
             Some(_) => self.grids += report.grids,
         }
-        let over = self.warm.is_some_and(|warm| warm.elapsed() >= self.time);
-        if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(())
+    }
+
+    fn should_stop(&self) -> bool {
+        self.warm.is_some_and(|warm| warm.elapsed() >= self.time)
     }
 }
 

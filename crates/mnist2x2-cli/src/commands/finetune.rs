@@ -1,17 +1,18 @@
 //! `finetune`: fine-tunes a model on corrections, and keeps the new model only if it is better.
 
-mod lessons;
+mod examples;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use mnist2x2::infer::Calibration;
 use mnist2x2::train::{
-    DataRecord, EpochMetrics, FinetuneRecord, Finetuning, Lesson, Marks, Material, Outcome, RunRecord,
-    Verdict, with_overrides,
+    Acceptance, DataRecord, EpochMetrics, FinetuneData, Finetuning, LabeledExample, RunRecord, Scores,
+    calibrate, with_overrides,
 };
-use mnist2x2::{Recipe, Recognizer, RunFolder, Workers, formats};
+use mnist2x2::{Recipe, Recognizer, RunFolder, Seq2Seq, Workers, formats};
 use serde::Serialize;
 use toml::Table;
 
@@ -71,7 +72,7 @@ struct Json<'a> {
     objection: Option<&'a str>,
     learnt: u64,
     #[serde(flatten)]
-    verdict: Verdict,
+    acceptance: Acceptance,
     seconds: f64,
 }
 
@@ -80,16 +81,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let store = args.store.open()?;
     let base = args.model.load(&args.compute.device.open()?)?;
     let in_store = || store.path().display().to_string();
-    let lessons = lessons::read(&store, base.shape()).with_context(in_store)?;
+    let examples = examples::read(&store, base.shape()).with_context(in_store)?;
     let recipe = args.recipe()?.on(base.model().parameters().device());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&recipe));
     RunFolder::check_free(&out)?;
     let dataset = args.data.resolve()?;
     let workers = args.compute.workers()?;
-    let (mut finetuning, data) = args.prepare(&base, recipe, &dataset, lessons, &workers)?;
+    let (mut finetuning, data) = args.prepare(&base, recipe, &dataset, examples, &workers)?;
     console::log(&format!(
         "learning {} corrections beside {} digits; {} are held out",
-        finetuning.learnt(),
+        finetuning.learned(),
         dataset.name(),
         finetuning.held_out().len()
     ));
@@ -99,22 +100,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Ok(())
     };
     let mut progress = Progress::new(finetuning.trainer(), &interrupt, on_epoch);
-    if finetuning.run(&workers, &mut progress)? == Outcome::Stopped {
+    let Some(outcome) = finetuning.run(&workers, &mut progress)? else {
         console::log("stopped; nothing was written");
         return Ok(ExitCode::from(130));
-    }
-    let verdict = finetuning.verdict(&workers)?;
-    let objection = verdict.objection();
+    };
+    let acceptance = outcome.acceptance;
+    let objection = acceptance.objection();
     if objection.is_none() {
-        let record = args.record(&finetuning, &base, verdict, data);
-        save(&out, &record, &finetuning, &epochs, &workers)?;
+        let (model, recipe) = (base.model().config().clone(), finetuning.trainer().recipe().clone());
+        let mut record = RunRecord::new(model, recipe, data);
+        record.finetune = Some(finetuning.record(args.model.origin(), &outcome));
+        let calibration = calibrate(&outcome.model, finetuning.validation(), &workers)?;
+        save(&out, &record, &outcome.model, &calibration, &epochs)?;
     }
     let model = objection.is_none().then_some(out.as_path());
-    let (learnt, seconds) = (finetuning.learnt(), start.elapsed().as_secs_f64());
+    let (learnt, seconds) = (finetuning.learned(), start.elapsed().as_secs_f64());
     if args.json {
-        console::print_json(&Json { model, objection: objection.as_deref(), learnt, verdict, seconds })?;
+        console::print_json(&Json { model, objection: objection.as_deref(), learnt, acceptance, seconds })?;
     } else {
-        print_table(&verdict, seconds)?;
+        print_table(&acceptance, seconds)?;
     }
     if let Some(objection) = objection {
         bail!("nothing was written: {objection}");
@@ -127,8 +131,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 impl Args {
     /// The recipe with what was asked for in place of its own.
     fn recipe(&self) -> anyhow::Result<Recipe> {
-        let mut recipe = Recipe::finetune(self.seed);
-        recipe.strokes = if self.strokes.is_some() { STROKES } else { 0.0 };
+        let mut recipe = Recipe::finetune().with_seed(self.seed);
+        recipe.stroke_fraction = if self.strokes.is_some() { STROKES } else { 0.0 };
         for setting in &self.set {
             recipe = with_overrides(&recipe, setting, "recipe")?;
         }
@@ -142,25 +146,12 @@ impl Args {
         base: &Recognizer,
         recipe: Recipe,
         dataset: &Dataset,
-        lessons: Vec<Lesson>,
+        examples: Vec<LabeledExample>,
         workers: &Workers,
     ) -> anyhow::Result<(Finetuning, DataRecord)> {
-        let (digits, pens, data) = dataset.training_data(self.strokes.as_deref())?;
-        let material = Material { digits, pens: pens.as_ref(), lessons, share: self.share };
-        Ok((Finetuning::new(base, recipe, material, workers)?, data))
-    }
-
-    fn record(&self, of: &Finetuning, base: &Recognizer, verdict: Verdict, data: DataRecord) -> RunRecord {
-        let finetune = FinetuneRecord {
-            base: self.model.origin(),
-            base_sha256: base.digest().into(),
-            corrections_sha256: of.corrections_sha256().into(),
-            learnt: of.learnt(),
-            way: of.way(),
-            verdict,
-        };
-        let (model, recipe) = (base.model().config().clone(), of.trainer().recipe().clone());
-        RunRecord { finetune: Some(finetune), ..RunRecord::new(model, recipe, data) }
+        let (rehearsal, record) = dataset.training_data(self.strokes.as_deref())?;
+        let data = FinetuneData { rehearsal, examples, share: self.share };
+        Ok((Finetuning::new(base, recipe, data, workers)?, record))
     }
 }
 
@@ -168,12 +159,10 @@ impl Args {
 fn save(
     path: &Path,
     record: &RunRecord,
-    finetuning: &Finetuning,
+    model: &Seq2Seq,
+    calibration: &Calibration,
     epochs: &[EpochMetrics],
-    workers: &Workers,
 ) -> anyhow::Result<()> {
-    let calibration = finetuning.calibration(workers)?;
-    let model = finetuning.result()?;
     let folder = RunFolder::create(path, record)?;
     epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
     calibration.save(path)?;
@@ -187,14 +176,14 @@ fn parse_share(text: &str) -> Result<f64, String> {
 }
 
 /// The scores before and after.
-fn print_table(verdict: &Verdict, seconds: f64) -> anyhow::Result<()> {
-    let Verdict { held_out, before, after } = verdict;
+fn print_table(acceptance: &Acceptance, seconds: f64) -> anyhow::Result<()> {
+    let Acceptance { held_out, before, after } = acceptance;
     console::print(&format!("{:22}{:>12}{:>12}", "", "before", "after"))?;
-    let row = |name: &str, of: &dyn Fn(&Marks) -> String| {
+    let row = |name: &str, of: &dyn Fn(&Scores) -> String| {
         console::print(&format!("{name:22}{:>12}{:>12}", of(before), of(after)))
     };
-    row(&format!("of {held_out} held out, right"), &|marks| marks.corrections.to_string())?;
-    row("their cells right", &|marks| marks.cells.to_string())?;
-    row("validation grids right", &|marks| percent(marks.validation))?;
+    row(&format!("of {held_out} held out, right"), &|scores| scores.corrections.to_string())?;
+    row("their cells right", &|scores| scores.cells.to_string())?;
+    row("validation grids right", &|scores| percent(scores.validation))?;
     Ok(console::print(&format!("time                  {}", duration(seconds)))?)
 }

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let dataset = args.data.resolve()?;
     let split = if args.split == "test" { Split::Test } else { Split::Train };
     let shape = grid_shape(&Config::reference());
-    let (grids, recipe) = (args.grids as usize, Recipe::recommended(0));
+    let (grids, recipe) = (args.grids as usize, Recipe::default());
     let mut loader = dataset.reference_loader(split, Some(grids), shape, grids)?;
     if args.augment {
         loader = loader.augmented(recipe.augmentation)?;

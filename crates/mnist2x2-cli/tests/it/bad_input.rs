@@ -132,8 +132,8 @@ fn settings_that_are_unknown_or_impossible() {
         let error = bench.fails(1, "train --data-dir mnist --no-test --config my.toml --out run");
         assert!(error.contains(expected), "{error}");
     }
-    let error = bench.fails(1, "train --data-dir mnist --no-test --set optimizer.beta1=0.5 --out run");
-    assert!(error.contains("`recipe.optimizer` is no setting; did you mean `optimiser`?"), "{error}");
+    let error = bench.fails(1, "train --data-dir mnist --no-test --set optimizr.beta1=0.5 --out run");
+    assert!(error.contains("`recipe.optimizr` is no setting; did you mean `optimizer`?"), "{error}");
     let error = bench.fails(1, "train --data-dir mnist --no-test --config nowhere.toml --out run");
     assert!(error.contains("nowhere.toml"), "{error}");
     let error = bench.fails(1, "experiment --seeds 1,2,1 --data-dir mnist --no-test");

@@ -66,7 +66,7 @@ fn what_is_better_is_a_model_folder_that_says_where_it_came_from() {
         "name = \"finetune\"",
         "[finetune]",
         "base = \"built into this program\"",
-        "[finetune.verdict.after]",
+        "[finetune.acceptance.after]",
     ] {
         assert!(record.lines().any(|found| found == line), "{line} is not in {record}");
     }
@@ -87,7 +87,7 @@ fn what_cannot_be_learnt_without_forgetting_leaves_nothing_and_says_why() {
     let bench = Bench::new();
     fill(&bench, 40, &ONE);
     let run = bench.run(&format!(
-        "{FINETUNE} --set epoch_grids=4000 --set optimiser.learning_rate=0.02 --share 1 --json --out new"
+        "{FINETUNE} --set epoch_grids=4000 --set optimizer.learning_rate=0.02 --share 1 --json --out new"
     ));
     assert_eq!((run.code, bench.names("")), (1, vec!["mnist".into(), "store".into()]), "{}", run.stderr);
     let json = run.json().remove(0);

@@ -92,9 +92,9 @@ fn settings_come_from_the_recipe_then_the_file_then_the_flags() {
     ));
     let record = String::from_utf8(bench.read("a/run.toml")).unwrap();
     for line in [
-        "batch = 4",
+        "batch_size = 4",
         "learning_rate = 0.25",
-        "keep = \"last\"",
+        "model_selection = \"last\"",
         "seed = 3",
         "encoder_layers = 1",
         "[[model.stem]]",

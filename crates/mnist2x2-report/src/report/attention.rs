@@ -71,7 +71,7 @@ fn panel(report: &Report<'_>, attention: &Attention, picture: &Picture, digit: u
     let graded = &report.graded[attention.grid];
     let right = graded.outcomes().nth(digit).is_some_and(|(label, read)| read == Some(label));
     let (read, verdict) =
-        (shown(graded.read.get(digit).copied().flatten()), if right { "right" } else { "wrong" });
+        (shown(graded.predicted.get(digit).copied().flatten()), if right { "right" } else { "wrong" });
     let lines = [format!("digit {number}: {read}, {verdict}"), format!("most: {share}")];
     let caption = element("figcaption").add(lines.map(|line| element("span").text(line)));
     element("li").add(element("figure").add([drawing, caption]))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mnist2x2_data::{Digits, GridShape, GridSource, IndexMap, Loader};
 use mnist2x2_random::Random;
 
-use super::lesson::Drawn;
+use super::labeled_example::Drawn;
 use crate::{Error, Recipe};
 
 /// The grids of one epoch: of MNIST's `digits`, of `pens` in the share that the recipe says, and in a share of their own of
@@ -26,7 +26,7 @@ pub(super) fn training(
         let kind = random.unit();
         let kind = match pens {
             _ if kind < half => &corrected,
-            Some(_) if kind < half + recipe.strokes => &strokes,
+            Some(_) if kind < half + recipe.stroke_fraction => &strokes,
             _ => &mnist,
         };
         kind.start + random.below(kind.end - kind.start)
@@ -45,7 +45,7 @@ pub(super) fn training(
         None => digits,
     };
     let digits = Arc::new(digits.chain(&drawn.digits));
-    Ok(Loader::new(digits, GridSource::Fixed(map), shape, recipe.batch, recipe.seed)?)
+    Ok(Loader::new(digits, GridSource::Fixed(map), shape, recipe.batch_size, recipe.seed)?)
 }
 
 /// As many digits as `count`, after those of another kind.
@@ -61,8 +61,8 @@ mod tests {
     use mnist2x2_data::{SIDE, synthetic};
 
     use super::*;
-    use crate::finetune::lesson::hold_out;
-    use crate::finetune::lesson::tests::{SHAPE, lessons};
+    use crate::finetune::labeled_example::hold_out;
+    use crate::finetune::tests::{SHAPE, examples};
 
     type Image = Vec<u32>;
 
@@ -85,28 +85,28 @@ mod tests {
         cells(&loader).into_iter().collect()
     }
 
-    fn training_on(learnt: &Drawn, share: f64) -> Loader {
-        let recipe = Recipe { epoch_grids: 900, batch: 50, ..Recipe::finetune(3) };
+    fn training_on(learned: &Drawn, share: f64) -> Loader {
+        let recipe = Recipe { seed: 3, epoch_grids: 900, batch_size: 50, ..Recipe::finetune() };
         let digits = synthetic::digits(Split::Train, 40, 0);
-        training(&recipe, digits, None, (learnt, share), SHAPE).unwrap()
+        training(&recipe, digits, None, (learned, share), SHAPE).unwrap()
     }
 
     #[test]
     fn no_held_out_correction_is_trained_on_and_every_other_is() {
-        let (learnt, held_out) = hold_out(lessons(24));
-        let learnt = Drawn::of(&learnt, SHAPE).unwrap();
-        let seen: HashSet<Image> = cells(&training_on(&learnt, 0.9)).into_iter().collect();
+        let (learned, held_out) = hold_out(examples(24));
+        let learned = Drawn::of(&learned, SHAPE).unwrap();
+        let seen: HashSet<Image> = cells(&training_on(&learned, 0.9)).into_iter().collect();
         assert!(seen.is_disjoint(&alone(Drawn::of(&held_out, SHAPE).unwrap().digits)));
-        let learnt = alone(learnt.digits);
-        assert!(learnt.is_subset(&seen), "{} of {}", learnt.intersection(&seen).count(), learnt.len());
+        let learned = alone(learned.digits);
+        assert!(learned.is_subset(&seen), "{} of {}", learned.intersection(&seen).count(), learned.len());
     }
 
     #[test]
     fn the_share_is_that_of_digits_from_corrections() {
-        let learnt = Drawn::of(&lessons(24), SHAPE).unwrap();
-        let corrected = alone(Drawn::of(&lessons(24), SHAPE).unwrap().digits);
+        let learned = Drawn::of(&examples(24), SHAPE).unwrap();
+        let corrected = alone(Drawn::of(&examples(24), SHAPE).unwrap().digits);
         for share in [0.1, 0.5] {
-            let all = cells(&training_on(&learnt, share));
+            let all = cells(&training_on(&learned, share));
             let found = all.iter().filter(|cell| corrected.contains(*cell)).count() as f64 / all.len() as f64;
             assert!((found - share).abs() < 0.07, "{found} for {share}");
         }

@@ -11,7 +11,7 @@ use mnist2x2_formats::files::{Call, Disk};
 use mnist2x2_train::{Error, Outcome, Recipe, RunFolder};
 
 use crate::support;
-use crate::support::{EVERY, Results, keeping, open, record, results, train, trainer};
+use crate::support::{EVERY, Results, open, policy, record, results, train, trainer};
 
 /// What `cargo xtask stress` shows beside what was measured.
 const PROMISE: &str =
@@ -75,7 +75,7 @@ fn recipe() -> Recipe {
 }
 
 fn train_on(disk: Disk, folder: &Path) -> Result<Outcome, Error> {
-    let run = RunFolder::create_on(disk, folder, &record(recipe()))?.with_keeping(keeping(EVERY));
+    let run = RunFolder::create_on(disk, folder, &record(recipe()))?.with_checkpoint_policy(policy(EVERY));
     train(&run, &mut trainer(recipe()), 2, &mut ())
 }
 

@@ -2,11 +2,11 @@
 
 use mnist2x2_train::{Checkpoint, Error, Recipe, RunFolder, Schedule, Trainer};
 
-use crate::support::{create, keeping, open, recipe, train, trainer};
+use crate::support::{create, open, policy, recipe, train, trainer};
 
 fn diverging(learning_rate: f64) -> Recipe {
     let mut recipe = Recipe { schedule: Schedule::constant(), ..recipe() };
-    recipe.optimiser.learning_rate = learning_rate;
+    recipe.optimizer.learning_rate = learning_rate;
     recipe
 }
 
@@ -22,7 +22,7 @@ fn train_to_divergence(run: &RunFolder, recipe: Recipe) -> (usize, &'static str)
 fn what_is_not_finite_stops_in_that_step_and_is_never_saved() {
     for (learning_rate, expected) in [(1e19, "loss"), (1e38, "step")] {
         let folder = tempfile::tempdir().unwrap();
-        let run = create(folder.path(), diverging(learning_rate)).with_keeping(keeping(1));
+        let run = create(folder.path(), diverging(learning_rate)).with_checkpoint_policy(policy(1));
         let (step, what) = train_to_divergence(&run, diverging(learning_rate));
         drop(run);
         assert_eq!(what, expected, "{learning_rate:e}");
@@ -42,7 +42,7 @@ fn what_is_not_finite_stops_in_that_step_and_is_never_saved() {
 /// Where `trainer` is, but for weights with which each logit is large and finite and the way back to the hidden layers of
 /// the decoder goes through larger ones still. Forward, nothing comes of those: what they are multiplied by is 0.
 fn with_steep_weights(trainer: &Trainer) -> Checkpoint {
-    let mut checkpoint = trainer.checkpoint();
+    let mut checkpoint = trainer.checkpoint().clone();
     let mut rest = checkpoint.values.as_mut_slice();
     for spec in trainer.model().parameters().specs() {
         let (values, behind) = rest.split_at_mut(spec.shape.iter().product());
@@ -73,7 +73,7 @@ fn a_gradient_that_is_not_finite_stops_in_that_step_though_the_loss_is() {
         assert!(matches!(error, Error::Diverged { epoch: 1, step: 1, what: "gradient" }), "{error}");
         assert!(error.to_string().contains("the gradient is not finite"), "{error}");
     }
-    assert!(steep.checkpoint() == before, "not a number has changed");
+    assert!(*steep.checkpoint() == before, "not a number has changed");
     drop(run);
-    assert!(open(folder.path()).1.checkpoint() == before, "and the last good checkpoint loads");
+    assert!(*open(folder.path()).1.checkpoint() == before, "and the last good checkpoint loads");
 }

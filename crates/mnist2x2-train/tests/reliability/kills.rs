@@ -6,12 +6,11 @@
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use mnist2x2_train::{Observer, RunFolder, StepReport};
+use mnist2x2_train::{BoxError, Observer, RunFolder, StepReport, Trainer};
 use tempfile::TempDir;
 
 use crate::support::{EVERY, Results, STEPS, chance, create, open, recipe, results, train, undisturbed};
@@ -26,11 +25,11 @@ const MANY_KILLS: f64 = 200.0;
 struct Say(u64);
 
 impl Observer for Say {
-    fn step(&mut self, _: &StepReport) -> ControlFlow<()> {
+    fn on_step(&mut self, _: &Trainer, _: &StepReport) -> Result<(), BoxError> {
         self.0 += 1;
         let mut out = io::stdout().lock();
         writeln!(out, "\nstep {}", self.0).and_then(|()| out.flush()).unwrap();
-        ControlFlow::Continue(())
+        Ok(())
     }
 }
 

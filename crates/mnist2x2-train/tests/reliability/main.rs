@@ -12,7 +12,7 @@ mod disk;
 mod divergence;
 
 /// Which checkpoints stay.
-mod keeping;
+mod checkpoint_policy;
 
 /// Processes that are killed.
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use mnist2x2_random::Random;
-use mnist2x2_train::{Error, Outcome};
+use mnist2x2_train::Outcome;
 
 use crate::support::{At, EVERY, STEPS, chance, create, open, recipe, results, train, undisturbed};
 
@@ -43,7 +43,7 @@ fn broken_off_at_20_random_steps_it_loses_no_more_than_one_interval() {
     for step in draw_steps(&mut random, 20) {
         let (run, mut trainer) = open(folder.path());
         assert!(trainer.steps().is_multiple_of(EVERY), "seed {seed}: nothing is saved in between");
-        let mut fail = At(step, || Err(Error::Observer("broken off".into())));
+        let mut fail = At(step, || Err("broken off".into()));
         train(&run, &mut trainer, 1, &mut fail).unwrap_err();
         drop(run);
         let saved = open(folder.path()).1.steps();

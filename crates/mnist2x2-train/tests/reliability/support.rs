@@ -8,11 +8,12 @@ use std::time::SystemTime;
 
 use candle_core::Device;
 use mnist2x2_data::mnist::Split;
-use mnist2x2_data::{GridShape, synthetic};
+use mnist2x2_data::synthetic;
 use mnist2x2_model::Config;
 use mnist2x2_random::Random;
 use mnist2x2_train::{
-    DataRecord, Error, Keeping, Observer, Outcome, Recipe, RunFolder, RunRecord, StepReport, Trainer, Workers,
+    BoxError, CheckpointPolicy, DataRecord, Error, Observer, Outcome, Recipe, RunFolder, RunRecord,
+    StepReport, Trainer, Workers,
 };
 
 /// Steps of [`recipe`].
@@ -23,14 +24,17 @@ pub(crate) const EVERY: u64 = 5;
 /// Everything at once: Muon, an average, the best epoch kept, a last epoch without augmentation; 15 steps an epoch, so
 /// that checkpoints fall at its end and within.
 pub(crate) fn recipe() -> Recipe {
-    Recipe { epochs: 4, epoch_grids: 57, batch: 4, plain_epochs: 1, ..Recipe::recommended(11) }
+    Recipe {
+        epochs: 4,
+        epoch_grids: 57,
+        batch_size: 4,
+        unaugmented_epochs: 1,
+        ..Recipe::default().with_seed(11)
+    }
 }
 
 pub(crate) fn trainer(recipe: Recipe) -> Trainer {
-    let shape = GridShape { rows: 1, cols: 3 };
-    let (training, validation) = recipe.loaders(synthetic::digits(Split::Train, 60, 0), None, shape).unwrap();
-    let trainer = Trainer::new(&Config::tiny(), recipe, training, &Device::Cpu).unwrap();
-    trainer.with_validation(validation.unwrap()).unwrap()
+    Trainer::new(&Config::tiny(), recipe, synthetic::digits(Split::Train, 60, 0), &Device::Cpu).unwrap()
 }
 
 pub(crate) fn record(recipe: Recipe) -> RunRecord {
@@ -46,22 +50,22 @@ pub(crate) fn record(recipe: Recipe) -> RunRecord {
 }
 
 pub(crate) fn create(folder: &Path, recipe: Recipe) -> RunFolder {
-    RunFolder::create(folder, &record(recipe)).unwrap().with_keeping(keeping(EVERY))
+    RunFolder::create(folder, &record(recipe)).unwrap().with_checkpoint_policy(policy(EVERY))
 }
 
-pub(crate) fn keeping(every: u64) -> Keeping {
-    Keeping { every: NonZeroU64::new(every).unwrap(), last: NonZeroUsize::new(3).unwrap() }
+pub(crate) fn policy(every: u64) -> CheckpointPolicy {
+    CheckpointPolicy {
+        every_steps: NonZeroU64::new(every).unwrap(),
+        keep_last: NonZeroUsize::new(3).unwrap(),
+    }
 }
 
 /// The run in `folder`, and a trainer that goes on with it; the steps that it has taken already.
 pub(crate) fn open(folder: &Path) -> (RunFolder, Trainer) {
     let (run, record) = RunFolder::open(folder).unwrap();
     let mut trainer = trainer(record.recipe);
-    let count = trainer.model().parameters().count();
-    if let Some((checkpoint, _)) = run.newest_checkpoint(count, |error| panic!("{error}")).unwrap() {
-        trainer.restore(checkpoint).unwrap();
-    }
-    (run.with_keeping(keeping(EVERY)), trainer)
+    run.restore(&mut trainer, |error| panic!("{error}")).unwrap();
+    (run.with_checkpoint_policy(policy(EVERY)), trainer)
 }
 
 pub(crate) fn train(
@@ -108,16 +112,16 @@ pub(crate) fn undisturbed() -> Results {
 /// A step at which to be disturbed, and how.
 pub(crate) struct At<F>(pub(crate) u64, pub(crate) F);
 
-impl<F: FnMut() -> Result<ControlFlow<()>, Error>> Observer for At<F> {
-    fn keep(&mut self, trainer: &Trainer) -> Result<(), Error> {
+impl<F: FnMut() -> Result<ControlFlow<()>, BoxError>> Observer for At<F> {
+    fn on_step(&mut self, trainer: &Trainer, _: &StepReport) -> Result<(), BoxError> {
         if trainer.steps() == self.0 && self.1()?.is_break() {
             self.0 = 0;
         }
         Ok(())
     }
 
-    fn step(&mut self, _: &StepReport) -> ControlFlow<()> {
-        if self.0 == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn should_stop(&self) -> bool {
+        self.0 == 0
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn write(
         data: &format!("{}, reference test grids", dataset.name()),
         facts: &facts(recognizer, origin),
         shape: recognizer.shape(),
-        graded: &test.graded,
+        graded: &test.predictions,
         evaluation: &test.evaluation,
         picture: &|index| picture(test, index),
         attention: &attention(test, recognizer.model())?,
@@ -84,5 +84,5 @@ fn attention(test: &Test, model: &Seq2Seq) -> anyhow::Result<Vec<Attention>> {
         let weights = mnist2x2::infer::cross_attention(model, &grid(test, index).images)?;
         Ok(Attention { grid: index, rows, cols, weights })
     };
-    (0..test.graded.len().min(ATTENTION)).map(look).collect()
+    (0..test.predictions.len().min(ATTENTION)).map(look).collect()
 }

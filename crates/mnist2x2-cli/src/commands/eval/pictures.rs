@@ -8,7 +8,7 @@ use image::GrayImage;
 use image::imageops::{self, FilterType};
 use mnist2x2::Recognizer;
 use mnist2x2::data::{GridShape, Loader, denormalize};
-use mnist2x2::train::Graded;
+use mnist2x2::train::Prediction;
 
 use super::test_grids::Test;
 use crate::data::Dataset;
@@ -25,52 +25,47 @@ impl Test {
         width: u32,
         threads: usize,
     ) -> anyhow::Result<Self> {
-        Self::of(recognizer, dataset, |loader, done| grade(recognizer, loader, width, threads, done))
+        Self::of(recognizer, dataset, |loader, done| predict(recognizer, loader, width, threads, done))
     }
 }
 
 /// The prediction for each grid's picture, in the order of the grids.
-fn grade(
+fn predict(
     recognizer: &Recognizer,
     loader: &Loader,
     width: u32,
     threads: usize,
     done: &mut dyn FnMut(usize),
-) -> anyhow::Result<Vec<Graded>> {
+) -> anyhow::Result<Vec<Prediction>> {
     let (epoch, shape) = (loader.in_order(), loader.shape());
-    let mut graded = Vec::with_capacity(epoch.grids());
+    let mut predictions = Vec::with_capacity(epoch.grids());
     for step in 0..epoch.steps() {
         let batch = epoch.batch(step);
         let labels = batch.labels.chunks_exact(shape.cells());
         let grids: Vec<Grid<'_>> = batch.images.chunks_exact(shape.pixels()).zip(labels).collect();
-        let read = |&grid: &Grid<'_>| grade_one(recognizer, grid, shape, width);
+        let read = |&grid: &Grid<'_>| predict_one(recognizer, grid, shape, width);
         let parts = thread::scope(|scope| {
             let parts = grids.chunks(grids.len().div_ceil(threads));
             let threads: Vec<_> =
                 parts.map(|part| scope.spawn(move || part.iter().map(read).collect())).collect();
             let results =
                 threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            results.collect::<anyhow::Result<Vec<Vec<Graded>>>>()
+            results.collect::<anyhow::Result<Vec<Vec<Prediction>>>>()
         })?;
-        graded.extend(parts.into_iter().flatten());
+        predictions.extend(parts.into_iter().flatten());
         done(batch.len);
     }
-    Ok(graded)
+    Ok(predictions)
 }
 
-fn grade_one(
+fn predict_one(
     recognizer: &Recognizer,
     (pixels, labels): Grid<'_>,
     shape: GridShape,
     width: u32,
-) -> anyhow::Result<Graded> {
+) -> anyhow::Result<Prediction> {
     let reading = recognizer.read_bytes(&png(pixels, shape, width)?)?;
-    Ok(Graded {
-        labels: labels.to_vec(),
-        read: reading.cells.iter().map(|cell| cell.digit).collect(),
-        confidence: reading.confidence.into(),
-        cells: reading.cells.iter().map(|cell| cell.confidence.into()).collect(),
-    })
+    Ok(Prediction::from_reading(labels.to_vec(), &reading))
 }
 
 /// A grid as a PNG of `width` pixels, enlarged as image programs enlarge (Catmull-Rom).

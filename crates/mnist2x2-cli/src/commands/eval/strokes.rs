@@ -8,7 +8,7 @@ use anyhow::ensure;
 use mnist2x2::data::RenderCondition;
 use mnist2x2::data::pendigits::{self, PenDigit};
 use mnist2x2::report;
-use mnist2x2::train::grade_written;
+use mnist2x2::train::predict_strokes;
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
@@ -124,8 +124,8 @@ impl Row {
     ) -> anyhow::Result<Self> {
         let start = Instant::now();
         let mut bar = Bar::new(digits.len() / recognizer.shape().cells(), variant.name);
-        let graded = grade_written(recognizer, digits, variant, workers, |grids| bar.advance(grids))?;
-        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
+        let predictions = predict_strokes(recognizer, digits, variant, workers, |grids| bar.advance(grids))?;
+        let evaluation = Evaluation::of(&predictions, start.elapsed().as_secs_f64());
         Ok(Self {
             name: variant.name,
             sequence_interval: interval(report::sequences(&evaluation)),

@@ -6,7 +6,7 @@ use mnist2x2::data::Loader;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::infer::Temperature;
 use mnist2x2::report::{self, Bin, Share};
-use mnist2x2::train::{EVALUATION_BATCH, Graded, grade};
+use mnist2x2::train::{EVALUATION_BATCH, Prediction, predict_dataset};
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ struct Covered {
 /// What a model predicts for the reference test grids.
 pub(crate) struct Test {
     pub(crate) evaluation: Evaluation,
-    pub(super) graded: Vec<Graded>,
+    pub(super) predictions: Vec<Prediction>,
     temperature: Temperature,
     pub(super) loader: Loader,
 }
@@ -66,7 +66,7 @@ impl Test {
     /// Reads the reference test grids.
     pub(crate) fn run(recognizer: &Recognizer, dataset: &Dataset, workers: &Workers) -> anyhow::Result<Self> {
         Self::of(recognizer, dataset, |loader, done| {
-            Ok(grade(recognizer.model(), loader, recognizer.temperature(), workers, done)?)
+            Ok(predict_dataset(recognizer.model(), loader, recognizer.temperature(), workers, done)?)
         })
     }
 
@@ -74,14 +74,14 @@ impl Test {
     pub(super) fn of(
         recognizer: &Recognizer,
         dataset: &Dataset,
-        read: impl FnOnce(&Loader, &mut dyn FnMut(usize)) -> anyhow::Result<Vec<Graded>>,
+        read: impl FnOnce(&Loader, &mut dyn FnMut(usize)) -> anyhow::Result<Vec<Prediction>>,
     ) -> anyhow::Result<Self> {
         let loader = dataset.reference_loader(Split::Test, None, recognizer.shape(), EVALUATION_BATCH)?;
         let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
         let start = Instant::now();
-        let graded = read(&loader, &mut |grids| bar.advance(grids))?;
-        let evaluation = Evaluation::of(&graded, start.elapsed().as_secs_f64());
-        Ok(Self { evaluation, graded, temperature: recognizer.temperature(), loader })
+        let predictions = read(&loader, &mut |grids| bar.advance(grids))?;
+        let evaluation = Evaluation::of(&predictions, start.elapsed().as_secs_f64());
+        Ok(Self { evaluation, predictions, temperature: recognizer.temperature(), loader })
     }
 
     pub(super) fn json<'a>(&'a self, dataset: &'a Dataset, pictures: Option<u32>) -> Json<'a> {
@@ -98,12 +98,12 @@ impl Test {
         }
     }
 
-    fn calibration_error(&self, bins: fn(&[Graded], usize) -> Vec<Bin>) -> Option<f64> {
-        report::calibration_error(&bins(&self.graded, report::BINS))
+    fn calibration_error(&self, bins: fn(&[Prediction], usize) -> Vec<Bin>) -> Option<f64> {
+        report::calibration_error(&bins(&self.predictions, report::BINS))
     }
 
     fn covered(&self) -> Vec<Covered> {
-        let curve = report::coverage_curve(&self.graded);
+        let curve = report::coverage_curve(&self.predictions);
         let at = |coverage| {
             let kept = report::at_coverage(&curve, coverage)?.kept;
             Some(Covered { coverage, accuracy: kept.value()? })

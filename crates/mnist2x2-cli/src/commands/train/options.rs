@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::train::{Keeping, read_toml, with_overrides};
+use mnist2x2::train::{CheckpointPolicy, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -78,7 +78,7 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
     /// Steps between checkpoints, besides the one after each epoch: a killed run loses no more than these
-    #[arg(long, value_name = "STEPS", default_value_t = Keeping::default().every)]
+    #[arg(long, value_name = "STEPS", default_value_t = CheckpointPolicy::default().every_steps)]
     save_every: NonZeroU64,
     /// Write event files for TensorBoard to the run's folder, under tensorboard/
     #[arg(long)]
@@ -118,6 +118,7 @@ struct ConfigFile {
     recipe: Table,
     model: Table,
     version: IgnoredAny,
+    numerics: IgnoredAny,
     data: IgnoredAny,
     teachers: IgnoredAny,
     from: IgnoredAny,
@@ -131,9 +132,9 @@ impl Plan {
     /// If the file or a setting cannot be understood, or is impossible.
     pub(super) fn resolve(&self, seed: Option<u64>, device: &Device) -> anyhow::Result<(Recipe, Config)> {
         let recipe = match self.recipe {
-            RecipeName::Default => Recipe::recommended(0),
-            RecipeName::Reference => Recipe::reference(0),
-            RecipeName::Sprint => Recipe::sprint(0),
+            RecipeName::Default => Recipe::default(),
+            RecipeName::Reference => Recipe::reference(),
+            RecipeName::Sprint => Recipe::sprint(),
         };
         let model = match self.architecture {
             Architecture::Reference => Config::reference(),
@@ -152,15 +153,15 @@ impl Plan {
     }
 
     /// When a run is saved.
-    pub(super) fn keeping(&self) -> Keeping {
-        Keeping { every: self.save_every, ..Keeping::default() }
+    pub(super) fn checkpoint_policy(&self) -> CheckpointPolicy {
+        CheckpointPolicy { every_steps: self.save_every, ..CheckpointPolicy::default() }
     }
 
     /// The options that a resumed run needs again, because `run.toml` does not keep them, each with a space before it.
     pub(super) fn flags_to_resume(&self) -> String {
         let save_every = format!(" --save-every {}", self.save_every);
         let flags = [
-            (save_every.as_str(), self.keeping() != Keeping::default()),
+            (save_every.as_str(), self.checkpoint_policy() != CheckpointPolicy::default()),
             (" --tensorboard", self.tensorboard),
             (" --no-test", self.no_test),
         ];

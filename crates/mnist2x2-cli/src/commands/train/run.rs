@@ -13,7 +13,7 @@ use crate::commands::eval::Test;
 use crate::console::{self, duration, percent};
 use crate::data::Dataset;
 use crate::interrupt::Interrupt;
-use crate::model::{grid_shape, patches};
+use crate::model::patches;
 use crate::progress::Progress;
 
 /// Sequence accuracy of the published model on the reference test grids.
@@ -96,18 +96,16 @@ impl Run {
         );
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
-        match folder.newest_checkpoint(trainer.model().parameters().count(), damaged)? {
-            Some((checkpoint, file)) => {
-                console::log(&format!("going on from {}", file.display()));
-                trainer.restore(checkpoint)?;
-            }
+        match folder.restore(&mut trainer, damaged)? {
+            Some(file) => console::log(&format!("going on from {}", file.display())),
             None => console::log("the run has no checkpoint yet: starting from its beginning"),
         }
         Self::new(plan, folder, trainer, dataset)
     }
 
     fn new(plan: &Plan, folder: RunFolder, trainer: Trainer, dataset: Dataset) -> anyhow::Result<Self> {
-        let (folder, workers) = (folder.with_keeping(plan.keeping()), plan.compute.workers()?);
+        let (folder, workers) =
+            (folder.with_checkpoint_policy(plan.checkpoint_policy()), plan.compute.workers()?);
         Ok(Self { folder, trainer, dataset, workers, tensorboard: plan.tensorboard })
     }
 
@@ -136,10 +134,10 @@ impl Run {
 
     /// Says what is about to be trained: recipe, data and model.
     fn announce(&self) {
-        let Recipe { name, seed, epochs, batch, .. } = self.trainer.recipe();
+        let Recipe { name, seed, epochs, batch_size, .. } = self.trainer.recipe();
         let (dataset, threads) = (self.dataset.name(), self.workers.count());
         console::log(&format!(
-            "training with recipe {name}, seed {seed}: {epochs} epochs of {dataset} digits in batches of {batch}, \
+            "training with recipe {name}, seed {seed}: {epochs} epochs of {dataset} digits in batches of {batch_size}, \
              {threads} threads; saved in {}",
             self.folder.path().display()
         ));
@@ -172,20 +170,17 @@ impl Sources<'_> {
     ) -> anyhow::Result<(Trainer, RunRecord)> {
         let grids = recipe.epoch_grids;
         ensure!(grids <= MAX_GRIDS, "{grids} grids are more than the {MAX_GRIDS} that an epoch can have");
-        let (digits, pens, data) = self.dataset.training_data(self.strokes)?;
-        let (training, validation) = recipe.loaders(digits, pens.as_ref(), grid_shape(&model))?;
+        let (data, data_record) = self.dataset.training_data(self.strokes)?;
         let found = self.teachers.iter().map(|path| find_model(path, device));
         let (teachers, teacher_records): (Vec<_>, _) =
             found.collect::<anyhow::Result<Vec<_>>>()?.into_iter().unzip();
         let (base, from) = self.base.map(|path| find_model(path, device)).transpose()?.unzip();
-        let mut trainer = Trainer::taught(&model, recipe.clone(), training, &teachers, device)?;
+        let mut trainer = Trainer::new(&model, recipe.clone(), data, device)?.with_teachers(&teachers)?;
         if let Some(base) = base {
             trainer = trainer.starting_from(&base)?;
         }
-        if let Some(validation) = validation {
-            trainer = trainer.with_validation(validation)?;
-        }
-        let record = RunRecord { teachers: teacher_records, from, ..RunRecord::new(model, recipe, data) };
+        let mut record = RunRecord::new(model, recipe, data_record);
+        (record.teachers, record.from) = (teacher_records, from);
         Ok((trainer, record))
     }
 }

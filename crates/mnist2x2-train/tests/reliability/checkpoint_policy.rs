@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mnist2x2_train::{EpochMetrics, Error, Observer, Recipe, Schedule, Trainer};
+use mnist2x2_train::{BoxError, EpochMetrics, Observer, Recipe, Schedule, Trainer};
 
 use crate::support::{create, recipe, train, trainer};
 
 /// A rate so high that accuracy goes up and down.
 fn restless(seed: u64) -> Recipe {
-    let mut recipe = Recipe { epochs: 6, epoch_grids: 480, batch: 16, average: 0.0, seed, ..recipe() };
-    (recipe.validate_one_in, recipe.plain_epochs, recipe.schedule) = (2, 6, Schedule::constant());
-    recipe.optimiser.learning_rate = 2e-2;
+    let mut recipe = Recipe { epochs: 6, epoch_grids: 480, batch_size: 16, ema_decay: 0.0, seed, ..recipe() };
+    (recipe.validation_fraction, recipe.unaugmented_epochs, recipe.schedule) = (0.5, 6, Schedule::constant());
+    recipe.optimizer.learning_rate = 2e-2;
     recipe
 }
 
@@ -23,7 +23,7 @@ struct Look {
 }
 
 impl Observer for Look {
-    fn epoch(&mut self, trainer: &Trainer, _: &EpochMetrics) -> Result<(), Error> {
+    fn on_epoch(&mut self, trainer: &Trainer, _: &EpochMetrics) -> Result<(), BoxError> {
         let (steps, best) = (trainer.steps(), trainer.position().best_steps.unwrap());
         let last = [steps, steps - 5, steps - 10];
         let expected: BTreeSet<u64> = last.into_iter().chain([best]).collect();

@@ -1,41 +1,52 @@
-//! What the model is told to say.
+//! The loss: cross-entropy against certain, smoothed or distilled targets.
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::ops::softmax;
+use mnist2x2_data::Batch;
 use mnist2x2_model::Seq2Seq;
 
+use crate::batch::{image_tensor, token_tensors};
 use crate::{Error, Recipe};
+
+/// Mean cross-entropy over all positions of all sequences, with teacher forcing.
+pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
+    let device = model.parameters().device();
+    let images = image_tensor(batch, 0..batch.len, device)?;
+    let (tokens, labels) = token_tensors(batch, device)?;
+    Ok(model.loss(&images, &tokens, &targets.of(&images, &tokens, &labels, model.config().vocabulary)?)?)
+}
 
 /// The distributions over tokens that the loss is taken against.
 #[derive(Debug)]
 pub(crate) struct Targets {
     label_smoothing: f64,
-    teaching: Option<Teaching>,
+    distillation: Option<Distillation>,
 }
 
-/// Whose opinions, in the mean, make which share of each target.
+/// The teachers, whose mean probabilities have a weight in each target.
 #[derive(Debug)]
-struct Teaching {
+struct Distillation {
     teachers: Vec<Seq2Seq>,
-    share: f64,
+    weight: f64,
     temperature: f64,
 }
 
-impl Teaching {
-    /// The mean of what the teachers say.
+impl Distillation {
+    /// The mean of the teachers' probabilities.
     ///
     /// # Shapes
     /// `images` (B, height, width), `tokens` (B, T) of u32 -> (B, T, V)
-    fn opinion(&self, images: &Tensor, tokens: &Tensor) -> Result<Tensor, Error> {
+    fn probabilities(&self, images: &Tensor, tokens: &Tensor) -> Result<Tensor, Error> {
         let mut sum = None;
         for teacher in &self.teachers {
-            let opinion = softmax(&(teacher.forward(images, tokens)? / self.temperature)?, D::Minus1)?;
+            let logits = (teacher.forward(images, tokens)? / self.temperature)?;
+            let probabilities = softmax(&logits, D::Minus1)?;
             sum = Some(match sum {
-                None => opinion,
-                Some(sum) => (sum + opinion)?,
+                None => probabilities,
+                Some(sum) => (sum + probabilities)?,
             });
         }
-        let sum = sum.expect("there is a teacher wherever there is teaching");
+        let sum = sum.expect("there is a teacher wherever there is distillation");
         Ok((sum / self.teachers.len() as f64)?)
     }
 }
@@ -43,23 +54,32 @@ impl Teaching {
 impl Targets {
     /// The right token and nothing else.
     pub(crate) fn certain() -> Self {
-        Self { label_smoothing: 0.0, teaching: None }
+        Self::smoothed(0.0)
     }
 
-    /// Those of `recipe`; `teachers` are needed if it distils.
+    /// The right token with all but `label_smoothing` of the probability, which is spread over all tokens.
+    pub(crate) fn smoothed(label_smoothing: f64) -> Self {
+        Self { label_smoothing, distillation: None }
+    }
+
+    /// Those of `recipe`; `teachers` are needed if it distills.
     pub(crate) fn new(recipe: &Recipe, teachers: &[Seq2Seq]) -> Result<Self, Error> {
-        let problem = |problem: &str| Error::Recipe { field: "distillation", problem: problem.into() };
-        let teaching = match (teachers.is_empty(), recipe.distillation > 0.0) {
-            (false, true) => Some(Teaching {
-                teachers: teachers.iter().map(Seq2Seq::frozen).collect::<Result<_, _>>()?,
-                share: recipe.distillation,
-                temperature: recipe.distillation_temperature,
-            }),
-            (true, false) => None,
-            (true, true) => return Err(problem("is above 0, but there is no teacher")),
-            (false, false) => return Err(problem("is 0, but there is a teacher")),
+        let teachers = teachers.iter().map(Seq2Seq::frozen).collect::<Result<Vec<_>, _>>()?;
+        let (weight, temperature) = (recipe.distillation_weight, recipe.distillation_temperature);
+        let distillation = (!teachers.is_empty()).then_some(Distillation { teachers, weight, temperature });
+        let targets = Self { label_smoothing: recipe.label_smoothing, distillation };
+        targets.check_teachers(recipe)?;
+        Ok(targets)
+    }
+
+    /// Refuses a recipe that distills without a teacher, and a teacher of a recipe that does not distill.
+    pub(crate) fn check_teachers(&self, recipe: &Recipe) -> Result<(), Error> {
+        let problem = match (self.distillation.is_some(), recipe.distillation_weight > 0.0) {
+            (false, true) => "is above 0, but there is no teacher; call `Trainer::with_teachers`",
+            (true, false) => "is 0, but there is a teacher",
+            _ => return Ok(()),
         };
-        Ok(Self { label_smoothing: recipe.label_smoothing, teaching })
+        Err(Error::setting("distillation_weight", problem))
     }
 
     /// The targets of grids whose right tokens are `labels`.
@@ -77,9 +97,9 @@ impl Targets {
         let right = smoothed(vocabulary, self.label_smoothing, labels.device())?.embedding(&rows)?; // (B T, V)
         let (batch, length) = labels.dims2()?;
         let right = right.reshape((batch, length, vocabulary))?; // (B, T, V)
-        let Some(teaching) = &self.teaching else { return Ok(right) };
-        let opinion = teaching.opinion(images, tokens)?;
-        Ok(((right * (1.0 - teaching.share))? + (opinion * teaching.share)?)?)
+        let Some(distillation) = &self.distillation else { return Ok(right) };
+        let (weight, taught) = (distillation.weight, distillation.probabilities(images, tokens)?);
+        Ok(((right * (1.0 - weight))? + (taught * weight)?)?)
     }
 }
 
@@ -116,7 +136,7 @@ mod tests {
 
     #[test]
     fn smoothed_targets_are_distributions_with_the_right_token_on_top() {
-        let recipe = Recipe { label_smoothing: 0.13, ..Recipe::reference(0) };
+        let recipe = Recipe { label_smoothing: 0.13, ..Recipe::reference() };
         let found = targets(&Targets::new(&recipe, &[]).unwrap());
         for (sequence, labels) in found.iter().zip(tokens().1.to_vec2::<u32>().unwrap()) {
             for (distribution, right) in sequence.iter().zip(labels) {
@@ -141,7 +161,8 @@ mod tests {
         });
         let [first, second] = &opinions;
         let opinion = ((first + second).unwrap() / 2.0).unwrap().to_vec3::<f32>().unwrap();
-        let recipe = Recipe { distillation: 0.25, distillation_temperature: 2.5, ..Recipe::reference(0) };
+        let recipe =
+            Recipe { distillation_weight: 0.25, distillation_temperature: 2.5, ..Recipe::reference() };
         let mixed = targets(&Targets::new(&recipe, &teachers).unwrap());
         let certain = targets(&Targets::certain());
         for ((mixed, certain), opinion) in
@@ -155,10 +176,10 @@ mod tests {
 
     #[test]
     fn a_teacher_without_a_share_or_a_share_without_a_teacher_is_refused() {
-        let distils = Recipe { distillation: 0.5, ..Recipe::reference(0) };
-        for (recipe, teachers) in [(distils, vec![]), (Recipe::reference(0), vec![teacher(4)])] {
+        let distills = Recipe { distillation_weight: 0.5, ..Recipe::reference() };
+        for (recipe, teachers) in [(distills, vec![]), (Recipe::reference(), vec![teacher(4)])] {
             let message = Targets::new(&recipe, &teachers).unwrap_err().to_string();
-            assert!(message.contains("`distillation`"), "{message}");
+            assert!(message.contains("`distillation_weight`"), "{message}");
         }
     }
 }

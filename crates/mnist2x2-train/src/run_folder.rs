@@ -9,14 +9,14 @@
 //! | `checkpoints/` | the last few [`Checkpoint`]s and that of the best epoch, named by the steps taken |
 
 use std::fs::{self, File, TryLockError};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use mnist2x2_formats::files::Disk;
 
-use crate::keeping::{Checkpoints, remove_litter};
+use crate::checkpoint_folder::{CheckpointFolder, remove_litter};
 use crate::{
-    Checkpoint, EpochMetrics, Error, Keeping, Observer, Outcome, RunRecord, StepReport, Trainer, Workers,
+    BoxError, CheckpointPolicy, EpochMetrics, Error, Observer, Outcome, RunRecord, StepReport, Trainer,
+    Workers, calibrate,
 };
 
 /// The folder of checkpoints in the run's.
@@ -30,7 +30,7 @@ const RECORD: &str = "run.toml";
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointFolder,
     /// Locked; the system lets go of it when this process ends, however it does.
     _lock: File,
 }
@@ -76,7 +76,8 @@ impl RunFolder {
     /// Opens the folder of an earlier run.
     ///
     /// # Errors
-    /// As [`RunRecord::read`], or [`Error::Run`] if another process is training there.
+    /// As [`RunRecord::read`], or [`Error::Run`] if another process is training there, or the run was begun by a version that
+    /// computes other numbers.
     pub fn open(path: &Path) -> Result<(Self, RunRecord), Error> {
         Self::open_on(Disk::default(), path)
     }
@@ -87,13 +88,14 @@ impl RunFolder {
     /// As [`RunFolder::open`].
     pub fn open_on(disk: Disk, path: &Path) -> Result<(Self, RunRecord), Error> {
         let record = RunRecord::read(path)?;
+        record.check_numerics().map_err(|problem| Error::run(&path.join(RECORD), problem))?;
         Ok((Self::lock(disk, path, &record)?, record))
     }
 
     /// The same folder, its checkpoints kept so.
     #[must_use]
-    pub fn with_keeping(mut self, keeping: Keeping) -> Self {
-        self.checkpoints.keeping = keeping;
+    pub fn with_checkpoint_policy(mut self, policy: CheckpointPolicy) -> Self {
+        self.checkpoints.policy = policy;
         self
     }
 
@@ -108,8 +110,8 @@ impl RunFolder {
         })?;
         remove_litter(&disk, path)?;
         remove_litter(&disk, &folder)?;
-        let (run, keeping) = (record.digest(), Keeping::default());
-        let checkpoints = Checkpoints { folder, run, keeping, disk };
+        let (run, policy) = (record.digest(), CheckpointPolicy::default());
+        let checkpoints = CheckpointFolder { folder, run, policy, disk };
         Ok(Self { path: path.into(), checkpoints, _lock: lock })
     }
 
@@ -158,17 +160,21 @@ impl RunFolder {
         self.checkpoints.save(trainer)
     }
 
-    /// The newest whole checkpoint and its file; `None` if the run has not come to its first. Newer ones that are damaged
-    /// are told to `report` and renamed to `.damaged`, once a whole one has been found.
+    /// Puts `trainer` where the newest whole checkpoint was taken, and gives its file; nothing if the run has not come to its
+    /// first. Newer ones that are damaged are told to `report` and renamed to `.damaged`, once a whole one has been found.
     ///
     /// # Errors
-    /// [`Error::Io`] if one cannot be read; that of the newest if none is whole, and then nothing is renamed.
-    pub fn newest_checkpoint(
+    /// [`Error::Io`] if one cannot be read; that of the newest if none is whole, and then nothing is renamed. Otherwise as
+    /// [`Trainer::restore`].
+    pub fn restore(
         &self,
-        count: usize,
+        trainer: &mut Trainer,
         report: impl FnMut(Error),
-    ) -> Result<Option<(Checkpoint, PathBuf)>, Error> {
-        self.checkpoints.newest(count, report)
+    ) -> Result<Option<PathBuf>, Error> {
+        let count = trainer.model().parameters().count();
+        let Some((checkpoint, path)) = self.checkpoints.newest(count, report)? else { return Ok(None) };
+        trainer.restore(checkpoint)?;
+        Ok(Some(path))
     }
 
     /// Adds a line to `metrics.jsonl`, in place of any of this epoch or later: those of a run that was interrupted
@@ -207,10 +213,11 @@ impl RunFolder {
     /// Writes the trained model and, if there is something to calibrate it with, its calibration. The weights come last:
     /// they make the folder a model folder.
     fn save_model(&self, trainer: &Trainer, workers: &Workers) -> Result<(), Error> {
-        if let Some(calibration) = trainer.calibration(workers)? {
-            calibration.save_on(self.disk(), &self.path)?;
+        let model = trainer.result()?;
+        if let Some(validation) = trainer.validation() {
+            calibrate(&model, validation, workers)?.save_on(self.disk(), &self.path)?;
         }
-        Ok(mnist2x2_formats::save_on(self.disk(), trainer.result()?.parameters(), &self.path)?)
+        Ok(mnist2x2_formats::save_on(self.disk(), model.parameters(), &self.path)?)
     }
 }
 
@@ -237,21 +244,19 @@ struct Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
-    fn keep(&mut self, trainer: &Trainer) -> Result<(), Error> {
-        if self.run.checkpoints.is_due(trainer.steps()) {
-            self.run.save_checkpoint(trainer)?;
-        }
-        self.observer.keep(trainer)
-    }
-
-    fn step(&mut self, report: &StepReport) -> ControlFlow<()> {
-        self.observer.step(report)
+    fn on_step(&mut self, trainer: &Trainer, step: &StepReport) -> Result<(), BoxError> {
+        self.run.checkpoints.save_if_due(trainer)?;
+        self.observer.on_step(trainer, step)
     }
 
     /// Metrics first: a checkpoint says that its epoch has been written down.
-    fn epoch(&mut self, trainer: &Trainer, metrics: &EpochMetrics) -> Result<(), Error> {
+    fn on_epoch(&mut self, trainer: &Trainer, metrics: &EpochMetrics) -> Result<(), BoxError> {
         self.run.append_metrics(metrics)?;
         self.run.save_checkpoint(trainer)?;
-        self.observer.epoch(trainer, metrics)
+        self.observer.on_epoch(trainer, metrics)
+    }
+
+    fn should_stop(&self) -> bool {
+        self.observer.should_stop()
     }
 }

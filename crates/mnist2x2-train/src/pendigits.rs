@@ -12,8 +12,8 @@ use crate::Error;
 /// The people whose pen strokes are not trained on unless a recipe asks for all, of the 30 of the training half: to see
 /// whether new ones are read.
 pub const HELD_OUT_WRITERS: RangeInclusive<u32> = 25..=30;
-/// The pens that their strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
-pub(crate) const PENS: [f32; 3] = [1.7, 2.3, 3.1];
+/// The widths that strokes are drawn with, in pixels of a digit: thinner than MNIST's, as wide, and wider.
+pub(crate) const STROKE_WIDTHS: [f32; 3] = [1.7, 2.3, 3.1];
 
 /// Pixels along a drawing's side: enough to see any brush, few enough that thousands are seen within seconds.
 const SIDE: usize = 200;
@@ -21,7 +21,7 @@ const SIDE: usize = 200;
 /// loops close and crossings become blots, whatever is done to make strokes thin again.
 const BRUSHES: [f32; 3] = [0.035, 0.065, 0.095];
 
-/// The digits of all writers, or of all but [`HELD_OUT_WRITERS`], each in every one of [`PENS`] and drawn with every one
+/// The digits of all writers, or of all but [`HELD_OUT_WRITERS`], each in every one of [`STROKE_WIDTHS`] and drawn with every one
 /// of [`BRUSHES`].
 ///
 /// # Errors
@@ -36,7 +36,7 @@ pub(crate) fn digits(pens: &PenDigits, all_writers: bool) -> Result<Digits, Erro
     let images = all.par_iter().map(|&(digit, brush)| seen(digit, brush));
     let pixels = images.collect::<Result<Vec<_>, Error>>()?.concat();
     let labels = all.iter().map(|(digit, _)| digit.label).collect();
-    Ok(pens.rasterize(&writers, &PENS).chain(&Digits::new(pixels, labels)?))
+    Ok(pens.rasterize(&writers, &STROKE_WIDTHS).chain(&Digits::new(pixels, labels)?))
 }
 
 /// What a reader sees of a drawing of `digit`, alone on its canvas.
@@ -59,9 +59,9 @@ mod tests {
         let pens = PenDigits { digits: given, sha256: String::new() };
         let labels = |found: &Digits| (0..found.len()).map(|i| found.label(i)).collect::<Vec<u8>>();
         let found = digits(&pens, true).unwrap();
-        assert_eq!(labels(&found), [4, 7, 0, 0].repeat(PENS.len() + BRUSHES.len()));
+        assert_eq!(labels(&found), [4, 7, 0, 0].repeat(STROKE_WIDTHS.len() + BRUSHES.len()));
         let found = digits(&pens, false).unwrap();
-        assert_eq!(labels(&found), [4, 7].repeat(PENS.len() + BRUSHES.len()));
+        assert_eq!(labels(&found), [4, 7].repeat(STROKE_WIDTHS.len() + BRUSHES.len()));
         for i in 0..found.len() {
             assert!(found.image(i).iter().any(|&grey| grey > 200), "digit {i} has no ink");
         }

@@ -9,15 +9,16 @@ use mnist2x2_model::{Init, Parameters};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::workers::Workers;
+use crate::error::check_setting;
+use crate::{Error, Workers};
 
-/// The settings of an [`Optimiser`].
+/// The settings of an [`Optimizer`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OptimiserSettings {
+pub struct OptimizerSettings {
     /// How matrices move.
-    pub matrices: Rule,
+    #[serde(alias = "matrices")]
+    pub matrix_optimizer: MatrixOptimizer,
     /// The largest step size.
     pub learning_rate: f64,
     /// Decay of the average of gradients.
@@ -28,14 +29,14 @@ pub struct OptimiserSettings {
     pub epsilon: f64,
     /// The share of every matrix, times the learning rate, that is taken off in each step.
     pub weight_decay: f64,
-    /// Decay of the average of gradients under [`Rule::Muon`].
+    /// Decay of the average of gradients under [`MatrixOptimizer::Muon`].
     pub momentum: f64,
 }
 
 /// How a parameter moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Rule {
+pub enum MatrixOptimizer {
     /// D. Kingma and J. Ba, *Adam: A Method for Stochastic Optimization*, 2015, algorithm 1, with the decoupled weight decay
     /// of I. Loshchilov and F. Hutter, *Decoupled Weight Decay Regularization*, 2019, algorithm 2.
     AdamW,
@@ -45,11 +46,11 @@ pub enum Rule {
     Muon,
 }
 
-impl OptimiserSettings {
+impl OptimizerSettings {
     /// Adam with PyTorch's defaults.
     pub fn adam() -> Self {
         Self {
-            matrices: Rule::AdamW,
+            matrix_optimizer: MatrixOptimizer::AdamW,
             learning_rate: 1e-3,
             beta1: 0.9,
             beta2: 0.999,
@@ -60,46 +61,48 @@ impl OptimiserSettings {
     }
 
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        let wrong = |field, problem: String| Err(Error::Recipe { field, problem });
-        for (field, value) in
-            [("optimiser.learning_rate", self.learning_rate), ("optimiser.epsilon", self.epsilon)]
+        for (setting, value) in
+            [("optimizer.learning_rate", self.learning_rate), ("optimizer.epsilon", self.epsilon)]
         {
-            if !(value > 0.0 && value.is_finite()) {
-                return wrong(field, format!("is {value}, but must be above 0"));
-            }
+            check_setting(setting, value, value > 0.0 && value.is_finite(), "above 0 and finite")?;
         }
-        for (field, value) in [
-            ("optimiser.beta1", self.beta1),
-            ("optimiser.beta2", self.beta2),
-            ("optimiser.momentum", self.momentum),
+        for (setting, value) in [
+            ("optimizer.beta1", self.beta1),
+            ("optimizer.beta2", self.beta2),
+            ("optimizer.momentum", self.momentum),
         ] {
-            if !(0.0..1.0).contains(&value) {
-                return wrong(field, format!("is {value}, but must be at least 0 and below 1"));
-            }
+            check_setting(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")?;
         }
         let decay = self.weight_decay;
-        if !(decay >= 0.0 && decay.is_finite()) {
-            return wrong("optimiser.weight_decay", format!("is {decay}, but must be at least 0"));
-        }
-        Ok(())
+        check_setting(
+            "optimizer.weight_decay",
+            decay,
+            decay >= 0.0 && decay.is_finite(),
+            "at least 0 and finite",
+        )
     }
 }
 
-/// Moves the flat parameters. Its state is part of every checkpoint, so that a run can be resumed exactly.
+/// Moves the flat parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Optimiser {
-    settings: OptimiserSettings,
+pub struct Optimizer {
+    settings: OptimizerSettings,
     /// The tensors, in flat order.
     tensors: Vec<Tensor>,
-    /// Steps taken: t of the papers.
-    pub(crate) steps: u64,
-    /// Decaying average of gradients: m of the papers.
-    pub(crate) first_moment: Vec<f32>,
-    /// Decaying average of squared gradients: v of the paper; stays zero where Muon moves.
-    pub(crate) second_moment: Vec<f32>,
 }
 
-/// What the optimiser knows of a tensor.
+/// What an [`Optimizer`] remembers from step to step: part of every checkpoint, so that a run can be resumed exactly.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OptimizerState {
+    /// Steps taken: t of the papers.
+    pub steps: u64,
+    /// Decaying average of gradients: m of the papers.
+    pub first_moment: Vec<f32>,
+    /// Decaying average of squared gradients: v of the paper; stays zero where Muon moves.
+    pub second_moment: Vec<f32>,
+}
+
+/// What the optimizer knows of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tensor {
     /// What multiplies: decays, because a later norm undoes its scale.
@@ -117,36 +120,47 @@ impl Tensor {
     }
 }
 
-impl Optimiser {
-    /// An optimiser of `parameters` before its first step.
-    pub fn new(settings: OptimiserSettings, parameters: &Parameters) -> Self {
+impl Optimizer {
+    /// An optimizer of `parameters`.
+    pub fn new(settings: OptimizerSettings, parameters: &Parameters) -> Self {
         let tensors = parameters.specs().map(|spec| match (spec.init, spec.shape.as_slice()) {
             (Init::Weight { .. }, &[rows, columns]) => Tensor::Matrix { rows, columns },
             _ => Tensor::Other { count: spec.count() },
         });
-        Self::of(settings, tensors.collect())
+        Self { settings, tensors: tensors.collect() }
     }
 
-    fn of(settings: OptimiserSettings, tensors: Vec<Tensor>) -> Self {
-        let zeros = vec![0.0; tensors.iter().map(|tensor| tensor.count()).sum()];
-        Self { settings, tensors, steps: 0, first_moment: zeros.clone(), second_moment: zeros }
+    /// The state before the first step.
+    pub fn initial_state(&self) -> OptimizerState {
+        let zeros = vec![0.0; self.tensors.iter().map(|tensor| tensor.count()).sum()];
+        OptimizerState { steps: 0, first_moment: zeros.clone(), second_moment: zeros }
     }
 
     /// Moves `values` one step against `gradient`, at `rate` times the learning rate, each tensor in one thread.
     ///
     /// # Panics
-    /// If the two have another length than the optimiser was made for.
-    pub fn step(&mut self, values: &mut [f32], gradient: &[f32], rate: f64, workers: &Workers) {
-        assert_eq!([values.len(), gradient.len()], [self.first_moment.len(); 2]);
-        self.steps += 1;
-        let step = Step::new(&self.settings, rate * self.settings.learning_rate, self.steps);
-        let mut rest = (values, gradient, &mut *self.first_moment, &mut *self.second_moment);
+    /// If one of them or of the moments in `state` has another length than the optimizer was made for.
+    pub fn step(
+        &self,
+        state: &mut OptimizerState,
+        values: &mut [f32],
+        gradient: &[f32],
+        rate: f64,
+        workers: &Workers,
+    ) {
+        let OptimizerState { steps, first_moment, second_moment } = state;
+        let count: usize = self.tensors.iter().map(|tensor| tensor.count()).sum();
+        let lengths = [values.len(), gradient.len(), first_moment.len(), second_moment.len()];
+        assert_eq!(lengths, [count; 4]);
+        *steps += 1;
+        let step = Step::new(&self.settings, rate * self.settings.learning_rate, *steps);
+        let mut rest = (values, gradient, &mut **first_moment, &mut **second_moment);
         let part = |&tensor: &Tensor| {
-            let (values, gradient, first, second) = std::mem::take(&mut rest);
-            let (values, other_values) = values.split_at_mut(tensor.count());
-            let (gradient, other_gradients) = gradient.split_at(tensor.count());
-            let (first, other_firsts) = first.split_at_mut(tensor.count());
-            let (second, other_seconds) = second.split_at_mut(tensor.count());
+            let (count, (values, gradient, first, second)) = (tensor.count(), std::mem::take(&mut rest));
+            let (values, other_values) = values.split_at_mut(count);
+            let (gradient, other_gradients) = gradient.split_at(count);
+            let (first, other_firsts) = first.split_at_mut(count);
+            let (second, other_seconds) = second.split_at_mut(count);
             rest = (other_values, other_gradients, other_firsts, other_seconds);
             Part { tensor, values, gradient, first, second }
         };
@@ -166,7 +180,7 @@ struct Part<'a> {
 
 /// What is the same for all parameters in a step, computed once in f64.
 struct Step {
-    matrices: Rule,
+    matrix_optimizer: MatrixOptimizer,
     learning_rate: f32,
     /// The learning rate with the correction for starting the average of gradients at zero.
     corrected_rate: f32,
@@ -181,11 +195,12 @@ struct Step {
 }
 
 impl Step {
-    fn new(settings: &OptimiserSettings, learning_rate: f64, steps: u64) -> Self {
-        let OptimiserSettings { matrices, beta1, beta2, epsilon, weight_decay, momentum, .. } = *settings;
+    fn new(settings: &OptimizerSettings, learning_rate: f64, steps: u64) -> Self {
+        let OptimizerSettings { matrix_optimizer, beta1, beta2, epsilon, weight_decay, momentum, .. } =
+            *settings;
         let t = steps as f64;
         Self {
-            matrices,
+            matrix_optimizer,
             learning_rate: learning_rate as f32,
             corrected_rate: (learning_rate / (1.0 - beta1.powf(t))) as f32,
             root_correction: (1.0 / (1.0 - beta2.powf(t)).sqrt()) as f32,
@@ -200,9 +215,9 @@ impl Step {
     fn apply(&self, part: Part) {
         match part.tensor {
             Tensor::Other { .. } => self.adam_w(part, 1.0),
-            Tensor::Matrix { rows, columns } => match self.matrices {
-                Rule::AdamW => self.adam_w(part, self.kept),
-                Rule::Muon => self.muon(part, [rows, columns]),
+            Tensor::Matrix { rows, columns } => match self.matrix_optimizer {
+                MatrixOptimizer::AdamW => self.adam_w(part, self.kept),
+                MatrixOptimizer::Muon => self.muon(part, [rows, columns]),
             },
         }
     }
@@ -252,19 +267,20 @@ mod tests {
     #[test]
     fn three_steps_are_pytorchs() {
         for (weight_decay, torch) in [(0.0, ADAM), (0.5, ADAM_W)] {
-            let settings = OptimiserSettings {
+            let settings = OptimizerSettings {
                 learning_rate: 0.2,
                 beta1: 0.8,
                 beta2: 0.9,
                 epsilon: 1e-3,
                 weight_decay,
-                ..OptimiserSettings::adam()
+                ..OptimizerSettings::adam()
             };
-            let mut adam = Optimiser::of(settings, vec![MATRIX]);
+            let adam = Optimizer { settings, tensors: vec![MATRIX] };
+            let mut state = adam.initial_state();
             let workers = Workers::new(Some(1)).unwrap();
             let mut values = [1.0, -2.0];
             for (gradient, expected) in [[0.5, -1.0], [-0.25, 3.0], [2.0, 0.125]].iter().zip(torch) {
-                adam.step(&mut values, gradient, 0.5, &workers);
+                adam.step(&mut state, &mut values, gradient, 0.5, &workers);
                 for (value, expected) in values.iter().zip(expected) {
                     assert!((value - expected).abs() < 1e-6, "{value} is not {expected}");
                 }
@@ -282,13 +298,15 @@ mod tests {
 
     #[test]
     fn only_matrices_decay() {
-        for matrices in [Rule::AdamW, Rule::Muon] {
-            let settings = OptimiserSettings { weight_decay: 0.5, matrices, ..OptimiserSettings::adam() };
-            let mut optimiser = Optimiser::of(settings, vec![MATRIX, Tensor::Other { count: 1 }]);
+        for matrix_optimizer in [MatrixOptimizer::AdamW, MatrixOptimizer::Muon] {
+            let settings =
+                OptimizerSettings { weight_decay: 0.5, matrix_optimizer, ..OptimizerSettings::adam() };
+            let tensors = vec![MATRIX, Tensor::Other { count: 1 }];
+            let optimizer = Optimizer { settings, tensors };
             let mut values = [1.0, 1.0, 1.0];
-            optimiser.step(&mut values, &[0.0; 3], 1.0, &workers());
+            optimizer.step(&mut optimizer.initial_state(), &mut values, &[0.0; 3], 1.0, &workers());
             for (value, expected) in values.iter().zip([0.9995, 0.9995, 1.0_f32]) {
-                assert!((value - expected).abs() < 1e-7, "{matrices:?}: {values:?}");
+                assert!((value - expected).abs() < 1e-7, "{matrix_optimizer:?}: {values:?}");
             }
         }
     }
@@ -296,12 +314,21 @@ mod tests {
     /// Along a row of one matrix Muon's first step is the gradient's direction; its size is set by the rate alone.
     #[test]
     fn muon_steps_along_the_orthogonal_direction() {
-        let settings =
-            OptimiserSettings { matrices: Rule::Muon, learning_rate: 0.1, ..OptimiserSettings::adam() };
+        let settings = OptimizerSettings {
+            matrix_optimizer: MatrixOptimizer::Muon,
+            learning_rate: 0.1,
+            ..OptimizerSettings::adam()
+        };
         for size in [1.0, 1e-5] {
-            let mut optimiser = Optimiser::of(settings.clone(), vec![MATRIX]);
+            let optimizer = Optimizer { settings: settings.clone(), tensors: vec![MATRIX] };
             let mut values = [0.0, 0.0];
-            optimiser.step(&mut values, &[3.0 * size, -4.0 * size], 1.0, &workers());
+            optimizer.step(
+                &mut optimizer.initial_state(),
+                &mut values,
+                &[3.0 * size, -4.0 * size],
+                1.0,
+                &workers(),
+            );
             assert!((values[0] * 4.0 + values[1] * 3.0).abs() < 1e-6, "{values:?}");
             let length = values[0].hypot(values[1]) / (0.1 * 0.2 * 2.0_f32.sqrt());
             assert!((0.65..1.25).contains(&length) && values[0] < 0.0, "{values:?}");

@@ -1,4 +1,4 @@
-//! Which checkpoints of a run there are, and which of them stay.
+//! The folder of a run's checkpoints: when one is written, and which of them stay.
 
 use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -16,34 +16,38 @@ const LITTER: &str = "partial";
 /// A checkpoint is taken after each epoch and where a run is interrupted, in any case. The one of the best epoch stays
 /// beside the last ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keeping {
+pub struct CheckpointPolicy {
     /// Steps from one checkpoint to the next: what a run loses at most when the process is killed.
-    pub every: NonZeroU64,
+    pub every_steps: NonZeroU64,
     /// How many of the last ones stay.
-    pub last: NonZeroUsize,
+    pub keep_last: NonZeroUsize,
 }
 
-impl Default for Keeping {
+impl Default for CheckpointPolicy {
     /// Every 500 steps, some five seconds of the published model; the last three.
     fn default() -> Self {
-        Self { every: NonZeroU64::new(500).expect("not zero"), last: NonZeroUsize::new(3).expect("not zero") }
+        Self {
+            every_steps: NonZeroU64::new(500).expect("not zero"),
+            keep_last: NonZeroUsize::new(3).expect("not zero"),
+        }
     }
 }
 
 /// The folder of a run's checkpoints, named by the steps taken.
 #[derive(Debug)]
-pub(crate) struct Checkpoints {
+pub(crate) struct CheckpointFolder {
     pub(crate) folder: PathBuf,
     /// The digest of the run that they are of.
     pub(crate) run: String,
-    pub(crate) keeping: Keeping,
+    pub(crate) policy: CheckpointPolicy,
     pub(crate) disk: Disk,
 }
 
-impl Checkpoints {
-    /// Whether one is due after so many steps.
-    pub(crate) fn is_due(&self, steps: u64) -> bool {
-        steps.is_multiple_of(self.keeping.every.get())
+impl CheckpointFolder {
+    /// [`CheckpointFolder::save`] after every so many steps.
+    pub(crate) fn save_if_due(&self, trainer: &Trainer) -> Result<(), Error> {
+        let is_due = trainer.steps().is_multiple_of(self.policy.every_steps.get());
+        if is_due { self.save(trainer) } else { Ok(()) }
     }
 
     /// Saves where `trainer` is. Older ones go only once the new one is safe.
@@ -52,7 +56,7 @@ impl Checkpoints {
         let bytes = trainer.checkpoint().to_bytes(&path, &self.run)?;
         self.disk.write(&path, &bytes).map_err(Error::io(&path))?;
         let best = trainer.position().best_steps.map(|steps| self.path(steps));
-        for old in self.files()?.into_iter().rev().skip(self.keeping.last.get()) {
+        for old in self.files()?.into_iter().rev().skip(self.policy.keep_last.get()) {
             if Some(&old) != best.as_ref() {
                 self.disk.remove(&old).map_err(Error::io(&old))?;
             }
@@ -60,7 +64,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// The newest whole one of a model of `count` parameters; see [`crate::RunFolder::newest_checkpoint`].
+    /// The newest whole one of a model of `count` parameters; see [`crate::RunFolder::restore`].
     pub(crate) fn newest(
         &self,
         count: usize,

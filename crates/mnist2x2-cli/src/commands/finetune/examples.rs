@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use mnist2x2::corrections::{Correction, Store};
 use mnist2x2::data::{GridShape, Strokes};
-use mnist2x2::train::Lesson;
+use mnist2x2::train::LabeledExample;
 use mnist2x2::{Drawing, ModelInput, Picture, serve};
 use serde::Deserialize;
 
@@ -11,19 +11,19 @@ use serde::Deserialize;
 ///
 /// # Errors
 /// If the store is damaged, or a correction is of other grids or cannot be understood.
-pub(super) fn read(store: &Store, shape: GridShape) -> anyhow::Result<Vec<Lesson>> {
+pub(super) fn read(store: &Store, shape: GridShape) -> anyhow::Result<Vec<LabeledExample>> {
     store.check()?;
-    let mut lessons = Vec::new();
+    let mut examples = Vec::new();
     let mut id = 0;
     while let Some(stored) = store.after(id)? {
         let correction = &stored.correction;
-        lessons.push(lesson(correction, shape).with_context(|| format!("correction {}", correction.key))?);
+        examples.push(example(correction, shape).with_context(|| format!("correction {}", correction.key))?);
         id = stored.id;
     }
-    Ok(lessons)
+    Ok(examples)
 }
 
-fn lesson(correction: &Correction, shape: GridShape) -> anyhow::Result<Lesson> {
+fn example(correction: &Correction, shape: GridShape) -> anyhow::Result<LabeledExample> {
     let right: Vec<Option<u8>> =
         correction.right.chars().map(|cell| cell.to_digit(10).map(|digit| digit as u8)).collect();
     ensure!(
@@ -35,11 +35,11 @@ fn lesson(correction: &Correction, shape: GridShape) -> anyhow::Result<Lesson> {
     );
     if let Some(strokes) = &correction.strokes {
         let drawing = drawing(serve::Drawing::deserialize(strokes).context("strokes")?, shape)?;
-        let seen = ModelInput::from_drawing(&drawing, shape);
-        return Ok(Lesson::new(seen, right, Some(drawing.cells(shape)))?);
+        let input = ModelInput::from_drawing(&drawing, shape);
+        return Ok(LabeledExample::new(input, right, Some(drawing.cells(shape)))?);
     }
     let picture = correction.picture.as_deref().context("has neither strokes nor a picture")?;
-    Ok(Lesson::new(ModelInput::from_picture(&Picture::from_bytes(picture)?, shape), right, None)?)
+    Ok(LabeledExample::new(ModelInput::from_picture(&Picture::from_bytes(picture)?, shape), right, None)?)
 }
 
 /// The drawing as the server shows it to a model.

@@ -1,34 +1,42 @@
-//! What a run was asked to do, written down beside it.
+//! What a run was asked to do, written down beside it: `run.toml`.
 
 use std::path::{Path, PathBuf};
 
 use mnist2x2_formats::files::hex;
 use mnist2x2_model::Config;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::overrides::read_toml;
+use crate::settings::{RENAMED, read_toml};
 use crate::{Error, FinetuneRecord, Recipe};
+
+/// The number of this version's arithmetic: raised by whatever changes a number that a training run computes.
+pub const NUMERICS: u32 = 1;
 
 /// What a run was asked to do: `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct RunRecord {
     /// The version of this crate that made the run.
     pub version: String,
+    /// The number of that version's arithmetic; see [`NUMERICS`].
+    #[serde(default = "first_numerics")]
+    pub numerics: u32,
     /// The model's sizes.
     pub model: Config,
     /// How the model is trained.
     pub recipe: Recipe,
     /// On what.
     pub data: DataRecord,
-    /// Who taught it, where the recipe distils.
+    /// Who taught it, where the recipe distills.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teachers: Vec<ModelRecord>,
     /// Whose weights it began with, where they were not new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<ModelRecord>,
-    /// Where its first weights came from and which corrections it learnt, where it was fine-tuned.
+    /// Where its first weights came from and which corrections it learned, where it was fine-tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finetune: Option<FinetuneRecord>,
 }
@@ -79,7 +87,8 @@ impl RunRecord {
     /// A run by this version that learns from `data` alone, with new weights.
     pub fn new(model: Config, recipe: Recipe, data: DataRecord) -> Self {
         let version = env!("CARGO_PKG_VERSION").into();
-        Self { version, model, recipe, data, teachers: Vec::new(), from: None, finetune: None }
+        let (teachers, numerics) = (Vec::new(), NUMERICS);
+        Self { version, numerics, model, recipe, data, teachers, from: None, finetune: None }
     }
 
     /// Reads `run.toml` in the folder `path`.
@@ -90,9 +99,39 @@ impl RunRecord {
         read_toml(&path.join("run.toml"))
     }
 
-    /// What tells this run from others: a digest of all it was asked to do.
-    pub(crate) fn digest(&self) -> String {
-        let text = serde_json::to_string(self).unwrap_or_default();
-        hex(&Sha256::digest(text))
+    /// Makes sure that this program computes what the run's own would have.
+    ///
+    /// # Errors
+    /// What is wrong, as the end of a sentence about `run.toml`.
+    pub(crate) fn check_numerics(&self) -> Result<(), String> {
+        let Self { version, numerics, .. } = self;
+        if *numerics == NUMERICS {
+            return Ok(());
+        }
+        Err(format!(
+            "the run was begun by version {version}, whose arithmetic (`numerics = {numerics}`) differs from this program's \
+            ({NUMERICS}): go on with that version, or train anew"
+        ))
     }
+
+    /// What tells this run from others: a digest of all it was asked to do, in the words of version 0.1.0, so that its
+    /// checkpoints are known again.
+    pub(crate) fn digest(&self) -> String {
+        let mut text = serde_json::to_string(self).unwrap_or_default();
+        for (_, old, new) in RENAMED {
+            text = text.replace(&format!("\"{new}\":"), &format!("\"{old}\":"));
+        }
+        let fraction = self.recipe.validation_fraction;
+        let one_in = if fraction > 0.0 { fraction.recip().round() } else { 0.0 };
+        if one_in == 0.0 || (one_in.recip() - fraction).abs() < f64::EPSILON {
+            let key = "\"validate_one_in\":";
+            text = text.replace(&format!("{key}{}", json!(fraction)), &format!("{key}{one_in}"));
+        }
+        hex(&Sha256::digest(text.replace(&format!("\"numerics\":{},", self.numerics), "")))
+    }
+}
+
+/// The arithmetic of version 0.1.0, whose records do not say.
+fn first_numerics() -> u32 {
+    1
 }

@@ -8,7 +8,7 @@ const MOST_LOST: f64 = 0.002;
 /// What a model reads right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Marks {
+pub struct Scores {
     /// Held-out corrections of which every cell is right, empty ones included.
     pub corrections: u64,
     /// Cells of them that are right.
@@ -20,19 +20,19 @@ pub struct Marks {
 /// What a model read right before and after it was fine-tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Verdict {
-    /// Corrections that were not learnt from.
+pub struct Acceptance {
+    /// Corrections that were not learned from.
     pub held_out: u64,
     /// The model that was begun with.
-    pub before: Marks,
+    pub before: Scores,
     /// The fine-tuned one.
-    pub after: Marks,
+    pub after: Scores,
 }
 
-impl Verdict {
+impl Acceptance {
     /// Whether the held-out corrections are read better: more of them right, or as many and more of their cells.
     pub fn is_better(&self) -> bool {
-        let rank = |marks: &Marks| (marks.corrections, marks.cells);
+        let rank = |scores: &Scores| (scores.corrections, scores.cells);
         rank(&self.after) > rank(&self.before)
     }
 
@@ -73,9 +73,9 @@ pub(super) fn keeps(before: f64, after: f64) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(before: (u64, u64, f64), after: (u64, u64, f64)) -> Verdict {
-        let marks = |(corrections, cells, validation)| Marks { corrections, cells, validation };
-        Verdict { held_out: 7, before: marks(before), after: marks(after) }
+    fn acceptance(before: (u64, u64, f64), after: (u64, u64, f64)) -> Acceptance {
+        let scores = |(corrections, cells, validation)| Scores { corrections, cells, validation };
+        Acceptance { held_out: 7, before: scores(before), after: scores(after) }
     }
 
     #[test]
@@ -83,25 +83,25 @@ mod tests {
         for (after, is_better) in
             [((3, 20), false), ((4, 12), true), ((3, 21), true), ((3, 19), false), ((2, 27), false)]
         {
-            let verdict = verdict((3, 20, 0.98), (after.0, after.1, 0.98));
-            assert_eq!(verdict.is_better(), is_better, "{after:?}");
-            assert_eq!(verdict.objection().is_none(), is_better, "{after:?}");
+            let acceptance = acceptance((3, 20, 0.98), (after.0, after.1, 0.98));
+            assert_eq!(acceptance.is_better(), is_better, "{after:?}");
+            assert_eq!(acceptance.objection().is_none(), is_better, "{after:?}");
         }
     }
 
     #[test]
     fn validation_may_fall_by_two_tenths_of_a_point_and_no_more() {
         for (grids, is_kept) in [(9_800, true), (9_780, true), (9_779, false), (9_900, true)] {
-            let verdict = verdict((0, 0, 0.98), (1, 4, f64::from(grids) / 10_000.0));
-            assert_eq!(verdict.keeps_validation(), is_kept, "{grids}");
-            let said = verdict.objection().unwrap_or_default();
+            let acceptance = acceptance((0, 0, 0.98), (1, 4, f64::from(grids) / 10_000.0));
+            assert_eq!(acceptance.keeps_validation(), is_kept, "{grids}");
+            let said = acceptance.objection().unwrap_or_default();
             assert_eq!(said.contains("from 98.00 % to"), !is_kept, "{said}");
         }
     }
 
     #[test]
     fn each_objection_is_told() {
-        let said = verdict((3, 20, 0.98), (3, 20, 0.9)).objection().unwrap();
+        let said = acceptance((3, 20, 0.98), (3, 20, 0.9)).objection().unwrap();
         assert!(said.contains("3 of 7 right and 20 cells") && said.contains("to 90.00 % of grids"), "{said}");
     }
 }

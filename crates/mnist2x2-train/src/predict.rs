@@ -1,0 +1,180 @@
+//! Predictions for many grids, on all threads.
+
+use std::iter::repeat;
+use std::ops::Range;
+
+use mnist2x2_data::pendigits::PenDigit;
+use mnist2x2_data::{Batch, Loader, RenderCondition, Strokes};
+use mnist2x2_infer::{Reading, Recognizer, Sequence, Temperature, Transcript, transcribe};
+use mnist2x2_model::Seq2Seq;
+use mnist2x2_picture::ModelInput;
+
+use crate::batch::{image_tensor, split};
+use crate::{Error, Workers};
+
+/// Grids of a batch for evaluation.
+pub const EVALUATION_BATCH: usize = 500;
+/// Grids that one thread decodes at once: enough to keep the matrix products busy, few enough to stay in its cache.
+const DECODED_AT_ONCE: usize = 50;
+/// Inputs that one thread makes and reads at once.
+const READ_AT_ONCE: usize = 25;
+
+/// A model's reading of one grid, beside its labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The digits that the grid shows, row by row.
+    pub labels: Vec<u8>,
+    /// The digit that was read in each cell; `None` where none was.
+    pub predicted: Vec<Option<u8>>,
+    /// The probability of the whole sequence, at the temperature that it was read at.
+    pub confidence: f64,
+    /// The probability of each cell's token, given those before it; 0 where the sequence had ended.
+    pub cell_confidences: Vec<f64>,
+}
+
+impl Prediction {
+    /// What `sequence` says of a grid that shows `labels`.
+    pub fn new(labels: &[u8], sequence: &Sequence) -> Self {
+        let mut cell_confidences: Vec<f64> = sequence.log_probabilities.iter().map(|p| p.exp()).collect();
+        cell_confidences.resize(labels.len(), 0.0);
+        Self {
+            labels: labels.to_vec(),
+            predicted: sequence.digits(labels.len()),
+            confidence: sequence.probability(),
+            cell_confidences,
+        }
+    }
+
+    /// What `reading` says of a grid that shows `labels`.
+    pub fn from_reading(labels: Vec<u8>, reading: &Reading) -> Self {
+        Self {
+            labels,
+            predicted: reading.cells.iter().map(|cell| cell.digit).collect(),
+            confidence: reading.confidence.into(),
+            cell_confidences: reading.cells.iter().map(|cell| cell.confidence.into()).collect(),
+        }
+    }
+
+    /// Whether every digit is right.
+    pub fn is_correct(&self) -> bool {
+        self.labels.iter().map(|&label| Some(label)).eq(self.predicted.iter().copied())
+    }
+
+    /// The label of each cell and what was read there; nothing where the reading ended before.
+    pub fn outcomes(&self) -> impl Iterator<Item = (u8, Option<u8>)> {
+        self.labels.iter().copied().zip(self.predicted.iter().copied().chain(repeat(None)))
+    }
+}
+
+/// Reads all grids of `loader` once, in their order, by greedy decoding and without teacher forcing; confidences are those
+/// at `temperature`.
+///
+/// `done` is told how many more grids have been read.
+///
+/// # Errors
+/// [`Error::Infer`] if the model cannot read grids of this shape.
+pub fn predict_dataset(
+    model: &Seq2Seq,
+    loader: &Loader,
+    temperature: Temperature,
+    workers: &Workers,
+    done: impl FnMut(usize),
+) -> Result<Vec<Prediction>, Error> {
+    let predict =
+        |labels: &[u8], transcript: Transcript| Prediction::new(labels, &transcript.at(temperature));
+    decode_dataset(model, loader, workers, predict, done)
+}
+
+/// What `job` makes of each grid's labels and transcript, in the order of the grids.
+pub(crate) fn decode_dataset<R>(
+    model: &Seq2Seq,
+    loader: &Loader,
+    workers: &Workers,
+    job: impl Fn(&[u8], Transcript) -> R,
+    mut done: impl FnMut(usize),
+) -> Result<Vec<R>, Error> {
+    let (model, epoch) = (model.frozen()?, loader.in_order());
+    let mut results = Vec::with_capacity(epoch.grids());
+    for step in 0..epoch.steps() {
+        let batch = epoch.batch(step);
+        let transcripts = decode(&model, &batch, workers)?;
+        let grids = batch.labels.chunks_exact(loader.shape().cells()).zip(transcripts);
+        results.extend(grids.map(|(labels, transcript)| job(labels, transcript)));
+        done(batch.len);
+    }
+    Ok(results)
+}
+
+/// The transcript of each grid of `batch`, by greedy decoding on all threads.
+///
+/// # Errors
+/// [`Error::Infer`] if the model cannot read grids of this shape.
+pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<Transcript>, Error> {
+    let device = model.parameters().device();
+    let parts = decoding_parts(batch.len);
+    let transcripts =
+        workers.map(parts, |part| Ok(transcribe(model, &image_tensor(batch, part, device)?)?))?;
+    Ok(transcripts.into_iter().flatten().collect())
+}
+
+/// The parts of a batch of `len` grids that one thread each decodes at once.
+pub(crate) fn decoding_parts(len: usize) -> Vec<Range<usize>> {
+    split(len, len.div_ceil(DECODED_AT_ONCE))
+}
+
+/// Reads `count` inputs, each made with its labels by `input` from its number, on all threads.
+///
+/// `done` is told how many more have been read.
+///
+/// # Errors
+/// Those of `input`, and as [`Recognizer::read_batch`].
+///
+/// # Panics
+/// If an input is not of the recognizer's shape.
+pub fn predict_inputs(
+    recognizer: &Recognizer,
+    count: usize,
+    input: impl Fn(usize) -> Result<(ModelInput, Vec<u8>), Error> + Sync,
+    workers: &Workers,
+    mut done: impl FnMut(usize),
+) -> Result<Vec<Prediction>, Error> {
+    let read = |part: Range<usize>| {
+        let inputs = part.map(&input).collect::<Result<Vec<_>, Error>>()?;
+        let (inputs, labels): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+        let readings = recognizer.read_batch(&inputs)?;
+        let predictions = labels.into_iter().zip(&readings);
+        Ok(predictions.map(|(labels, reading)| Prediction::from_reading(labels, reading)).collect::<Vec<_>>())
+    };
+    let mut predictions = Vec::with_capacity(count);
+    // As many parts at a time as there are threads, so that whoever waits is told how it goes.
+    for parts in split(count, count.div_ceil(READ_AT_ONCE)).chunks(workers.count()) {
+        let before = predictions.len();
+        predictions.extend(workers.map(parts.to_vec(), read)?.into_iter().flatten());
+        done(predictions.len() - before);
+    }
+    Ok(predictions)
+}
+
+/// Draws pen strokes as `variant` says, as many digits to a grid as the recognizer reads, and reads them back.
+///
+/// Consecutive digits make a grid, in reading order; those at the end that fill none are left out. `done` is told how many
+/// more grids have been read.
+///
+/// # Errors
+/// As [`ModelInput::render_strokes`] and [`Recognizer::read_batch`].
+pub fn predict_strokes(
+    recognizer: &Recognizer,
+    digits: &[PenDigit],
+    variant: &RenderCondition,
+    workers: &Workers,
+    done: impl FnMut(usize),
+) -> Result<Vec<Prediction>, Error> {
+    let grids: Vec<&[PenDigit]> = digits.chunks_exact(recognizer.shape().cells()).collect();
+    let input = |index: usize| {
+        let strokes: Vec<&Strokes> = grids[index].iter().map(|digit| &digit.strokes).collect();
+        let renderer = variant.renderer(index as u64);
+        let input = ModelInput::render_strokes(&strokes, renderer.as_ref(), recognizer.shape())?;
+        Ok((input, grids[index].iter().map(|digit| digit.label).collect()))
+    };
+    predict_inputs(recognizer, grids.len(), input, workers, done)
+}

@@ -1,0 +1,43 @@
+//! The training loop.
+
+use crate::{Error, Observer, Trainer, Workers};
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// All epochs are done.
+    Finished,
+    /// The observer stopped it.
+    Stopped,
+}
+
+impl Trainer {
+    /// Trains to the end of the recipe, or until `observer` stops it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the recipe asks for validation grids or teachers that are not there. [`Error::Diverged`] if the
+    /// loss, a gradient or a weight stops being finite: the model is then that before that step. Otherwise what the device
+    /// or the observer reports.
+    pub fn run(&mut self, workers: &Workers, observer: &mut dyn Observer) -> Result<Outcome, Error> {
+        self.check_complete()?;
+        let epochs = self.recipe().epochs;
+        while self.position().epoch < epochs {
+            let loader = self.epoch_loader();
+            let epoch = loader.epoch(self.position().epoch);
+            while self.position().step < epoch.steps() {
+                let report = self.step(&epoch, workers)?;
+                observer.on_step(self, &report).map_err(Error::from_observer)?;
+                if observer.should_stop() {
+                    return Ok(Outcome::Stopped);
+                }
+            }
+            let metrics = self.finish_epoch(workers)?;
+            observer.on_epoch(self, &metrics).map_err(Error::from_observer)?;
+            if observer.should_stop() && self.position().epoch < epochs {
+                return Ok(Outcome::Stopped);
+            }
+        }
+        Ok(Outcome::Finished)
+    }
+}
