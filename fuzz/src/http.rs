@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{panic, thread};
 
-use mnist2x2_infer::Reading;
+use mnist2x2_infer::{CellReading, Reading};
 use mnist2x2_serve::{Answer, Error, Input, ModelInfo, Reader, Server, Settings};
 
 /// Longer than any answer takes; whoever waits so long has found a hang.
@@ -28,7 +28,7 @@ impl Reader for Same {
     }
 
     fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
-        let reading = Reading { digits: "____".into(), confidence: 1.0, cells: vec![], alternatives: vec![] };
+        let reading = Reading::new(vec![CellReading::new(None, 1.0); 4], 1.0, vec![]);
         batch.iter().map(|_| Ok(reading.clone().into())).collect()
     }
 }

@@ -54,7 +54,7 @@ fn correct(
     number: u64,
 ) -> Result<Option<Correction>, Failure> {
     let cells = grid.each_ref().map(mirrored);
-    let drawing = Drawing::from_cells(&cells, 1.0, 1.0, recognizer.shape())?;
+    let drawing = Drawing::from_cells(cells.iter().map(Strokes::iter), 1.0, 1.0, recognizer.shape())?;
     let read = recognizer.read_drawing(&drawing)?.digits;
     let right: String = grid.iter().map(|digit| char::from(b'0' + digit.label)).collect();
     let correction = || Correction {

@@ -5,16 +5,20 @@ use candle_core::Tensor;
 use mnist2x2_model::{Cache, Seq2Seq};
 use mnist2x2_tokenizer::{FINISH, START};
 
-use crate::calibration::likeliest;
-use crate::decoding::{Blanks, Sequence, next_logits};
+use crate::calibration::argmax;
+use crate::decoding::{Sequence, next_logits};
 use crate::{Error, Temperature};
 
-/// A sequence so far, and the row of the cache that has read it but for its newest token.
-struct Hypothesis {
-    sequence: Sequence,
+/// Tokens that are digits: the first ones of the vocabulary.
+const DIGITS: usize = 10;
+
+/// A sequence so far.
+pub(crate) struct Hypothesis {
+    pub(crate) sequence: Sequence,
+    /// Whether every token of it was the likeliest one: at the end, what [`crate::greedy`] writes.
+    pub(crate) is_greedy: bool,
+    /// The row of the cache that has read it but for its newest token.
     row: u32,
-    /// Whether every token of it was the likeliest one.
-    is_greedy: bool,
 }
 
 impl Hypothesis {
@@ -24,24 +28,6 @@ impl Hypothesis {
 
     fn is_finished(&self) -> bool {
         self.newest() == FINISH
-    }
-}
-
-/// What was found for one picture.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    /// What [`crate::greedy`] writes.
-    pub(crate) greedy: Sequence,
-    /// The likeliest sequences, likeliest first.
-    pub(crate) likeliest: Vec<Sequence>,
-}
-
-impl Found {
-    fn of(beam: Vec<Hypothesis>, width: usize) -> Self {
-        let greedy = beam.iter().find(|hypothesis| hypothesis.is_greedy);
-        let greedy = greedy.expect("one hypothesis is greedy, and it is always kept").sequence.clone();
-        let likeliest = beam.into_iter().take(width).map(|hypothesis| hypothesis.sequence).collect();
-        Self { greedy, likeliest }
     }
 }
 
@@ -62,21 +48,27 @@ pub fn beam_search(
     width: usize,
     temperature: Temperature,
 ) -> Result<Vec<Vec<Sequence>>, Error> {
-    let found = search(model, &model.encode(images)?, &Blanks::default(), width, temperature)?;
-    Ok(found.into_iter().map(|found| found.likeliest).collect())
+    let beams = search(model, &model.encode(images)?, &[], width, temperature)?.into_iter();
+    Ok(beams.map(|beam| beam.into_iter().take(width).map(|found| found.sequence).collect()).collect())
 }
 
-/// [`beam_search`] over pictures that are encoded already: (B, N, D). What is greedy comes along for free.
+/// [`beam_search`] over pictures that are encoded already: (B, N, D). What is greedy comes along for free, as one of the
+/// `width` hypotheses or the last after them.
+///
+/// `empty` names the cells of each picture that are known to be empty. A model that was trained on full grids names a
+/// digit for every cell; at an empty one its likeliest digit is taken for free, so that the sequence goes on.
 pub(crate) fn search(
     model: &Seq2Seq,
     memory: &Tensor,
-    blanks: &Blanks,
+    empty: &[&[bool]],
     width: usize,
     temperature: Temperature,
-) -> Result<Vec<Found>, Error> {
+) -> Result<Vec<Vec<Hypothesis>>, Error> {
     let mut cache = Cache::new(model, memory)?;
-    let empty = Sequence { tokens: Vec::new(), log_probabilities: Vec::new() };
-    let start = |row| vec![Hypothesis { sequence: empty.clone(), row, is_greedy: true }];
+    let start = |row| {
+        let sequence = Sequence { tokens: Vec::new(), log_probabilities: Vec::new() };
+        vec![Hypothesis { sequence, is_greedy: true, row }]
+    };
     let mut beams: Vec<Vec<Hypothesis>> = (0..memory.dim(0)? as u32).map(start).collect();
     for position in 0..model.config().cells() {
         let live: Vec<&mut Hypothesis> = beams.iter_mut().flatten().filter(|h| !h.is_finished()).collect();
@@ -92,16 +84,16 @@ pub(crate) fn search(
         }
         let logits = next_logits(&mut cache, &newest)?;
         for (picture, beam) in beams.iter_mut().enumerate() {
-            let given = |logits: &[f32]| blanks.token(picture, position, logits);
-            *beam = advance(beam, &logits, width, temperature, given);
+            let is_empty = empty.get(picture).is_some_and(|cells| cells[position]);
+            *beam = advance(beam, &logits, width, temperature, is_empty);
         }
     }
-    Ok(beams.into_iter().map(|beam| Found::of(beam, width)).collect())
+    Ok(beams)
 }
 
 /// A way to go on from a hypothesis of a beam.
-struct Candidate {
-    parent: usize,
+struct Candidate<'a> {
+    parent: &'a Hypothesis,
     /// A token and the logarithm of its probability; nothing if the hypothesis is finished and stays as it is.
     next: Option<(usize, f64)>,
     /// The logarithm of the probability of all of it.
@@ -109,51 +101,49 @@ struct Candidate {
     is_greedy: bool,
 }
 
-impl Candidate {
-    fn hypothesis(self, beam: &[Hypothesis]) -> Hypothesis {
-        let parent = &beam[self.parent];
-        let mut sequence = parent.sequence.clone();
+impl Candidate<'_> {
+    fn hypothesis(self) -> Hypothesis {
+        let mut sequence = self.parent.sequence.clone();
         if let Some((token, log_probability)) = self.next {
             sequence.tokens.push(token as u32);
             sequence.log_probabilities.push(log_probability);
         }
-        Hypothesis { sequence, row: parent.row, is_greedy: self.is_greedy }
+        Hypothesis { sequence, is_greedy: self.is_greedy, row: self.parent.row }
     }
 }
 
-/// The `width` likeliest of all ways to go on by one token, or by the one that is `given`, and the greedy way.
+/// The `width` likeliest of all ways to go on by one token, and the greedy way.
 fn advance(
     beam: &[Hypothesis],
     logits: &[Vec<f32>],
     width: usize,
     temperature: Temperature,
-    given: impl Fn(&[f32]) -> Option<u32>,
+    is_empty: bool,
 ) -> Vec<Hypothesis> {
     let mut candidates = Vec::new();
-    for (parent, hypothesis) in beam.iter().enumerate() {
-        let before = hypothesis.sequence.log_probability();
+    for parent in beam {
+        let before = parent.sequence.log_probability();
         let mut add = |next: Option<(usize, f64)>, is_likeliest| {
             let total = before + next.map_or(0.0, |(_, log_probability)| log_probability);
-            let is_greedy = hypothesis.is_greedy && is_likeliest;
-            candidates.push(Candidate { parent, next, total, is_greedy });
+            candidates.push(Candidate { parent, next, total, is_greedy: parent.is_greedy && is_likeliest });
         };
-        if hypothesis.is_finished() {
+        if parent.is_finished() {
             add(None, true);
             continue;
         }
-        let logits = &logits[hypothesis.row as usize];
-        if let Some(token) = given(logits) {
-            add(Some((token as usize, 0.0)), true);
-            continue;
+        let logits = &logits[parent.row as usize];
+        if is_empty {
+            add(Some((argmax(&logits[..DIGITS]), 0.0)), true);
+        } else {
+            let (log_probability, best) = (temperature.log_softmax(logits), argmax(logits));
+            (0..logits.len()).for_each(|token| add(Some((token, log_probability(token))), token == best));
         }
-        let (log_probability, best) = (temperature.log_softmax(logits), likeliest(logits));
-        (0..logits.len()).for_each(|token| add(Some((token, log_probability(token))), token == best));
     }
     // A stable sort: of equally likely sequences the one with the smaller tokens comes first, on every machine.
     candidates.sort_by(|a, b| b.total.total_cmp(&a.total));
     let ranked = candidates.into_iter().enumerate();
     let kept = ranked.filter(|(rank, candidate)| *rank < width || candidate.is_greedy);
-    kept.map(|(_, candidate)| candidate.hypothesis(beam)).collect()
+    kept.map(|(_, candidate)| candidate.hypothesis()).collect()
 }
 
 #[cfg(test)]
@@ -219,10 +209,13 @@ mod tests {
         let memory = model.encode(&images).unwrap();
         for (width, temperature) in [(1, 0.5), (2, 3.0), (5, 1.0)] {
             let temperature = Temperature::new(temperature).unwrap();
-            let found = search(&model, &memory, &Blanks::default(), width, temperature).unwrap();
-            for (found, expected) in found.iter().zip(&expected) {
-                assert_eq!((&found.greedy.tokens, found.likeliest.len()), (&expected.tokens, width));
-                assert!(found.likeliest[0].log_probability() >= found.greedy.log_probability());
+            let found = search(&model, &memory, &[], width, temperature).unwrap();
+            for (beam, expected) in found.iter().zip(&expected) {
+                let greedy: Vec<&Hypothesis> = beam.iter().filter(|found| found.is_greedy).collect();
+                assert_eq!((greedy.len(), &greedy[0].sequence.tokens), (1, &expected.tokens));
+                let is_last = beam[beam.len() - 1].is_greedy;
+                assert!(beam.len() == width || beam.len() == width + 1 && is_last, "{}", beam.len());
+                assert!(beam[0].sequence.log_probability() >= greedy[0].sequence.log_probability());
             }
         }
     }

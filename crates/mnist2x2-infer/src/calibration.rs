@@ -17,7 +17,7 @@ use crate::Error;
 ///
 /// Above 1 it makes every probability more even, below 1 more extreme.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
+#[serde(try_from = "f64")]
 pub struct Temperature(f64);
 
 impl Temperature {
@@ -42,17 +42,11 @@ impl Temperature {
     /// All is relative to the likeliest token, so that no temperature overflows, and that token's own share is left out
     /// of the sum, so that what is all but certain keeps its small distance from certainty.
     pub(crate) fn log_softmax(self, logits: &[f32]) -> impl Fn(usize) -> f64 {
-        let top = likeliest(logits);
+        let top = argmax(logits);
         let scaled = move |token: usize| (f64::from(logits[token]) - f64::from(logits[top])) / self.0;
         let others = (0..logits.len()).filter(|&token| token != top);
-        let normaliser = others.map(|token| scaled(token).exp()).sum::<f64>().ln_1p();
-        move |token| scaled(token) - normaliser
-    }
-}
-
-impl Default for Temperature {
-    fn default() -> Self {
-        Self::ONE
+        let normalizer = others.map(|token| scaled(token).exp()).sum::<f64>().ln_1p();
+        move |token| scaled(token) - normalizer
     }
 }
 
@@ -64,14 +58,8 @@ impl TryFrom<f64> for Temperature {
     }
 }
 
-impl From<Temperature> for f64 {
-    fn from(temperature: Temperature) -> Self {
-        temperature.0
-    }
-}
-
 /// The index of the largest of `logits`, the first of several: no answer depends on chance.
-pub(crate) fn likeliest(logits: &[f32]) -> usize {
+pub(crate) fn argmax(logits: &[f32]) -> usize {
     let better = |best: usize, next: usize| if logits[next] > logits[best] { next } else { best };
     (0..logits.len()).reduce(better).unwrap_or(0)
 }

@@ -1,16 +1,11 @@
 //! Writing a sequence for each picture of a batch, always taking the likeliest token.
 
-use std::collections::HashSet;
-
 use candle_core::{DType, Tensor};
 use mnist2x2_model::{Cache, Seq2Seq};
 use mnist2x2_tokenizer::{FINISH, START, decode};
 
-use crate::calibration::likeliest;
+use crate::calibration::argmax;
 use crate::{Error, Temperature};
-
-/// Tokens that are digits: the first ones of the vocabulary.
-const DIGITS: usize = 10;
 
 /// A sequence that the model wrote, as probable as one temperature makes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,49 +87,26 @@ pub fn greedy(model: &Seq2Seq, images: &Tensor) -> Result<Vec<Sequence>, Error> 
 /// [`Error::Seq2Seq`] if the images are not of the model's size or the device fails, [`Error::NotFinite`] if the model's
 /// numbers overflow.
 pub fn transcribe(model: &Seq2Seq, images: &Tensor) -> Result<Vec<Transcript>, Error> {
-    transcribe_over(model, &model.encode(images)?, &Blanks::default())
+    transcribe_memory(model, &model.encode(images)?)
 }
 
-/// Which cells of which picture are known to be empty.
+/// [`transcribe`] over pictures that are encoded already.
 ///
-/// A model that was trained on full grids names a digit for every cell. At an empty one its likeliest digit is taken
-/// for free, so that the sequence goes on, and nobody is told.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Blanks(HashSet<(usize, usize)>);
-
-impl Blanks {
-    /// Those of each picture's cells that are `true`.
-    pub(crate) fn new<'a>(pictures: impl IntoIterator<Item = &'a [bool]>) -> Self {
-        let of = |(row, cells): (usize, &'a [bool])| {
-            let blanks = cells.iter().enumerate().filter(|(_, empty)| **empty);
-            blanks.map(move |(position, _)| (row, position)).collect::<Vec<_>>()
-        };
-        Self(pictures.into_iter().enumerate().flat_map(of).collect())
-    }
-
-    /// The token to write at `position` of picture `row`, if that is not for the model to decide.
-    pub(crate) fn token(&self, row: usize, position: usize, logits: &[f32]) -> Option<u32> {
-        self.0.contains(&(row, position)).then(|| likeliest(&logits[..DIGITS]) as u32)
-    }
-}
-
-/// [`transcribe`] over pictures that are encoded already: (B, N, D).
-pub(crate) fn transcribe_over(
-    model: &Seq2Seq,
-    memory: &Tensor,
-    blanks: &Blanks,
-) -> Result<Vec<Transcript>, Error> {
+/// # Shapes
+/// `memory` (B, N, D)
+///
+/// # Errors
+/// As [`transcribe`].
+pub fn transcribe_memory(model: &Seq2Seq, memory: &Tensor) -> Result<Vec<Transcript>, Error> {
     let batch = memory.dim(0)?;
     let mut cache = Cache::new(model, memory)?;
     let mut transcripts = vec![Transcript { tokens: Vec::new(), logits: Vec::new() }; batch];
     let mut newest = vec![START; batch];
-    for position in 0..model.config().cells() {
+    for _ in 0..model.config().cells() {
         let logits = next_logits(&mut cache, &newest)?;
-        let rows = transcripts.iter_mut().zip(&mut newest).zip(logits).enumerate();
-        for (row, ((transcript, newest), logits)) in rows {
+        for ((transcript, newest), logits) in transcripts.iter_mut().zip(&mut newest).zip(logits) {
             if *newest != FINISH {
-                let given = blanks.token(row, position, &logits);
-                *newest = given.unwrap_or_else(|| likeliest(&logits) as u32);
+                *newest = argmax(&logits) as u32;
                 transcript.tokens.push(*newest);
                 transcript.logits.push(logits);
             }

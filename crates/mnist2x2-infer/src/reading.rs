@@ -7,8 +7,9 @@ use crate::decoding::Sequence;
 
 /// The digits of one picture, and how sure the model is of them.
 ///
-/// Serialises to the object that `predict --json` prints and the HTTP API answers with.
+/// Serializes to the object that `predict --json` prints and the HTTP API answers with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Reading {
     /// The digits cell by cell, row by row; `_` for a cell that is empty or in which none was read.
     pub digits: String,
@@ -22,6 +23,7 @@ pub struct Reading {
 
 /// One cell of a picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct CellReading {
     /// The digit, or nothing if the cell is empty or none was read here.
     pub digit: Option<u8>,
@@ -32,6 +34,7 @@ pub struct CellReading {
 
 /// Another sequence that the picture might show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Alternative {
     /// The digits, as in [`Reading::digits`].
     pub digits: String,
@@ -39,40 +42,53 @@ pub struct Alternative {
     pub confidence: f32,
 }
 
-impl Reading {
-    /// What `answer` says of the cells, with the sequences beside it; in cells that are `empty` no digit is read.
-    pub(crate) fn new(answer: &Sequence, others: &[Sequence], empty: &[bool]) -> Self {
-        let cell = |position: usize| match answer.log_probabilities.get(position) {
-            _ if empty[position] => CellReading { digit: None, confidence: 1.0 },
-            None => CellReading { digit: None, confidence: 0.0 },
-            Some(p) => CellReading { digit: digit(answer.tokens[position]), confidence: p.exp() as f32 },
-        };
-        let alternative = |other: &Sequence| Alternative {
-            digits: text(other, empty),
-            confidence: probability(other, empty),
-        };
-        Self {
-            digits: text(answer, empty),
-            confidence: probability(answer, empty),
-            cells: (0..empty.len()).map(cell).collect(),
-            alternatives: others.iter().map(alternative).collect(),
-        }
+impl CellReading {
+    /// A cell with this digit, or without one.
+    pub fn new(digit: Option<u8>, confidence: f32) -> Self {
+        Self { digit, confidence }
     }
 }
 
-/// The digits of a sequence; `_` for none.
-fn text(sequence: &Sequence, empty: &[bool]) -> String {
-    let digits = sequence.digits(empty.len()).into_iter().zip(empty);
-    digits
-        .map(|(digit, empty)| digit.filter(|_| !empty).map_or('_', |digit| char::from(b'0' + digit)))
-        .collect()
+impl Alternative {
+    /// Another sequence, written as in [`Reading::digits`].
+    pub fn new(digits: impl Into<String>, confidence: f32) -> Self {
+        Self { digits: digits.into(), confidence }
+    }
+}
+
+impl Reading {
+    /// A reading of these cells; its [`Reading::digits`] are theirs.
+    pub fn new(cells: Vec<CellReading>, confidence: f32, alternatives: Vec<Alternative>) -> Self {
+        let digits = text(cells.iter().map(|cell| cell.digit));
+        Self { digits, confidence, cells, alternatives }
+    }
+
+    /// What `answer` says of the cells, with the sequences beside it; in cells that are `empty` no digit is read.
+    pub(crate) fn of(answer: &Sequence, others: &[Sequence], empty: &[bool]) -> Self {
+        let cell = |position: usize| match answer.log_probabilities.get(position) {
+            _ if empty[position] => CellReading::new(None, 1.0),
+            None => CellReading::new(None, 0.0),
+            Some(p) => CellReading::new(digit(answer.tokens[position]), p.exp() as f32),
+        };
+        let alternative = |other: &Sequence| {
+            let digits = other.digits(empty.len()).into_iter().zip(empty);
+            let digits = text(digits.map(|(digit, empty)| digit.filter(|_| !empty)));
+            Alternative::new(digits, probability(other, empty))
+        };
+        let alternatives = others.iter().map(alternative).collect();
+        Self::new((0..empty.len()).map(cell).collect(), probability(answer, empty), alternatives)
+    }
+}
+
+/// Digits one after the other; `_` for none.
+fn text(digits: impl Iterator<Item = Option<u8>>) -> String {
+    digits.map(|digit| digit.map_or('_', |digit| char::from(b'0' + digit))).collect()
 }
 
 /// The probability of what a sequence says of the cells that are not empty.
 fn probability(sequence: &Sequence, empty: &[bool]) -> f32 {
-    let said = sequence.log_probabilities.iter().enumerate();
-    let counted = said.filter(|(position, _)| !empty.get(*position).copied().unwrap_or(false));
-    counted.map(|(_, log_probability)| log_probability).sum::<f64>().exp() as f32
+    let said = sequence.log_probabilities.iter().zip(empty);
+    said.filter(|(_, empty)| !**empty).map(|(log_probability, _)| log_probability).sum::<f64>().exp() as f32
 }
 
 #[cfg(test)]
@@ -86,7 +102,7 @@ mod tests {
         let answer =
             Sequence { tokens: vec![4, FINISH], log_probabilities: vec![0.5_f64.ln(), 0.25_f64.ln()] };
         let other = Sequence { tokens: vec![4, 1, 7], log_probabilities: vec![0.5_f64.ln(); 3] };
-        let reading = Reading::new(&answer, &[other], &[false; 3]);
+        let reading = Reading::of(&answer, &[other], &[false; 3]);
         assert_eq!(reading.digits, "4__");
         assert_eq!(reading.cells.iter().map(|cell| cell.digit).collect::<Vec<_>>(), [Some(4), None, None]);
         assert!((reading.confidence - 0.125).abs() < 1e-9);

@@ -9,8 +9,8 @@ use mnist2x2_model::{Config, Seq2Seq};
 use mnist2x2_picture::{Drawing, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
 
-use crate::beam::{Found, search};
-use crate::decoding::Blanks;
+use crate::beam::search;
+use crate::decoding::Sequence;
 use crate::{Calibration, Error, Reading, Temperature};
 
 /// How many sequences a reading names beside its answer.
@@ -34,18 +34,18 @@ pub struct Recognizer {
 }
 
 impl Recognizer {
-    /// A recogniser with these weights, not calibrated: its confidences are the model's own, at temperature 1.
+    /// A recognizer with these weights, not calibrated: its confidences are the model's own, at temperature 1.
     ///
     /// # Errors
     /// [`Error::Model`] if the model's vocabulary or cells are not those of digits.
     pub fn new(weights: Weights) -> Result<Self, Error> {
         let Weights { parameters, digest } = weights;
         let Config { vocabulary, cell, .. } = *parameters.config();
-        let check = |field, found, needed| {
-            if found == needed { Ok(()) } else { Err(Error::Model { field, found, needed }) }
-        };
-        check("vocabulary", vocabulary, VOCABULARY)?;
-        check("cell", cell, SIDE)?;
+        for (field, found, needed) in [("vocabulary", vocabulary, VOCABULARY), ("cell", cell, SIDE)] {
+            if found != needed {
+                return Err(Error::Model { field, found, needed });
+            }
+        }
         Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest, calibration: None })
     }
 
@@ -134,8 +134,8 @@ impl Recognizer {
     ///
     /// # Errors
     /// As [`Recognizer::read`].
-    pub fn read_input(&self, seen: &ModelInput) -> Result<Reading, Error> {
-        Ok(self.read_batch(std::slice::from_ref(seen))?.swap_remove(0))
+    pub fn read_input(&self, input: &ModelInput) -> Result<Reading, Error> {
+        Ok(self.read_batch(std::slice::from_ref(input))?.swap_remove(0))
     }
 
     /// Reads grids as they are, all at once: quicker than one after the other. The readings are in their order.
@@ -145,22 +145,23 @@ impl Recognizer {
     ///
     /// # Panics
     /// If a grid is not of [`Recognizer::shape`].
-    pub fn read_batch(&self, seen: &[ModelInput]) -> Result<Vec<Reading>, Error> {
-        if seen.is_empty() {
+    pub fn read_batch(&self, inputs: &[ModelInput]) -> Result<Vec<Reading>, Error> {
+        if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        assert!(seen.iter().all(|seen| seen.shape() == self.shape()), "grids of the model's shape");
+        assert!(inputs.iter().all(|input| input.shape() == self.shape()), "grids of the model's shape");
         let (height, width) = (self.shape().height(), self.shape().width());
-        let pixels: Vec<f32> = seen.iter().flat_map(ModelInput::normalized).collect();
+        let pixels: Vec<f32> = inputs.iter().flat_map(ModelInput::normalized).collect();
         let device = self.model.parameters().device();
-        let images = Tensor::from_vec(pixels, (seen.len(), height, width), device)?; // (B, height, width)
+        let images = Tensor::from_vec(pixels, (inputs.len(), height, width), device)?; // (B, height, width)
         let memory = self.model.encode(&images)?; // (B, N, D)
-        let (blanks, temperature) = (Blanks::new(seen.iter().map(ModelInput::empty)), self.temperature());
-        let found = search(&self.model, &memory, &blanks, ALTERNATIVES + 1, temperature)?;
-        let readings = found.into_iter().zip(seen).map(|(Found { greedy, likeliest: mut others }, seen)| {
-            others.retain(|other| other.tokens != greedy.tokens);
-            others.truncate(ALTERNATIVES);
-            Reading::new(&greedy, &others, seen.empty())
+        let empty: Vec<&[bool]> = inputs.iter().map(ModelInput::empty).collect();
+        let beams = search(&self.model, &memory, &empty, ALTERNATIVES + 1, self.temperature())?;
+        let readings = beams.into_iter().zip(empty).map(|(beam, empty)| {
+            let (answer, others): (Vec<_>, Vec<_>) = beam.into_iter().partition(|found| found.is_greedy);
+            let others: Vec<Sequence> =
+                others.into_iter().take(ALTERNATIVES).map(|found| found.sequence).collect();
+            Reading::of(&answer[0].sequence, &others, empty)
         });
         Ok(readings.collect())
     }

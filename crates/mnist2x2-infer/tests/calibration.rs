@@ -1,4 +1,4 @@
-//! Laws of a calibrated recogniser: the same digits, other confidences.
+//! Laws of a calibrated recognizer: the same digits, other confidences.
 
 use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma};
@@ -45,7 +45,7 @@ fn the_answer_is_the_same_at_any_temperature_and_surer_at_a_lower_one() {
 }
 
 #[test]
-fn a_recogniser_is_calibrated_by_the_file_beside_its_weights() {
+fn a_recognizer_is_calibrated_by_the_file_beside_its_weights() {
     let folder = model_folder();
     assert_eq!(load(&folder).temperature(), Temperature::ONE);
     calibration(2.5).save(folder.path()).unwrap();

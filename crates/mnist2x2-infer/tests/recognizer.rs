@@ -1,4 +1,4 @@
-//! Laws of a recogniser: empty cells count nothing, and many grids are read as one by one.
+//! Laws of a recognizer: empty cells count nothing, and many grids are read as one by one.
 
 use candle_core::Device;
 use image::GrayImage;
@@ -42,9 +42,9 @@ fn a_batch_is_read_as_one_by_one() {
     let digits = synthetic::digits(Split::Test, 15, 0);
     let grids: Vec<ModelInput> = (0..5_u32)
         .map(|i| {
-            let mut greys = vec![0; recognizer.shape().pixels()];
-            stitch_u8(&digits, &[3 * i, 3 * i + 1, 3 * i + 2], recognizer.shape(), &mut greys);
-            let image = GrayImage::from_raw(84, 28, greys).unwrap();
+            let mut grays = vec![0; recognizer.shape().pixels()];
+            stitch_u8(&digits, &[3 * i, 3 * i + 1, 3 * i + 2], recognizer.shape(), &mut grays);
+            let image = GrayImage::from_raw(84, 28, grays).unwrap();
             ModelInput::from_picture(&Picture::new(&image.into()), recognizer.shape())
         })
         .collect();

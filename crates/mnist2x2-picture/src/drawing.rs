@@ -3,12 +3,10 @@
 use mnist2x2_data::{GridShape, Point, Strokes};
 
 use crate::Error;
+use crate::specks::without_specks;
 
 /// Strokes that span less of a cell's side are a speck: a tap of the pen, and no digit.
 const SPECK: f32 = 0.04;
-
-/// The share of what was written in a cell that a speck has at most.
-const SPECK_SHARE: f32 = 0.05;
 
 /// Strokes on a canvas of cells.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,25 +30,30 @@ impl Drawing {
         }
     }
 
-    /// A drawing made of what was drawn in each cell of `shape`, row by row: strokes whose origin is the upper left corner
-    /// of their cell, in cells of this width and height.
+    /// A drawing made of the strokes in each cell of `shape`, row by row, whose origin is the upper left corner of their
+    /// cell, in cells of this width and height.
     ///
     /// # Errors
-    /// [`Error::Canvas`] if the cells have no area.
-    ///
-    /// # Panics
-    /// If there are not as many cells.
-    pub fn from_cells(cells: &[Strokes], width: f32, height: f32, shape: GridShape) -> Result<Self, Error> {
-        assert_eq!(cells.len(), shape.cells(), "strokes, or none, for each cell");
-        let placed = cells.iter().enumerate().flat_map(|(cell, strokes)| {
+    /// [`Error::Cells`] if there are not as many cells, [`Error::Canvas`] if they have no area, [`Error::Strokes`] if a
+    /// coordinate is not finite.
+    pub fn from_cells<S: AsRef<[Point]>>(
+        cells: impl IntoIterator<Item = impl IntoIterator<Item = S>>,
+        width: f32,
+        height: f32,
+        shape: GridShape,
+    ) -> Result<Self, Error> {
+        let canvas = Self::new(Strokes::default(), width * shape.cols as f32, height * shape.rows as f32)?;
+        let (mut placed, mut found) = (Vec::new(), 0);
+        for (cell, strokes) in cells.into_iter().enumerate() {
             let corner = [(cell % shape.cols) as f32 * width, (cell / shape.cols) as f32 * height];
-            strokes
-                .iter()
-                .map(move |stroke| stroke.iter().map(|[x, y]| [x + corner[0], y + corner[1]]).collect())
-        });
-        let canvas = (width * shape.cols as f32, height * shape.rows as f32);
-        let strokes = Strokes::new(placed.collect()).map_err(|_| Error::Canvas { width, height })?;
-        Self::new(strokes, canvas.0, canvas.1)
+            let place = |[x, y]: &Point| [x + corner[0], y + corner[1]];
+            placed.extend(strokes.into_iter().map(|stroke| stroke.as_ref().iter().map(place).collect()));
+            found = cell + 1;
+        }
+        if found != shape.cells() {
+            return Err(Error::Cells { found, needed: shape.cells() });
+        }
+        Ok(Self { strokes: Strokes::new(placed)?, ..canvas })
     }
 
     /// The strokes of each cell of `shape`; nothing for a cell without.
@@ -62,7 +65,11 @@ impl Drawing {
             cells[self.cell_of(stroke, shape)].push(stroke.to_vec());
         }
         let side = (self.width / shape.cols as f32).min(self.height / shape.rows as f32);
-        cells.into_iter().map(|strokes| without_specks(strokes, SPECK * side)).collect()
+        let kept = |strokes: Vec<Vec<Point>>| {
+            without_specks(strokes, |stroke| span(stroke) < SPECK * side, |stroke| length(stroke))
+        };
+        let digit = |strokes| Strokes::new(kept(strokes)).ok().filter(|strokes| !strokes.is_empty());
+        cells.into_iter().map(digit).collect()
     }
 
     /// The cell that holds most of a stroke.
@@ -82,19 +89,6 @@ impl Drawing {
         let place = |at: f32, side: f32, cells: usize| ((at / side * cells as f32) as usize).min(cells - 1);
         place(y, self.height, shape.rows) * shape.cols + place(x, self.width, shape.cols)
     }
-}
-
-/// The strokes of one cell without those that span less than `least` and are little beside the others; nothing if all
-/// of them span less.
-fn without_specks(strokes: Vec<Vec<Point>>, least: f32) -> Option<Strokes> {
-    let is_short = |stroke: &Vec<Point>| span(stroke) < least;
-    if strokes.iter().all(is_short) {
-        return None;
-    }
-    let total: f32 = strokes.iter().map(|stroke| length(stroke)).sum();
-    let is_little = |stroke: &Vec<Point>| length(stroke) <= SPECK_SHARE * total;
-    let kept = strokes.into_iter().filter(|stroke| !(is_short(stroke) && is_little(stroke)));
-    Strokes::new(kept.collect()).ok()
 }
 
 /// How far the pen went.
@@ -144,13 +138,20 @@ mod tests {
         let strokes =
             |x: f32| Strokes::new(vec![vec![[x, 10.0], [x, 60.0]], vec![[x, 70.0], [40.0, 70.0]]]).unwrap();
         let cells: Vec<Strokes> = (0..6).map(|cell| strokes(cell as f32)).collect();
-        let found = Drawing::from_cells(&cells, 100.0, 80.0, SHAPE).unwrap().cells(SHAPE);
+        let drawing = |cells: &[Strokes], width| {
+            Drawing::from_cells(cells.iter().map(Strokes::iter), width, 80.0, SHAPE)
+        };
+        let found = drawing(&cells, 100.0).unwrap().cells(SHAPE);
         for (cell, strokes) in found.iter().enumerate() {
             let corner = [(cell % 3) as f32 * 100.0, (cell / 3) as f32 * 80.0];
             let moved = cells[cell].map(|[x, y]| [x + corner[0], y + corner[1]]);
             assert_eq!(strokes.as_ref(), Some(&moved), "cell {cell}");
         }
-        assert!(matches!(Drawing::from_cells(&cells, f32::MAX, 1.0, SHAPE), Err(Error::Canvas { .. })));
+        assert!(matches!(drawing(&cells, f32::MAX), Err(Error::Canvas { .. })));
+        let few = drawing(&cells[1..], 100.0).unwrap_err().to_string();
+        assert_eq!(few, "cells: there are 5, and 6 are needed");
+        let nowhere = Drawing::from_cells(vec![[[[0.0, f32::NAN]]]; 6], 100.0, 80.0, SHAPE);
+        assert!(matches!(nowhere, Err(Error::Strokes(_))), "{nowhere:?}");
     }
 
     #[test]

@@ -9,19 +9,9 @@ pub enum Error {
     /// Bytes that are no image this crate reads.
     #[error("cannot be read as an image: {0}; a PNG or JPEG is needed")]
     Image(String),
-    /// An image beyond this crate's limits.
-    #[error(
-        "is larger than the {pixels} pixels along a side, {megapixels} million in all and {megabytes} MiB unpacked \
-        that are read; shrink it"
-    )]
-    TooLarge {
-        /// The most pixels along one side.
-        pixels: u32,
-        /// The most pixels, in millions.
-        megapixels: u64,
-        /// The most memory that unpacking may take, in MiB.
-        megabytes: u64,
-    },
+    /// An image beyond the limits on its sides, its pixels and the memory that it takes, which are named.
+    #[error("is larger than the {0} that are read; shrink it")]
+    TooLarge(String),
     /// A file with more bytes than are read.
     #[error("{} has more than the {limit} bytes that are read", path.display())]
     TooLong {
@@ -46,4 +36,15 @@ pub enum Error {
         /// Its height.
         height: f32,
     },
+    /// A drawing of another number of cells than the grid has.
+    #[error("cells: there are {found}, and {needed} are needed")]
+    Cells {
+        /// Cells of the drawing.
+        found: usize,
+        /// Cells of the grid.
+        needed: usize,
+    },
+    /// Strokes that lead nowhere.
+    #[error(transparent)]
+    Strokes(#[from] mnist2x2_data::Error),
 }

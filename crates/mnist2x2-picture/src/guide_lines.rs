@@ -1,45 +1,47 @@
-//! Lines that were printed and not written: guides between cells, frames around them.
+//! Guide lines: lines that were printed and not written, between cells and around them.
 //!
 //! A printed line crosses most of the picture and is thin; the ink of digits does neither.
 
 use std::ops::Range;
 
+use mnist2x2_data::GridShape;
+
 use crate::ink::Ink;
 
-/// Ink above this counts, so that grey lines do.
+/// Ink above this counts, so that gray lines do.
 const FAINT: u8 = 20;
 /// The share of a picture's width, or height, that a printed line covers at least.
 const COVERED: f32 = 0.7;
 /// How thick it is at most, as a share of a cell's side.
 const THICK: f32 = 0.06;
 
-/// Takes the printed lines out of `ink` and tells where cells begin and end: `rows` + 1 and `cols` + 1 borders.
-pub(crate) fn remove(ink: &mut Ink, rows: usize, cols: usize) -> [Vec<usize>; 2] {
-    let level = bands(&coverage_of_rows(ink), ink.width, ink.height / rows);
-    let upright = bands(&coverage_of_columns(ink), ink.height, ink.width / cols);
+/// Takes the printed lines out of `ink` and tells where cells begin and end: the borders of its rows, one more than there
+/// are, and those of its columns.
+pub(crate) fn remove(ink: &mut Ink, shape: GridShape) -> [Vec<usize>; 2] {
+    let (width, height) = (ink.width, ink.height);
+    let [of_rows, of_columns] = coverage(ink);
+    let level = bands(&of_rows, width, height / shape.rows);
+    let upright = bands(&of_columns, height, width / shape.cols);
     for band in &level {
-        erase_rows(ink, band);
+        erase(&mut ink.values, band, [height, width], |y, x| y * width + x);
     }
     for band in &upright {
-        erase_columns(ink, band);
+        erase(&mut ink.values, band, [width, height], |x, y| y * width + x);
     }
-    [borders(&level, rows, ink.height), borders(&upright, cols, ink.width)]
+    [borders(&level, shape.rows, height), borders(&upright, shape.cols, width)]
 }
 
-/// For each row, the pixels that are not paper.
-fn coverage_of_rows(ink: &Ink) -> Vec<usize> {
-    (0..ink.height).map(|y| ink.row(y).iter().filter(|&&value| value > FAINT).count()).collect()
-}
-
-/// For each column, the pixels that are not paper.
-fn coverage_of_columns(ink: &Ink) -> Vec<usize> {
-    let mut counts = vec![0; ink.width];
-    for y in 0..ink.height {
-        for (count, &value) in counts.iter_mut().zip(ink.row(y)) {
-            *count += usize::from(value > FAINT);
+/// For each row, and for each column, the pixels that are not paper.
+fn coverage(ink: &Ink) -> [Vec<usize>; 2] {
+    let (mut of_rows, mut of_columns) = (vec![0; ink.height], vec![0; ink.width]);
+    for (row, of_row) in ink.values.chunks_exact(ink.width).zip(&mut of_rows) {
+        for (&value, of_column) in row.iter().zip(&mut of_columns) {
+            let counted = usize::from(value > FAINT);
+            *of_row += counted;
+            *of_column += counted;
         }
     }
-    counts
+    [of_rows, of_columns]
 }
 
 /// Thin runs of rows (or columns) that ink covers for most of their `length`; cells are `side` wide.
@@ -56,23 +58,18 @@ fn bands(coverage: &[usize], length: usize, side: usize) -> Vec<Range<usize>> {
     bands
 }
 
-/// Fills a band of rows from the rows beside it, so that strokes that cross it stay whole.
-fn erase_rows(ink: &mut Ink, band: &Range<usize>) {
-    for x in 0..ink.width {
-        let above = band.start.checked_sub(1).map_or(0, |y| ink.values[y * ink.width + x]);
-        let below = ink.values.get(band.end * ink.width + x).copied().unwrap_or(0);
-        for y in band.clone() {
-            ink.values[y * ink.width + x] = above.min(below);
-        }
-    }
-}
-
-/// The same of a band of columns.
-fn erase_columns(ink: &mut Ink, band: &Range<usize>) {
-    for row in ink.values.chunks_exact_mut(ink.width) {
-        let left = band.start.checked_sub(1).map_or(0, |x| row[x]);
-        let right = row.get(band.end).copied().unwrap_or(0);
-        row[band.clone()].fill(left.min(right));
+/// Fills a band of rows (or columns) from those beside it, so that strokes that cross it stay whole. There are `count` of
+/// them, each of `length` pixels, and `place` tells where such a pixel is.
+fn erase(
+    values: &mut [u8],
+    band: &Range<usize>,
+    [count, length]: [usize; 2],
+    place: impl Fn(usize, usize) -> usize,
+) {
+    for along in 0..length {
+        let before = band.start.checked_sub(1).map_or(0, |row| values[place(row, along)]);
+        let after = if band.end < count { values[place(band.end, along)] } else { 0 };
+        band.clone().for_each(|row| values[place(row, along)] = before.min(after));
     }
 }
 
@@ -113,7 +110,7 @@ mod tests {
         let expected = ink.values.clone();
         fill(&mut ink, 0..80, 29..31, 128);
         fill(&mut ink, 39..40, 0..60, 90);
-        let borders = remove(&mut ink, 2, 2);
+        let borders = remove(&mut ink, GridShape { rows: 2, cols: 2 });
         assert_eq!(borders, [vec![0, 30, 60], vec![0, 39, 80]]);
         assert!(ink.values == expected);
     }
@@ -124,7 +121,7 @@ mod tests {
         fill(&mut ink, 0..80, 10..16, 255);
         fill(&mut ink, 10..60, 40..41, 255);
         let before = ink.values.clone();
-        assert_eq!(remove(&mut ink, 2, 1), [vec![0, 30, 60], vec![0, 80]]);
+        assert_eq!(remove(&mut ink, GridShape { rows: 2, cols: 1 }), [vec![0, 30, 60], vec![0, 80]]);
         assert!(ink.values == before);
     }
 

@@ -1,4 +1,4 @@
-//! A digit drawn anew: with MNIST's pen, in MNIST's box, centred as MNIST's digits are.
+//! A digit brought to MNIST's look: drawn anew with MNIST's pen, in MNIST's box, centered as MNIST's digits are.
 //!
 //! Distances to the edge of the ink tell how wide the strokes are and where they run, so they can be drawn with another
 //! pen without knowing how they were written: half a stroke's width within the edge is the stroke's middle.
@@ -7,29 +7,29 @@ use std::ops::Range;
 
 use mnist2x2_data::{Brush, INK_SIDE, PIXELS, SIDE, center_ink};
 
-use crate::segmentation::{Frame, Pieces};
+use crate::segmentation::Segment;
 
 /// The most pixels along a side of the ink that are looked at; of larger ink every second or third is enough.
-const SIDE_LOOKED_AT: usize = 110;
+const MAX_SIDE: usize = 110;
 
 /// Steps of a pixel in which depths are counted.
 const STEPS: f32 = 8.0;
 
-/// The ink of `cell`, which lies in `frame`, as a pen of `width` pixels would have drawn it in a digit of 28 x 28.
-pub(crate) fn redraw(pieces: &Pieces, cell: usize, frame: &Frame, width: f32) -> [u8; PIXELS] {
+/// The ink of `segment` as a pen of `width` pixels would have drawn it in a digit of 28 x 28.
+pub(crate) fn normalize_digit(segment: &Segment, width: f32) -> [u8; PIXELS] {
     let pen = Brush { radius: width / 2.0, edge: Brush::SOFT };
-    let step = frame.longer().div_ceil(SIDE_LOOKED_AT);
-    let [wide, high] = [&frame.x, &frame.y].map(|range| range.len() as f32 / step as f32);
+    let step = segment.x.len().max(segment.y.len()).div_ceil(MAX_SIDE);
+    let [wide, high] = [&segment.x, &segment.y].map(|range| range.len() as f32 / step as f32);
     let longer = wide.max(high);
     // As far outside as the new pen can reach, were the strokes infinitely thin.
     let margin = (pen.reach() * longer / (INK_SIDE - width)).ceil() as usize + 1;
-    let field = Field::of(pieces, cell, frame, step, margin);
-    let stroke = field.stroke_width().min(longer / 2.0);
+    let depths = DepthMap::of(segment, step, margin);
+    let stroke = depths.stroke_width().min(longer / 2.0);
     let scale = (INK_SIDE - width) / (longer - stroke);
     let origin = [wide, high].map(|side| side / 2.0 + margin as f32 - 0.5);
     let place = |k: usize, at: usize| origin[k] + (at as f32 - (SIDE - 1) as f32 / 2.0) / scale;
     let ink: [f32; PIXELS] = std::array::from_fn(|i| {
-        let depth = field.at(place(0, i % SIDE), place(1, i / SIDE));
+        let depth = depths.at(place(0, i % SIDE), place(1, i / SIDE));
         pen.ink((stroke / 2.0 - depth) * scale).max(0.0)
     });
     let mut out = [0; PIXELS];
@@ -38,32 +38,31 @@ pub(crate) fn redraw(pieces: &Pieces, cell: usize, frame: &Frame, width: f32) ->
 }
 
 /// How deep each pixel lies in the ink, in pixels; below 0 outside.
-struct Field {
+struct DepthMap {
     width: usize,
     height: usize,
     depths: Vec<f32>,
 }
 
-impl Field {
-    /// Of the ink of `cell`: every `step`-th pixel of its frame, and so many around it.
-    fn of(pieces: &Pieces, cell: usize, frame: &Frame, step: usize, margin: usize) -> Self {
-        let [width, height] = [&frame.x, &frame.y].map(|range| range.len().div_ceil(step) + 2 * margin);
+impl DepthMap {
+    /// Of every `step`-th pixel of `segment`, and of so many around it.
+    fn of(segment: &Segment, step: usize, margin: usize) -> Self {
+        let [width, height] = [&segment.x, &segment.y].map(|range| range.len().div_ceil(step) + 2 * margin);
         let mut inked = vec![false; width * height];
         // The middle one of each step, and at the end what there is.
         let places = |range: &Range<usize>| {
-            let last = range.end - 1;
-            range.clone().step_by(step).map(move |at| (at + step / 2).min(last))
+            let last = range.len() - 1;
+            (0..=last).step_by(step).map(move |at| (at + step / 2).min(last))
         };
-        for (row, y) in places(&frame.y).enumerate() {
+        for (row, y) in places(&segment.y).enumerate() {
             let inked = inked[(row + margin) * width + margin..].iter_mut();
-            inked.zip(places(&frame.x)).for_each(|(inked, x)| *inked = pieces.has(cell, x, y));
+            inked.zip(places(&segment.x)).for_each(|(inked, x)| *inked = segment.has(x, y));
         }
         let upright = distances_in_columns(&inked, width);
-        let mut depths = Vec::with_capacity(inked.len());
-        for (inked, upright) in inked.chunks_exact(width).zip(upright.chunks_exact(width)) {
-            depths.extend((0..width).map(|x| depth(inked, upright, x, margin)));
-        }
-        Self { width, height, depths }
+        let rows = inked.chunks_exact(width).zip(upright.chunks_exact(width));
+        let depths =
+            rows.flat_map(|(inked, upright)| (0..width).map(move |x| depth(inked, upright, x, margin)));
+        Self { width, height, depths: depths.collect() }
     }
 
     /// How wide the strokes are: four times the mean depth, since depths in a stroke are uniform up to half its width.
@@ -134,35 +133,36 @@ fn depth(inked: &[bool], upright: &[u32], x: usize, most: usize) -> f32 {
 mod tests {
     use super::*;
     use crate::ink::Ink;
+    use crate::segmentation::segment;
 
     /// The ink of the pixels that `inked` names on a page of 90 x 120, one cell.
-    fn pieces(inked: impl Fn(f32, f32) -> bool) -> Pieces {
+    fn drawn(inked: impl Fn(f32, f32) -> bool) -> Segment {
         let pixel = |i: usize| if inked((i % 90) as f32, (i / 90) as f32) { 255 } else { 0 };
         let ink = Ink { width: 90, height: 120, values: (0..90 * 120).map(pixel).collect() };
-        Pieces::of(&ink, &[vec![0, 120], vec![0, 90]])
+        segment(&ink, &[vec![0, 120], vec![0, 90]]).swap_remove(0).unwrap()
     }
 
-    fn field(pieces: &Pieces) -> Field {
-        Field::of(pieces, 0, pieces.frames[0].as_ref().unwrap(), 1, 9)
+    fn depths(segment: &Segment) -> DepthMap {
+        DepthMap::of(segment, 1, 9)
     }
 
     #[test]
     fn the_width_of_strokes_is_measured_upright_slanting_and_round() {
-        let upright = pieces(|x, y| (40.0..47.0).contains(&x) && (10.0..100.0).contains(&y));
-        let slanting = pieces(|x, y| (x + y - 100.0).abs() < 5.0 && (10.0..80.0).contains(&x));
-        let ring = pieces(|x, y| ((x - 45.0).hypot(y - 60.0) - 30.0).abs() < 4.0);
-        for (pieces, width) in [(upright, 7.0), (slanting, 9.0 / 2.0_f32.sqrt()), (ring, 8.0)] {
-            let measured = field(&pieces).stroke_width();
+        let upright = drawn(|x, y| (40.0..47.0).contains(&x) && (10.0..100.0).contains(&y));
+        let slanting = drawn(|x, y| (x + y - 100.0).abs() < 5.0 && (10.0..80.0).contains(&x));
+        let ring = drawn(|x, y| ((x - 45.0).hypot(y - 60.0) - 30.0).abs() < 4.0);
+        for (segment, width) in [(upright, 7.0), (slanting, 9.0 / 2.0_f32.sqrt()), (ring, 8.0)] {
+            let measured = depths(&segment).stroke_width();
             assert!((measured - width).abs() < 0.1 * width, "{measured} for {width}");
         }
     }
 
     #[test]
     fn depth_is_the_distance_to_the_edge_of_the_ink() {
-        let field = field(&pieces(|x, y| (30.0..51.0).contains(&x) && (40.0..81.0).contains(&y)));
-        // The frame begins 9 pixels into the field, and a pixel's middle lies half a pixel into it.
+        let depths = depths(&drawn(|x, y| (30.0..51.0).contains(&x) && (40.0..81.0).contains(&y)));
+        // The frame begins 9 pixels into the depths, and a pixel's middle lies half a pixel into it.
         for (x, y, expected) in [(9.0, 29.0, 0.5), (19.0, 29.0, 10.5), (4.0, 29.0, -4.5), (6.0, 5.0, -4.5)] {
-            let depth = field.at(x, y);
+            let depth = depths.at(x, y);
             assert!((depth - expected).abs() < 0.01, "{depth} at ({x}, {y})");
         }
     }
@@ -170,12 +170,12 @@ mod tests {
     #[test]
     fn a_digit_gets_the_box_the_place_and_the_pen_that_were_asked_for() {
         for thick in [3.0, 6.0, 10.0] {
-            let pieces = pieces(|x, y| (x - 12.0).abs() * 2.0 < thick && (30.0..110.0).contains(&y));
-            let digit = redraw(&pieces, 0, pieces.frames[0].as_ref().unwrap(), 2.0);
+            let segment = drawn(|x, y| (x - 12.0).abs() * 2.0 < thick && (30.0..110.0).contains(&y));
+            let digit = normalize_digit(&segment, 2.0);
             let ink =
-                |k: usize| digit.iter().skip(k).step_by(SIDE).map(|&grey| f32::from(grey) / 255.0).sum();
+                |k: usize| digit.iter().skip(k).step_by(SIDE).map(|&gray| f32::from(gray) / 255.0).sum();
             let columns: Vec<f32> = (0..SIDE).map(ink).collect();
-            let rows = digit.chunks_exact(SIDE).filter(|row| row.iter().any(|&grey| grey > 100)).count();
+            let rows = digit.chunks_exact(SIDE).filter(|row| row.iter().any(|&gray| gray > 100)).count();
             let area: f32 = columns.iter().sum();
             assert_eq!(rows, 20, "{thick}");
             assert!((area - 40.0).abs() < 4.0, "{thick}: {area} pixels of ink");

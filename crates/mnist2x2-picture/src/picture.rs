@@ -1,26 +1,24 @@
-//! From any image to what the model was trained on: light ink on a dark ground, at the model's size.
+//! From an image file, or an unpacked image, to gray values: light ink on dark paper.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use image::imageops;
-use image::{DynamicImage, GrayImage, ImageError, ImageReader, Limits, Luma};
+use image::error::{LimitError, LimitErrorKind};
+use image::{DynamicImage, GrayImage, ImageError, ImageReader, ImageResult, Limits, Luma, imageops};
 
-use crate::Error;
-use crate::ink::{histogram, level};
-use crate::resample::resample;
+use crate::{Error, polarity};
 
 /// The most pixels along one side of an image that is read.
-const MOST_PIXELS: u32 = 10_000;
+const MAX_SIDE: u32 = 10_000;
 /// The most pixels of an image: a large camera's, and what is looked through in less than a second.
-const MOST_AREA: u64 = 25_000_000;
+const MAX_PIXELS: u64 = 25_000_000;
 /// The most bytes of a file.
-const MOST_BYTES: u64 = 32 << 20;
-/// The most memory that unpacking it may take; with the file and the grey picture it stays below 256 MiB.
-const MOST_UNPACKED: u64 = 100 << 20;
+const MAX_FILE_BYTES: u64 = 32 << 20;
+/// The most memory that unpacking it may take; with the file and the gray picture it stays below 256 MiB.
+const MAX_DECODED_BYTES: u64 = 100 << 20;
 
-/// A grey picture with light ink on a dark ground, of the size it came in.
+/// A gray picture with light ink on a dark ground, of the size it came in.
 #[derive(Clone, Debug)]
 pub struct Picture(GrayImage);
 
@@ -40,10 +38,10 @@ impl Picture {
     /// [`Error::Io`] if it cannot be read, [`Error::TooLong`] if it does not end, and as [`Picture::from_bytes`].
     pub fn from_stream(stream: impl Read, name: &Path) -> Result<Self, Error> {
         let mut bytes = Vec::new();
-        let read = stream.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+        let read = stream.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|source| Error::Io { path: name.into(), source })?;
-        if bytes.len() as u64 > MOST_BYTES {
-            return Err(Error::TooLong { path: name.into(), limit: MOST_BYTES });
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(Error::TooLong { path: name.into(), limit: MAX_FILE_BYTES });
         }
         Self::from_bytes(&bytes)
     }
@@ -54,23 +52,12 @@ impl Picture {
     /// [`Error::Image`] if the bytes are neither or are damaged, [`Error::TooLarge`] if the image has more than 10,000
     /// pixels along a side, more than 25 million in all, or takes more than 100 MiB of memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let no_image = |error: std::io::Error| Error::Image(error.to_string());
-        let [megapixels, megabytes] = [MOST_AREA / 1_000_000, MOST_UNPACKED >> 20];
-        let too_large = || Error::TooLarge { pixels: MOST_PIXELS, megapixels, megabytes };
-        let open = || ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(no_image);
-        // What cannot be told here, decoding tells.
-        let (width, height) = open()?.into_dimensions().unwrap_or_default();
-        if u64::from(width) * u64::from(height) > MOST_AREA {
-            return Err(too_large());
-        }
-        let mut reader = open()?;
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MOST_PIXELS);
-        limits.max_image_height = Some(MOST_PIXELS);
-        limits.max_alloc = Some(MOST_UNPACKED);
-        reader.limits(limits);
-        let image = reader.decode().map_err(|error| match error {
-            ImageError::Limits(_) => too_large(),
+        let image = decode(bytes).map_err(|error| match error {
+            ImageError::Limits(_) => Error::TooLarge(format!(
+                "{MAX_SIDE} pixels along a side, {} million in all and {} MiB unpacked",
+                MAX_PIXELS / 1_000_000,
+                MAX_DECODED_BYTES >> 20
+            )),
             other => Error::Image(other.to_string().trim().replace('\n', " ")),
         })?;
         Ok(Self::new(&image))
@@ -78,28 +65,37 @@ impl Picture {
 
     /// A picture of an unpacked image, dark on light or light on dark, with or without transparency.
     pub fn new(image: &DynamicImage) -> Self {
-        let mut grey = flatten(image);
-        if has_dark_ink(&grey) {
-            imageops::invert(&mut grey);
+        let mut gray = flatten(image);
+        if polarity::has_dark_ink(&gray) {
+            imageops::invert(&mut gray);
         }
-        Self(grey)
+        Self(gray)
     }
 
-    /// The picture in grey.
-    pub(crate) fn grey(&self) -> &GrayImage {
+    /// Its gray values.
+    pub(crate) fn gray(&self) -> &GrayImage {
         &self.0
-    }
-
-    /// The picture at the model's size.
-    ///
-    /// # Shapes
-    /// (height, width), row by row
-    pub fn pixels(&self, height: usize, width: usize) -> Vec<u8> {
-        resample(&self.0, width, height)
     }
 }
 
-/// The image in grey over a ground of the other end: transparent drawings are black ink or white ink, and only a ground
+/// Unpacks a PNG or JPEG within the limits.
+fn decode(bytes: &[u8]) -> ImageResult<DynamicImage> {
+    let open = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    // What cannot be told here, decoding tells.
+    let (width, height) = open()?.into_dimensions().unwrap_or_default();
+    if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError)));
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    let mut reader = open()?;
+    reader.limits(limits);
+    reader.decode()
+}
+
+/// The image in gray over a ground of the other end: transparent drawings are black ink or white ink, and only a ground
 /// unlike the ink shows them.
 fn flatten(image: &DynamicImage) -> GrayImage {
     if !image.color().has_alpha() {
@@ -107,23 +103,15 @@ fn flatten(image: &DynamicImage) -> GrayImage {
     }
     let pixels = image.to_luma_alpha8();
     let (ink, opacity) = pixels.pixels().fold((0_u64, 0_u64), |(ink, opacity), pixel| {
-        let [grey, alpha] = pixel.0.map(u64::from);
-        (ink + grey * alpha, opacity + alpha)
+        let [gray, alpha] = pixel.0.map(u64::from);
+        (ink + gray * alpha, opacity + alpha)
     });
     let ground = if 2 * ink < 255 * opacity { 255_u32 } else { 0 };
     let blend = |x, y| {
-        let [grey, alpha] = pixels.get_pixel(x, y).0.map(u32::from);
-        Luma([((grey * alpha + ground * (255 - alpha) + 127) / 255) as u8])
+        let [gray, alpha] = pixels.get_pixel(x, y).0.map(u32::from);
+        Luma([((gray * alpha + ground * (255 - alpha) + 127) / 255) as u8])
     };
     GrayImage::from_fn(pixels.width(), pixels.height(), blend)
-}
-
-/// Whether ink is darker than the paper: most of a picture is paper, and ink strays far from it.
-fn has_dark_ink(image: &GrayImage) -> bool {
-    let counts = histogram(image.as_raw());
-    let paper = level(&counts, image.as_raw().len() as u32 / 2);
-    let strays = |grey: usize| u64::from(counts[grey]) * (grey.abs_diff(paper) as u64).pow(2);
-    (0..paper).map(strays).sum::<u64>() > (paper..256).map(strays).sum::<u64>()
 }
 
 #[cfg(test)]
@@ -133,6 +121,7 @@ mod tests {
     use mnist2x2_data::{GridShape, stitch_u8, synthetic};
 
     use super::*;
+    use crate::resample::resample;
 
     /// A grid of digits, higher than wide so that swapped axes show.
     fn grid() -> GrayImage {
@@ -166,18 +155,18 @@ mod tests {
         let cases = [
             ("as it is", DynamicImage::from(grid.clone()), 0.0),
             ("dark on light", dark_on_light.clone().into(), 0.0),
-            ("colour", DynamicImage::from(DynamicImage::from(grid.clone()).to_rgb8()), 0.0),
+            ("color", DynamicImage::from(DynamicImage::from(grid.clone()).to_rgb8()), 0.0),
             ("black ink on nothing", ink(0), 0.0),
             ("white ink on nothing", ink(255), 0.0),
             ("ten times the size", large.into(), 0.0),
         ];
         for (name, image, tolerance) in cases {
             let picture = Picture::from_bytes(&bytes(&image, ImageFormat::Png)).unwrap();
-            let difference = mean_difference(&picture.pixels(84, 56), grid.as_raw());
-            assert!(difference <= tolerance, "{name}: {difference} grey levels from the grid");
+            let difference = mean_difference(&resample(picture.gray(), 56, 84), grid.as_raw());
+            assert!(difference <= tolerance, "{name}: {difference} gray levels from the grid");
         }
         let jpeg = Picture::from_bytes(&bytes(&dark_on_light.into(), ImageFormat::Jpeg)).unwrap();
-        assert!(mean_difference(&jpeg.pixels(84, 56), grid.as_raw()) < 6.0);
+        assert!(mean_difference(&resample(jpeg.gray(), 56, 84), grid.as_raw()) < 6.0);
     }
 
     #[test]

@@ -1,46 +1,32 @@
-//! What a model sees of digits that were written with a pen, as strokes or as a picture of them.
+//! Pen strokes as a model is given them, drawn on a canvas first or as they are.
 
-use std::io::Cursor;
-
-use image::{GrayImage, ImageFormat};
+use image::GrayImage;
 use mnist2x2_data::{GridShape, StrokeRenderer, Strokes};
 
 use crate::{Drawing, Error, ModelInput, Picture};
 
 impl ModelInput {
-    /// One digit in each cell, row by row, each written in the unit square: drawn on `canvas`, saved as a PNG and read back as
-    /// any picture is; or, without a canvas, taken from the strokes.
+    /// One digit in each cell, row by row, each written in the unit square: drawn on `canvas` and read as any picture is;
+    /// or, without a canvas, taken from the strokes.
     ///
     /// # Errors
-    /// [`Error::Image`] if the canvas has more pixels than a PNG can, and as [`Picture::from_bytes`].
-    ///
-    /// # Panics
-    /// If there are not as many digits as cells.
+    /// [`Error::Cells`] if there are not as many digits as cells, [`Error::Image`] if the canvas has more pixels than an
+    /// image can.
     pub fn render_strokes(
         digits: &[&Strokes],
         canvas: Option<&StrokeRenderer>,
         shape: GridShape,
     ) -> Result<Self, Error> {
         let Some(canvas) = canvas else {
-            let cells: Vec<Strokes> = digits.iter().map(|&strokes| strokes.clone()).collect();
-            return Ok(Self::from_drawing(&Drawing::from_cells(&cells, 1.0, 1.0, shape)?, shape));
+            let cells = digits.iter().map(|strokes| strokes.iter());
+            return Ok(Self::from_drawing(&Drawing::from_cells(cells, 1.0, 1.0, shape)?, shape));
         };
         let cells: Vec<Option<&Strokes>> = digits.iter().copied().map(Some).collect();
         let [width, height] = [shape.cols, shape.rows].map(|cells| (cells * canvas.cell) as u32);
-        let png = png(width, height, canvas.render(&cells, shape))?;
-        Ok(Self::from_picture(&Picture::from_bytes(&png)?, shape))
+        let image = GrayImage::from_raw(width, height, canvas.render(&cells, shape))
+            .ok_or_else(|| Error::Image("the canvas has too many pixels".into()))?;
+        Ok(Self::from_picture(&Picture::new(&image.into()), shape))
     }
-}
-
-/// Grey values as a file.
-fn png(width: u32, height: u32, greys: Vec<u8>) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let image = GrayImage::from_raw(width, height, greys)
-        .ok_or_else(|| Error::Image("the canvas has no pixels".into()))?;
-    image
-        .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
-        .map_err(|error| Error::Image(error.to_string()))?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -51,8 +37,8 @@ mod tests {
     fn covers(b: &[u8], a: &[u8]) -> bool {
         let near =
             |i: usize| [0, 1, 27, 28, 29].into_iter().flat_map(move |d| [i.checked_sub(d), Some(i + d)]);
-        let has_ink = |i: usize| near(i).flatten().any(|i| b.get(i).is_some_and(|&grey| grey > 60));
-        a.iter().enumerate().all(|(i, &grey)| grey < 200 || has_ink(i))
+        let has_ink = |i: usize| near(i).flatten().any(|i| b.get(i).is_some_and(|&gray| gray > 60));
+        a.iter().enumerate().all(|(i, &gray)| gray < 200 || has_ink(i))
     }
 
     #[test]

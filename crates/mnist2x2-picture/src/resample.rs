@@ -4,63 +4,49 @@ use std::ops::Range;
 
 use image::GrayImage;
 
-/// What each pixel of a row at another size is made of.
-struct Taps {
-    /// The first source pixel of each.
-    first: Vec<usize>,
-    /// How many source pixels each is made of.
-    count: usize,
-    /// The share of each of them, `count` for each pixel; they add up to 1.
-    shares: Vec<f32>,
-}
-
-impl Taps {
-    /// For each of `to` pixels, the share that each of `from` pixels has in it: of a longer row it is the part that it
-    /// covers (so that thin strokes fade but stay, and what was enlarged by a whole factor comes back exactly), of a
-    /// shorter one the two nearest are interpolated.
-    fn new(from: usize, to: usize) -> Self {
-        let ratio = from as f64 / to as f64;
-        let reach = ratio.max(1.0) / 2.0;
-        let middle = |at: usize| ((at as f64 + 0.5) * ratio).clamp(reach, from as f64 - reach);
-        // Rounding must not make a neighbour of what is covered exactly.
-        let count = ((2.0 * reach - 1e-9).ceil() as usize + usize::from(ratio.fract() != 0.0)).min(from);
-        let first = |at: usize| ((middle(at) - reach + 1e-9) as usize).min(from - count);
-        let covered = |at: usize, k: usize| {
-            let (low, high) = (middle(at) - reach, middle(at) + reach);
-            ((high.min((k + 1) as f64) - low.max(k as f64)) / (2.0 * reach)).max(0.0) as f32
-        };
-        let shares = (0..to).flat_map(|at| (first(at)..first(at) + count).map(move |k| covered(at, k)));
-        Self { first: (0..to).map(first).collect(), count, shares: shares.collect() }
-    }
-
-    /// The source pixels of each pixel, and their shares.
-    fn iter(&self) -> impl Iterator<Item = (Range<usize>, &[f32])> {
-        let ranges = self.first.iter().map(|&first| first..first + self.count);
-        ranges.zip(self.shares.chunks_exact(self.count))
-    }
-}
-
 /// `picture` at another size, row by row.
 pub(crate) fn resample(picture: &GrayImage, width: usize, height: usize) -> Vec<u8> {
     let [from_width, from_height] = [picture.width(), picture.height()].map(|side| side as usize);
     if (from_width, from_height) == (width, height) {
         return picture.as_raw().clone();
     }
-    let (down, across) = (Taps::new(from_height, height), Taps::new(from_width, width));
+    let (down, across) = (taps(from_height, height), taps(from_width, width));
     let mut sum = vec![0.0; from_width];
     let mut out = Vec::with_capacity(width * height);
-    for (rows, shares) in down.iter() {
+    for (rows, shares) in down {
         sum.fill(0.0);
         for (row, share) in rows.zip(shares) {
             let row = &picture.as_raw()[row * from_width..][..from_width];
-            sum.iter_mut().zip(row).for_each(|(sum, &grey)| *sum += share * f32::from(grey));
+            sum.iter_mut().zip(row).for_each(|(sum, &gray)| *sum += share * f32::from(gray));
         }
         out.extend(across.iter().map(|(columns, shares)| {
-            let grey: f32 = sum[columns].iter().zip(shares).map(|(grey, share)| grey * share).sum();
-            (grey + 0.5) as u8
+            let gray: f32 = sum[columns.clone()].iter().zip(shares).map(|(gray, share)| gray * share).sum();
+            (gray + 0.5) as u8
         }));
     }
     out
+}
+
+/// For each of `to` pixels of a row the pixels that it is made of, of a row of `from` pixels, and the share of each of
+/// them; they add up to 1.
+///
+/// Of a longer row it is the part that it covers (so that thin strokes fade but stay, and what was enlarged by a whole
+/// factor comes back exactly), of a shorter one the two nearest are interpolated.
+fn taps(from: usize, to: usize) -> Vec<(Range<usize>, Vec<f32>)> {
+    let ratio = from as f64 / to as f64;
+    let reach = ratio.max(1.0) / 2.0;
+    // Rounding must not make a neighbour of what is covered exactly.
+    let count = ((2.0 * reach - 1e-9).ceil() as usize + usize::from(ratio.fract() != 0.0)).min(from);
+    let tap = |at: usize| {
+        let middle = ((at as f64 + 0.5) * ratio).clamp(reach, from as f64 - reach);
+        let (low, high) = (middle - reach, middle + reach);
+        let first = ((low + 1e-9) as usize).min(from - count);
+        let covered =
+            |k: usize| ((high.min((k + 1) as f64) - low.max(k as f64)) / (2.0 * reach)).max(0.0) as f32;
+        let columns = first..first + count;
+        (columns.clone(), columns.map(covered).collect())
+    };
+    (0..to).map(tap).collect()
 }
 
 #[cfg(test)]
@@ -84,7 +70,7 @@ mod tests {
     #[test]
     fn the_mean_stays_at_any_size() {
         let picture = picture(61, 43);
-        let mean = |greys: &[u8]| greys.iter().map(|&grey| f64::from(grey)).sum::<f64>() / greys.len() as f64;
+        let mean = |grays: &[u8]| grays.iter().map(|&gray| f64::from(gray)).sum::<f64>() / grays.len() as f64;
         for (width, height) in [(60, 42), (13, 29), (7, 3), (1, 1)] {
             let difference = mean(&resample(&picture, width, height)) - mean(picture.as_raw());
             assert!(difference.abs() < 1.0, "{width} x {height}: {difference}");

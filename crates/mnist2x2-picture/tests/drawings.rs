@@ -22,16 +22,16 @@ fn difference(a: &[u8], b: &[u8]) -> f64 {
     a.iter().zip(b).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum::<f64>() / a.len() as f64
 }
 
-/// The mean difference of what was seen, each digit moved by up to a pixel: a centre of mass between two pixels goes
+/// The mean difference of what was seen, each digit moved by up to a pixel: a center of mass between two pixels goes
 /// to the one or the other.
 fn apart(a: &ModelInput, b: &ModelInput) -> f64 {
-    let grey = |seen: &ModelInput, x: usize, y: usize| f64::from(seen.pixels()[y * SHAPE.width() + x]);
+    let gray = |seen: &ModelInput, x: usize, y: usize| f64::from(seen.pixels()[y * SHAPE.width() + x]);
     let cell = |cell: usize| {
         let (left, top) = (cell % SHAPE.cols * SIDE, cell / SHAPE.cols * SIDE);
         let moved = |shift: usize| {
             let inner = || (1..SIDE - 1).flat_map(|y| (1..SIDE - 1).map(move |x| (left + x, top + y)));
-            let moved = |x, y| grey(b, x + shift % 3 - 1, y + shift / 3 - 1);
-            inner().map(|(x, y)| (grey(a, x, y) - moved(x, y)).abs()).sum::<f64>() / (SIDE * SIDE) as f64
+            let moved = |x, y| gray(b, x + shift % 3 - 1, y + shift / 3 - 1);
+            inner().map(|(x, y)| (gray(a, x, y) - moved(x, y)).abs()).sum::<f64>() / (SIDE * SIDE) as f64
         };
         (0..9).map(moved).fold(f64::MAX, f64::min)
     };
@@ -55,8 +55,8 @@ fn digits() -> Vec<Strokes> {
 /// The six digits as `canvas` draws them.
 fn drawn(canvas: &StrokeRenderer) -> GrayImage {
     let digits = digits();
-    let greys = canvas.render(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
-    GrayImage::from_raw((SHAPE.cols * canvas.cell) as u32, (SHAPE.rows * canvas.cell) as u32, greys).unwrap()
+    let grays = canvas.render(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
+    GrayImage::from_raw((SHAPE.cols * canvas.cell) as u32, (SHAPE.rows * canvas.cell) as u32, grays).unwrap()
 }
 
 /// The same from their strokes.
@@ -73,10 +73,10 @@ fn from_strokes() -> ModelInput {
 fn a_grid_that_looks_like_mnist_stays_as_it_is() {
     let digits = synthetic::digits(Split::Test, 60, 0);
     for grid in (0..60).collect::<Vec<u32>>().chunks_exact(6) {
-        let mut greys = vec![0; SHAPE.pixels()];
-        stitch_u8(&digits, grid, SHAPE, &mut greys);
-        let image = GrayImage::from_raw(56, 84, greys.clone()).unwrap();
-        assert_eq!(see(image.clone()).pixels(), greys);
+        let mut grays = vec![0; SHAPE.pixels()];
+        stitch_u8(&digits, grid, SHAPE, &mut grays);
+        let image = GrayImage::from_raw(56, 84, grays.clone()).unwrap();
+        assert_eq!(see(image.clone()).pixels(), grays);
         for (factor, filter, most) in [
             (10, imageops::Nearest, 0.0),
             (7, imageops::Nearest, 0.0),
@@ -84,7 +84,7 @@ fn a_grid_that_looks_like_mnist_stays_as_it_is() {
             (10, imageops::CatmullRom, 4.0),
         ] {
             let large = imageops::resize(&image, 56 * factor, 84 * factor, filter);
-            let found = difference(see(large).pixels(), &greys);
+            let found = difference(see(large).pixels(), &grays);
             assert!(found <= most, "{factor} times, {filter:?}: {found}");
         }
     }
@@ -99,7 +99,7 @@ fn what_was_seen_is_seen_again() {
 }
 
 #[test]
-fn any_brush_size_place_and_colour_gives_what_the_strokes_give() {
+fn any_brush_size_place_and_color_gives_what_the_strokes_give() {
     let judged = StrokeRenderer::default();
     for (canvas, most) in [
         (judged, 2.5),
@@ -117,7 +117,7 @@ fn any_brush_size_place_and_colour_gives_what_the_strokes_give() {
         let seen = see(drawn(&canvas));
         assert_eq!(seen.empty(), [false; 6], "{canvas:?}");
         let found = apart(&seen, &from_strokes());
-        assert!(found <= most, "{canvas:?}: {found} grey levels from the strokes");
+        assert!(found <= most, "{canvas:?}: {found} gray levels from the strokes");
     }
 }
 
@@ -175,8 +175,8 @@ fn ink_across_a_border_stays_whole_and_touching_digits_are_cut() {
     digits[0] = digits[0].map(|[x, y]| [x - 0.2, y]);
     digits[1] = digits[1].map(|[x, y]| [x - 0.42, y]);
     let draw = |digits: &[Strokes]| {
-        let greys = StrokeRenderer::default().render(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
-        see(GrayImage::from_raw(800, 1200, greys).unwrap())
+        let grays = StrokeRenderer::default().render(&digits.iter().map(Some).collect::<Vec<_>>(), SHAPE);
+        see(GrayImage::from_raw(800, 1200, grays).unwrap())
     };
     assert!(apart(&draw(&digits), &from_strokes()) < 2.5);
     // Now their ends touch, and both cells still have their digit.

@@ -41,11 +41,10 @@ impl Counter {
             _ => return Err(Error::Input("this is neither a picture nor a drawing".into())),
         };
         let digits: String = drawing.cells.iter().map(|cell| digit(cell.len())).collect();
-        let cell =
-            |digit: char| CellReading { digit: digit.to_digit(10).map(|d| d as u8), confidence: CONFIDENCE };
+        let cell = |digit: char| CellReading::new(digit.to_digit(10).map(|d| d as u8), CONFIDENCE);
         let cells: Vec<_> = digits.chars().map(cell).collect();
         let alternatives = vec![other(&digits, "7", 0.02), other(&digits, "1", 0.005)];
-        let reading = Reading { digits, confidence: CONFIDENCE.powi(4), cells, alternatives };
+        let reading = Reading::new(cells, CONFIDENCE.powi(4), alternatives);
         let mut answer = Answer::from(reading);
         let pixels = self.render(&drawing);
         answer.attention = input.options.attention.then(|| self.attention(&pixels));
@@ -135,7 +134,7 @@ fn digit(count: usize) -> char {
 /// The digits with another one at the end.
 fn other(digits: &str, last: &str, confidence: f32) -> Alternative {
     let rest = &digits[..digits.len() - 1];
-    Alternative { digits: format!("{rest}{last}"), confidence }
+    Alternative::new(format!("{rest}{last}"), confidence)
 }
 
 fn main() -> Result<(), Box<dyn Failure>> {

@@ -39,7 +39,7 @@ fn zigzags(number: u64) -> LabeledExample {
         Strokes::new(vec![points]).unwrap()
     };
     let cells = [zigzag(), zigzag(), zigzag()];
-    let drawing = Drawing::from_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
+    let drawing = Drawing::from_cells(cells.iter().map(Strokes::iter), 1.0, 1.0, SHAPE).unwrap();
     let strokes = drawing.cells(SHAPE);
     LabeledExample::new(ModelInput::from_drawing(&drawing, SHAPE), vec![Some(3); 3], Some(strokes)).unwrap()
 }

@@ -45,7 +45,7 @@ impl Reader for Fake {
 fn read(input: &Input) -> Result<Answer, Error> {
     match &input.content {
         Content::Drawing(drawing) => {
-            let digits = drawing.cells.iter().map(|cell| char::from(b'0' + cell.len() as u8)).collect();
+            let digits = drawing.cells.iter().map(|cell| char::from(b'0' + cell.len() as u8));
             Ok(answer(digits, input.options))
         }
         Content::Picture(bytes) if bytes.starts_with(b"panic") => panic!("as the test wants"),
@@ -53,17 +53,17 @@ fn read(input: &Input) -> Result<Answer, Error> {
         Content::Picture(bytes) => {
             let slow = bytes.starts_with(b"slow");
             thread::sleep(Duration::from_millis(if slow { 300 } else { 0 }));
-            Ok(answer("12_4".into(), input.options))
+            Ok(answer("12_4".chars(), input.options))
         }
         _ => unreachable!("the tests send nothing else"),
     }
 }
 
-fn answer(digits: String, options: ReadOptions) -> Answer {
-    let cell = |digit: char| CellReading { digit: digit.to_digit(10).map(|d| d as u8), confidence: 0.5 };
-    let cells = digits.chars().map(cell).collect();
-    let alternatives = vec![Alternative { digits: "____".into(), confidence: 0.125 }];
-    let mut answer = Answer::from(Reading { digits, confidence: 0.25, cells, alternatives });
+fn answer(digits: impl Iterator<Item = char>, options: ReadOptions) -> Answer {
+    let cell = |digit: char| CellReading::new(digit.to_digit(10).map(|d| d as u8), 0.5);
+    let cells = digits.map(cell).collect();
+    let alternatives = vec![Alternative::new("____", 0.125)];
+    let mut answer = Answer::from(Reading::new(cells, 0.25, alternatives));
     let image = InputImage { width: 2, height: 1, pixels: vec![0, 255] };
     answer.image = options.image.then_some(image);
     answer.attention = options.attention.then(|| vec![vec![0.75, 0.25]]);

@@ -14,7 +14,7 @@ pub(crate) fn example(number: u32) -> LabeledExample {
     let is_empty = |cell| number.is_multiple_of(7) && cell == 1;
     let cells: Vec<Strokes> =
         (0..3).map(|cell| if is_empty(cell) { Strokes::default() } else { stroke(cell) }).collect();
-    let drawing = Drawing::from_cells(&cells, 1.0, 1.0, SHAPE).unwrap();
+    let drawing = Drawing::from_cells(cells.iter().map(Strokes::iter), 1.0, 1.0, SHAPE).unwrap();
     let right = (0..3).map(|cell| (!is_empty(cell)).then_some((number + cell) as u8 % 10)).collect();
     LabeledExample::new(ModelInput::from_drawing(&drawing, SHAPE), right, Some(drawing.cells(SHAPE))).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, ensure};
 use mnist2x2::corrections::{Correction, Store};
-use mnist2x2::data::{GridShape, Strokes};
+use mnist2x2::data::GridShape;
 use mnist2x2::train::LabeledExample;
 use mnist2x2::{Drawing, ModelInput, Picture, serve};
 use serde::Deserialize;
@@ -34,18 +34,12 @@ fn example(correction: &Correction, shape: GridShape) -> anyhow::Result<LabeledE
         shape.cols
     );
     if let Some(strokes) = &correction.strokes {
-        let drawing = drawing(serve::Drawing::deserialize(strokes).context("strokes")?, shape)?;
+        let sent = serve::Drawing::deserialize(strokes).context("strokes")?;
+        sent.check(shape.cells())?;
+        let drawing = Drawing::from_cells(&sent.cells, sent.width, sent.height, shape)?;
         let input = ModelInput::from_drawing(&drawing, shape);
         return Ok(LabeledExample::new(input, right, Some(drawing.cells(shape)))?);
     }
     let picture = correction.picture.as_deref().context("has neither strokes nor a picture")?;
     Ok(LabeledExample::new(ModelInput::from_picture(&Picture::from_bytes(picture)?, shape), right, None)?)
-}
-
-/// The drawing as the server shows it to a model.
-fn drawing(sent: serve::Drawing, shape: GridShape) -> anyhow::Result<Drawing> {
-    sent.check(shape.cells())?;
-    let serve::Drawing { cells, width, height } = sent;
-    let cells = cells.into_iter().map(Strokes::new).collect::<Result<Vec<_>, _>>()?;
-    Ok(Drawing::from_cells(&cells, width, height, shape)?)
 }
