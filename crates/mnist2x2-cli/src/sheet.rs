@@ -35,6 +35,13 @@ pub(crate) fn png(picture: &GrayImage) -> ImageResult<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
+/// The picture of a batch of one grid.
+pub(crate) fn picture(grid: &Batch) -> GrayImage {
+    let gray = grid.images.iter().copied().map(denormalize).collect();
+    let (width, height) = (grid.shape.width() as u32, grid.shape.height() as u32);
+    GrayImage::from_raw(width, height, gray).unwrap_or_default()
+}
+
 /// All grids of `batch`, in about twice as many columns as rows.
 pub(crate) fn draw(batch: &Batch) -> GrayImage {
     let (grids, shape) = (batch.len as u32, batch.shape);

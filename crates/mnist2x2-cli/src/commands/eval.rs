@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let dataset = args.data.resolve()?;
     let test = match args.pictures {
-        Some(width) => Test::of_pictures(&recognizer, &dataset, width, workers.count())?,
+        Some(width) => Test::of_pictures(&recognizer, &dataset, width, &workers)?,
         None => Test::run(&recognizer, &dataset, &workers)?,
     };
     if let Some(folder) = &args.report {

@@ -9,17 +9,16 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use mnist2x2::infer::Calibration;
 use mnist2x2::train::{
-    Acceptance, DataRecord, EpochMetrics, FinetuneData, Finetuning, LabeledExample, RunRecord, Scores,
-    calibrate, with_overrides,
+    Acceptance, EpochMetrics, FinetuneData, Finetuning, RunRecord, Scores, calibrate, with_overrides,
 };
-use mnist2x2::{Recipe, Recognizer, RunFolder, Seq2Seq, Workers, formats};
+use mnist2x2::{Recipe, RunFolder, Seq2Seq, formats};
 use serde::Serialize;
 use toml::Table;
 
 use super::corrections::StoreArgs;
 use super::train::{default_folder, parse_setting};
 use crate::console::{self, duration, percent, program};
-use crate::data::{DataArgs, Dataset};
+use crate::data::DataArgs;
 use crate::device::ComputeArgs;
 use crate::interrupt::Interrupt;
 use crate::model::ModelArgs;
@@ -85,9 +84,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let recipe = args.recipe()?.on(base.model().parameters().device());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&recipe));
     RunFolder::check_free(&out)?;
-    let dataset = args.data.resolve()?;
-    let workers = args.compute.workers()?;
-    let (mut finetuning, data) = args.prepare(&base, recipe, &dataset, examples, &workers)?;
+    let (dataset, workers) = (args.data.resolve()?, args.compute.workers()?);
+    let (rehearsal, data_record) = dataset.training_data(args.strokes.as_deref())?;
+    let data = FinetuneData { rehearsal, examples, share: args.share };
+    let mut finetuning = Finetuning::new(&base, recipe, data, &workers)?;
     console::log(&format!(
         "learning {} corrections beside {} digits; {} are held out",
         finetuning.learned(),
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let objection = acceptance.objection();
     if objection.is_none() {
         let (model, recipe) = (base.model().config().clone(), finetuning.trainer().recipe().clone());
-        let mut record = RunRecord::new(model, recipe, data);
+        let mut record = RunRecord::new(model, recipe, data_record);
         record.finetune = Some(finetuning.record(args.model.origin(), &outcome));
         let calibration = calibrate(&outcome.model, finetuning.validation(), &workers)?;
         save(&out, &record, &outcome.model, &calibration, &epochs)?;
@@ -138,20 +138,6 @@ impl Args {
         }
         recipe.validate()?;
         Ok(recipe)
-    }
-
-    /// Everything that is trained on.
-    fn prepare(
-        &self,
-        base: &Recognizer,
-        recipe: Recipe,
-        dataset: &Dataset,
-        examples: Vec<LabeledExample>,
-        workers: &Workers,
-    ) -> anyhow::Result<(Finetuning, DataRecord)> {
-        let (rehearsal, record) = dataset.training_data(self.strokes.as_deref())?;
-        let data = FinetuneData { rehearsal, examples, share: self.share };
-        Ok((Finetuning::new(base, recipe, data, workers)?, record))
     }
 }
 

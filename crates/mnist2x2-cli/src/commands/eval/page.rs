@@ -3,18 +3,16 @@
 use std::path::Path;
 
 use anyhow::Context;
-use image::GrayImage;
-use mnist2x2::data::{Batch, denormalize};
 use mnist2x2::formats::files::write_atomically;
 use mnist2x2::infer::Calibration;
 use mnist2x2::report::{Attention, Report};
-use mnist2x2::train::EVALUATION_BATCH;
 use mnist2x2::{Recognizer, Seq2Seq};
 
-use super::test_grids::Test;
+use super::test_grids::{Test, grid};
 use crate::console;
 use crate::data::Dataset;
 use crate::model::patches;
+use crate::sheet;
 
 /// Grids whose attention is shown.
 const ATTENTION: usize = 6;
@@ -34,7 +32,7 @@ pub(super) fn write(
         shape: recognizer.shape(),
         graded: &test.predictions,
         evaluation: &test.evaluation,
-        picture: &|index| picture(test, index),
+        picture: &|index| sheet::picture(&grid(&test.loader, index)),
         attention: &attention(test, recognizer.model())?,
     };
     let path = folder.join("index.html");
@@ -62,26 +60,13 @@ fn facts(recognizer: &Recognizer, origin: &str) -> Vec<(String, String)> {
     facts.map(|(name, value)| (name.into(), value)).into()
 }
 
-/// One of the test grids.
-fn grid(test: &Test, index: usize) -> Batch {
-    let (step, place) = (index / EVALUATION_BATCH, index % EVALUATION_BATCH);
-    test.loader.in_order().part(step, place..place + 1)
-}
-
-/// Its picture.
-fn picture(test: &Test, index: usize) -> GrayImage {
-    let Batch { images, shape, .. } = grid(test, index);
-    let grey = images.into_iter().map(denormalize).collect();
-    GrayImage::from_raw(shape.width() as u32, shape.height() as u32, grey).unwrap_or_default()
-}
-
 /// The cross-attention of the decoder's last block, as the mean of its heads, for each digit of the first grids.
 fn attention(test: &Test, model: &Seq2Seq) -> anyhow::Result<Vec<Attention>> {
     let config = model.config();
     let (rows, cols) =
         (config.image_height() / config.patch_height, config.image_width() / config.patch_width);
     let look = |index: usize| {
-        let weights = mnist2x2::infer::cross_attention(model, &grid(test, index).images)?;
+        let weights = mnist2x2::infer::cross_attention(model, &grid(&test.loader, index).images)?;
         Ok(Attention { grid: index, rows, cols, weights })
     };
     (0..test.predictions.len().min(ATTENTION)).map(look).collect()

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use mnist2x2::data::Loader;
 use mnist2x2::data::mnist::Split;
+use mnist2x2::data::{Batch, Loader};
 use mnist2x2::infer::Temperature;
 use mnist2x2::report::{self, Bin, Share};
 use mnist2x2::train::{EVALUATION_BATCH, Prediction, predict_dataset};
@@ -49,6 +49,12 @@ pub(crate) struct Test {
     pub(super) predictions: Vec<Prediction>,
     temperature: Temperature,
     pub(super) loader: Loader,
+}
+
+/// A grid of `loader` as a batch of its own.
+pub(super) fn grid(loader: &Loader, index: usize) -> Batch {
+    let (step, place) = (index / EVALUATION_BATCH, index % EVALUATION_BATCH);
+    loader.in_order().part(step, place..place + 1)
 }
 
 /// The ends of a share's confidence interval.
