@@ -1,8 +1,8 @@
 //! [`RecognizerReader`]: the trained model as a [`Reader`].
 
 use mnist2x2_data::Strokes;
-use mnist2x2_infer::{self as infer, Recognizer, cross_attention};
-use mnist2x2_picture::{self as picture, Picture};
+use mnist2x2_infer::{Reading, Recognizer, cross_attention};
+use mnist2x2_picture::{self as picture, ModelInput, Picture};
 use rayon::prelude::*;
 
 use crate::{Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, ReadOptions, Reader};
@@ -33,15 +33,15 @@ impl RecognizerReader {
         Self { recognizer, info }
     }
 
-    /// What the model is shown of an input.
-    fn see(&self, input: &Input) -> Result<picture::ModelInput, Error> {
+    /// An input in MNIST's look, as the model takes it.
+    fn model_input(&self, input: &Input) -> Result<ModelInput, Error> {
         let shape = self.recognizer.shape();
         match &input.content {
             Content::Picture(bytes) => {
                 let picture = Picture::from_bytes(bytes).map_err(|error| Error::Input(error.to_string()))?;
-                Ok(picture::ModelInput::from_picture(&picture, shape))
+                Ok(ModelInput::from_picture(&picture, shape))
             }
-            Content::Drawing(drawing) => Ok(picture::ModelInput::from_drawing(&self.canvas(drawing)?, shape)),
+            Content::Drawing(drawing) => Ok(ModelInput::from_drawing(&self.canvas(drawing)?, shape)),
         }
     }
 
@@ -65,38 +65,30 @@ impl RecognizerReader {
 
     /// An answer or an error for each input.
     fn read_chunk(&self, chunk: &[Input]) -> Vec<Result<Answer, Error>> {
-        let inputs: Vec<Result<picture::ModelInput, Error>> =
-            chunk.iter().map(|input| self.see(input)).collect();
-        let readable: Vec<picture::ModelInput> =
-            inputs.iter().filter_map(|seen| seen.as_ref().ok().cloned()).collect();
-        let readings = match self.recognizer.read_batch(&readable) {
-            Ok(readings) => readings,
-            Err(error) => {
-                return inputs.into_iter().map(|seen| seen.and_then(|_| Err(failed(&error)))).collect();
-            }
-        };
-        let mut readings = readings.into_iter();
-        let answers = inputs.into_iter().zip(chunk).map(|(seen, input)| {
-            let seen = seen?;
-            let reading = readings.next().ok_or_else(|| Error::Model("gave too few readings".into()))?;
-            self.answer(reading, &seen, input.options)
+        let inputs: Vec<_> = chunk.iter().map(|input| self.model_input(input)).collect();
+        let readable: Vec<ModelInput> = inputs.iter().flatten().cloned().collect();
+        let mut readings = self.recognizer.read_batch(&readable).map(Vec::into_iter);
+        let answers = inputs.into_iter().zip(chunk).map(|(model_input, input)| {
+            let model_input = model_input?;
+            let reading = readings.as_mut().map_err(|error| Error::Model(error.to_string()))?.next();
+            let reading = reading.ok_or_else(|| Error::Model("gave too few readings".into()))?;
+            self.answer(reading, &model_input, input.options)
         });
         answers.collect()
     }
 
     /// The reading with what else is wanted.
-    fn answer(
-        &self,
-        reading: infer::Reading,
-        seen: &picture::ModelInput,
-        options: ReadOptions,
-    ) -> Result<Answer, Error> {
-        let look = || cross_attention(self.recognizer.model(), &seen.normalized());
-        let attention = options.attention.then(look).transpose().map_err(|error| failed(&error))?;
-        let shape = seen.shape();
-        let picture =
-            || InputImage { width: shape.width(), height: shape.height(), pixels: seen.pixels().to_vec() };
-        Ok(Answer { reading, image: options.image.then(picture), attention })
+    fn answer(&self, reading: Reading, input: &ModelInput, options: ReadOptions) -> Result<Answer, Error> {
+        let mut answer = Answer::from(reading);
+        if options.image {
+            let (width, height) = (input.shape().width(), input.shape().height());
+            answer.image = Some(InputImage { width, height, pixels: input.pixels().to_vec() });
+        }
+        if options.attention {
+            let attention = cross_attention(self.recognizer.model(), &input.normalized());
+            answer.attention = Some(attention.map_err(|error| Error::Model(error.to_string()))?);
+        }
+        Ok(answer)
     }
 }
 
@@ -106,13 +98,8 @@ impl Reader for RecognizerReader {
     }
 
     fn read(&self, batch: &[Input]) -> Vec<Result<Answer, Error>> {
-        let chunks: Vec<_> = batch.par_chunks(CHUNK).map(|chunk| self.read_chunk(chunk)).collect();
-        chunks.into_iter().flatten().collect()
+        batch.par_chunks(CHUNK).flat_map_iter(|chunk| self.read_chunk(chunk)).collect()
     }
-}
-
-fn failed(error: &infer::Error) -> Error {
-    Error::Model(error.to_string())
 }
 
 #[cfg(test)]
