@@ -107,7 +107,7 @@ pub(super) const MUTATIONS: &[Mutation] = mutations! {
 
     "the beam keeps the least likely" in "mnist2x2-infer/src/beam.rs":
         "b.total.total_cmp(&a.total)" => "a.total.total_cmp(&b.total)",
-        "mnist2x2-infer --lib -- a_wide_beam_finds_the_likeliest_of_all_sequences";
+        "mnist2x2-infer --lib -- a_wide_beam_is_the_head_of_all_sequences_at_any_temperature";
 
     "Adam without bias correction" in "mnist2x2-train/src/optimizer.rs":
         "corrected_rate: (learning_rate / (1.0 - beta1.powf(t))) as f32," => "corrected_rate: learning_rate as f32,",
