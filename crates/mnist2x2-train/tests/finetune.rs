@@ -65,7 +65,9 @@ fn finetuned(base: &Recognizer, workers: &Workers) -> (Vec<f32>, [u64; 3]) {
     let Acceptance { held_out, before, after, .. } = outcome.acceptance;
     let accuracy =
         |model| evaluate(model, finetuning.validation(), workers, |_| ()).unwrap().sequence_accuracy;
-    assert_eq!([before.validation, after.validation], [accuracy(base.model()), accuracy(&outcome.model)]);
+    let bits = |found: [f64; 2]| found.map(f64::to_bits);
+    let validation = [accuracy(base.model()), accuracy(&outcome.model)];
+    assert_eq!(bits([before.validation, after.validation]), bits(validation));
     let record = finetuning.record("base".into(), &outcome);
     assert_eq!((record.learned, record.base_sha256), (finetuning.learned(), "base".into()));
     (outcome.model.parameters().to_flat().unwrap(), [before.corrections, after.corrections, held_out])

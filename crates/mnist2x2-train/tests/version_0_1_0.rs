@@ -102,7 +102,7 @@ fn what_is_written_has_the_new_names() {
 
 #[test]
 fn the_records_of_the_shipped_models_are_read() {
-    let built_in = RunRecord::read(&in_repository("../../assets/model")).unwrap();
+    let built_in = RunRecord::read(&in_repository("../mnist2x2-infer/model")).unwrap();
     assert!((built_in.recipe.stroke_fraction, built_in.recipe.ema_decay) == (0.25, 0.998));
     assert_eq!(built_in.recipe.model_selection, ModelSelection::Best);
     let held_out = built_in.recipe.validation_fraction * 60_000.0;
