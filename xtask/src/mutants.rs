@@ -4,8 +4,6 @@
 //! All happens in a copy of the tracked files. The copy's build folder, `target/mutants`, stays, so that dependencies
 //! are built once.
 
-mod table;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -13,9 +11,9 @@ use std::process::Output;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use serde::Deserialize;
 use tempfile::TempDir;
 
-use self::table::{MUTATIONS, Mutation};
 use crate::workspace::{cargo, root, tracked_paths};
 
 /// Which mutations to try.
@@ -27,6 +25,29 @@ pub(crate) struct Arguments {
     /// Only print the names.
     #[arg(long)]
     list: bool,
+}
+
+/// The ways to break the code.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    mutation: Vec<Mutation>,
+}
+
+/// One way to break the code.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Mutation {
+    /// What breaks, in a few words.
+    name: String,
+    /// Where, below `crates`.
+    file: String,
+    /// The code that is right; occurs once in the file.
+    right: String,
+    /// What it is replaced by.
+    wrong: String,
+    /// The tests that must fail, as one writes them after `cargo test -p`.
+    tests: String,
 }
 
 /// What a run of tests showed.
@@ -44,17 +65,22 @@ enum Verdict {
 
 /// Tries the mutations asked for and prints a line for each.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mutations: Vec<&Mutation> =
-        MUTATIONS.iter().filter(|mutation| mutation.is_chosen(&arguments.names)).collect();
+    let mutations = chosen(&arguments.names)?;
     if arguments.list {
-        for mutation in &mutations {
+        for mutation in mutations {
             println!("{}", mutation.name);
         }
         return Ok(());
     }
     eprintln!("first the untouched code; building it and its dependencies may take minutes");
     let folder = copy_of_the_workspace()?;
-    check_untouched(folder.path(), &mutations)?;
+    // A test that fails anyway would prove nothing.
+    for tests in mutations.iter().map(|mutation| &mutation.tests).collect::<BTreeSet<_>>() {
+        match test(folder.path(), tests)? {
+            Verdict::Passed(n) => println!("untouched `cargo test -p {tests}`: {n} passed"),
+            other => bail!("`cargo test -p {tests}` must pass before anything is broken: {other:?}"),
+        }
+    }
     let mut caught = 0;
     for mutation in &mutations {
         eprintln!("breaking: {}", mutation.name);
@@ -63,11 +89,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         caught += usize::from(matches!(verdict, Verdict::Failed(_)));
     }
     println!("{caught} of {} mutations caught", mutations.len());
-    ensure!(
-        caught == mutations.len(),
-        "a law's test must notice each of these; strengthen the test, or correct the entry in the table"
-    );
+    let advice =
+        "a law's test must notice each of these; strengthen the test, or correct the entry in the table";
+    ensure!(caught == mutations.len(), advice);
     Ok(())
+}
+
+/// The mutations whose names contain one of `words`; all if there are none.
+fn chosen(words: &[String]) -> Result<Vec<Mutation>> {
+    let Table { mut mutation } =
+        toml::from_str(include_str!("../mutants.toml")).context("xtask/mutants.toml")?;
+    mutation.retain(|one| words.is_empty() || words.iter().any(|word| one.name.contains(word)));
+    Ok(mutation)
+}
+
+fn part_of_a_name(word: &str) -> Result<String> {
+    let fits = !chosen(&[word.to_owned()])?.is_empty();
+    ensure!(fits, "no mutation has this in its name; `cargo xtask mutants --list` prints them");
+    Ok(word.to_owned())
 }
 
 /// The tracked files in a temporary folder.
@@ -82,18 +121,6 @@ fn copy_of_the_workspace() -> Result<TempDir> {
     Ok(folder)
 }
 
-/// A test that fails anyway would prove nothing.
-fn check_untouched(folder: &Path, mutations: &[&Mutation]) -> Result<()> {
-    let tests: BTreeSet<_> = mutations.iter().map(|mutation| mutation.tests).collect();
-    for tests in tests {
-        match test(folder, tests)? {
-            Verdict::Passed(n) => println!("untouched `cargo test -p {tests}`: {n} passed"),
-            other => bail!("`cargo test -p {tests}` must pass before anything is broken: {other:?}"),
-        }
-    }
-    Ok(())
-}
-
 /// Builds and runs `tests`, given as after `cargo test -p`.
 fn test(folder: &Path, tests: &str) -> Result<Verdict> {
     let (what, filters) = tests.split_once(" -- ").unwrap_or((tests, ""));
@@ -104,10 +131,11 @@ fn test(folder: &Path, tests: &str) -> Result<Verdict> {
     };
     let build = run("--no-run".into())?;
     if build.status.success() {
-        Ok(Verdict::of(&run(format!("-- {filters}"))?))
-    } else {
-        Ok(Verdict::of_build(&build))
+        return Ok(Verdict::of(&run(format!("-- {filters}"))?));
     }
+    let log = String::from_utf8_lossy(&build.stderr);
+    let error = log.lines().find(|line| line.starts_with("error")).unwrap_or("see `cargo test`");
+    Ok(Verdict::NotBuilt(error.to_owned()))
 }
 
 impl Mutation {
@@ -115,19 +143,15 @@ impl Mutation {
         format!("crates/{}", self.file)
     }
 
-    fn is_chosen(&self, names: &[String]) -> bool {
-        names.is_empty() || names.iter().any(|name| self.name.contains(name.as_str()))
-    }
-
     /// `text` with the wrong code in place of the right.
     fn apply(&self, text: &str) -> Result<String> {
-        let Self { name, right, .. } = self;
-        let (path, n) = (self.path(), text.matches(right).count());
+        let Self { name, file, right, wrong, .. } = self;
+        let n = text.matches(right).count();
         ensure!(
             n == 1,
-            "`{name}`: {path} has `{right}` {n} times, not once; correct the entry in xtask/src/mutants/table.rs"
+            "`{name}`: {file} has `{right}` {n} times, not once; correct the entry in xtask/mutants.toml"
         );
-        Ok(text.replacen(right, self.wrong, 1))
+        Ok(text.replacen(right, wrong, 1))
     }
 
     /// Breaks the code in `folder`, runs the tests, repairs the code.
@@ -136,19 +160,13 @@ impl Mutation {
         let cannot = || format!("cannot try `{}` in {}", self.name, path.display());
         let text = fs::read_to_string(&path).with_context(cannot)?;
         fs::write(&path, self.apply(&text)?).with_context(cannot)?;
-        let verdict = test(folder, self.tests);
+        let verdict = test(folder, &self.tests);
         fs::write(&path, &text).with_context(cannot)?;
         verdict.with_context(cannot)
     }
 }
 
 impl Verdict {
-    fn of_build(failed: &Output) -> Self {
-        let log = String::from_utf8_lossy(&failed.stderr);
-        let error = log.lines().find(|line| line.starts_with("error")).unwrap_or("see `cargo test`");
-        Self::NotBuilt(error.to_owned())
-    }
-
     /// Reads the lines `test NAME ... ok` and `test NAME ... FAILED`. A test that takes the whole process with it leaves
     /// no such line, but an exit status.
     fn of(run: &Output) -> Self {
@@ -177,34 +195,30 @@ impl Verdict {
     }
 }
 
-fn part_of_a_name(word: &str) -> Result<String, String> {
-    if MUTATIONS.iter().any(|mutation| mutation.name.contains(word)) {
-        Ok(word.to_owned())
-    } else {
-        Err("no mutation has this in its name; `cargo xtask mutants --list` prints them".into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const EXAMPLE: Mutation =
-        Mutation { name: "example", file: "a/src/lib.rs", right: "x + y", wrong: "x - y", tests: "a -- sum" };
+    fn example() -> Mutation {
+        let [name, file, right, wrong, tests] =
+            ["example", "a/src/lib.rs", "x + y", "x - y", "a -- sum"].map(str::to_owned);
+        Mutation { name, file, right, wrong, tests }
+    }
 
     #[test]
     fn the_right_code_must_occur_once() {
-        assert_eq!(EXAMPLE.apply("let z = x + y;").unwrap(), "let z = x - y;");
-        assert!(EXAMPLE.apply("let z = y + x;").unwrap_err().to_string().contains("0 times"));
-        assert!(EXAMPLE.apply("x + y == x + y").unwrap_err().to_string().contains("2 times"));
+        assert_eq!(example().apply("let z = x + y;").unwrap(), "let z = x - y;");
+        assert!(example().apply("let z = y + x;").unwrap_err().to_string().contains("0 times"));
+        assert!(example().apply("x + y == x + y").unwrap_err().to_string().contains("2 times"));
     }
 
     #[test]
     fn only_a_failing_test_catches() {
-        assert_eq!(Verdict::Failed(vec!["sum".into()]).line(&EXAMPLE), "caught    example by sum");
-        assert!(Verdict::Passed(3).line(&EXAMPLE).starts_with("SURVIVED  example"));
-        assert!(Verdict::NotBuilt("error".into()).line(&EXAMPLE).starts_with("BROKEN    example"));
-        assert!(Verdict::NoneFound.line(&EXAMPLE).starts_with("BROKEN    example"));
+        let line = |verdict: Verdict| verdict.line(&example());
+        assert_eq!(line(Verdict::Failed(vec!["sum".into()])), "caught    example by sum");
+        assert!(line(Verdict::Passed(3)).starts_with("SURVIVED  example"));
+        assert!(line(Verdict::NotBuilt("error".into())).starts_with("BROKEN    example"));
+        assert!(line(Verdict::NoneFound).starts_with("BROKEN    example"));
     }
 
     #[cfg(unix)]
@@ -227,11 +241,19 @@ mod tests {
 
     #[test]
     fn the_table_fits_the_code() {
-        let names: BTreeSet<_> = MUTATIONS.iter().map(|mutation| mutation.name).collect();
-        assert_eq!(names.len(), MUTATIONS.len(), "each mutation has a name of its own");
-        for mutation in MUTATIONS {
+        let all = chosen(&[]).unwrap();
+        let names: BTreeSet<_> = all.iter().map(|mutation| &mutation.name).collect();
+        assert_eq!(names.len(), all.len(), "each mutation has a name of its own");
+        for mutation in &all {
             let text = fs::read_to_string(root().join(mutation.path())).unwrap();
             assert_ne!(mutation.apply(&text).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn mutations_are_chosen_by_a_part_of_their_names() {
+        let mask = chosen(&[part_of_a_name("mask").unwrap()]).unwrap();
+        assert!(mask.iter().all(|mutation| mutation.name.contains("mask")) && !mask.is_empty());
+        assert!(part_of_a_name("nothing of the kind").is_err());
     }
 }

@@ -1,51 +1,34 @@
 //! From samples to a table.
 
+use std::fmt::Write;
+
 use serde::Serialize;
 
 use super::measure::{Measurement, Sample, Task};
 
+/// One of a measurement's figures.
+struct Figure {
+    unit: &'static str,
+    of: fn(&Measurement) -> Option<f64>,
+    more_is_faster: bool,
+}
+
+/// Grids in batches.
+const THROUGHPUT: Figure =
+    Figure { unit: "grids/s", of: |measurement| Some(measurement.grids_per_second), more_is_faster: true };
+/// One grid alone.
+const LATENCY: Figure =
+    Figure { unit: "ms", of: |measurement| measurement.latency_ms_p50, more_is_faster: false };
+
 /// What is set against what: the task, the figure, and PyTorch's way with its name for people.
 const COMPARISONS: [(Task, Figure, &str, &str); 6] = [
-    (Task::Train, Figure::Throughput, "eager", "eager"),
-    (Task::Train, Figure::Throughput, "compile", "`torch.compile`"),
-    (Task::Decode, Figure::Throughput, "encode_each_step", "the whole model for every token"),
-    (Task::Decode, Figure::Throughput, "encode_once", "encoding once"),
-    (Task::Decode, Figure::Latency, "encode_each_step", "the whole model for every token"),
-    (Task::Decode, Figure::Latency, "encode_once", "encoding once"),
+    (Task::Train, THROUGHPUT, "eager", "eager"),
+    (Task::Train, THROUGHPUT, "compile", "`torch.compile`"),
+    (Task::Decode, THROUGHPUT, "encode_each_step", "the whole model for every token"),
+    (Task::Decode, THROUGHPUT, "encode_once", "encoding once"),
+    (Task::Decode, LATENCY, "encode_each_step", "the whole model for every token"),
+    (Task::Decode, LATENCY, "encode_once", "encoding once"),
 ];
-
-/// Which of a measurement's figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Figure {
-    /// Grids per second in batches.
-    Throughput,
-    /// Milliseconds for one grid alone.
-    Latency,
-}
-
-impl Figure {
-    fn of(self, measurement: &Measurement) -> Option<f64> {
-        match self {
-            Self::Throughput => Some(measurement.grids_per_second),
-            Self::Latency => measurement.latency_ms_p50,
-        }
-    }
-
-    fn unit(self) -> &'static str {
-        match self {
-            Self::Throughput => "grids/s",
-            Self::Latency => "ms",
-        }
-    }
-
-    /// How many times as fast `ours` is.
-    fn ratio(self, ours: f64, theirs: f64) -> f64 {
-        match self {
-            Self::Throughput => ours / theirs,
-            Self::Latency => theirs / ours,
-        }
-    }
-}
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,28 +51,30 @@ pub(super) fn rows(samples: &[Sample]) -> Vec<Row> {
     let mut threads: Vec<usize> = samples.iter().map(|sample| sample.threads).collect();
     threads.sort_unstable();
     threads.dedup();
-    let pairs = COMPARISONS.iter().flat_map(|comparison| threads.iter().map(move |&n| (comparison, n)));
-    pairs
-        .filter_map(|(&(task, figure, variant, against), threads)| {
-            let of_task = |sample: &&Sample| sample.task == task && sample.threads == threads;
-            let measurements = || samples.iter().filter(of_task).map(|sample| &sample.measurement);
+    let mut rows = Vec::new();
+    for (task, figure, variant, against) in COMPARISONS {
+        for &threads in &threads {
+            let of_task = samples.iter().filter(|sample| sample.task == task && sample.threads == threads);
+            let measurements: Vec<_> = of_task.map(|sample| &sample.measurement).collect();
             let median_of = |variant: Option<&str>| {
-                let same = measurements().filter(|measurement| measurement.variant.as_deref() == variant);
-                median(same.filter_map(|measurement| figure.of(measurement)).collect())
+                let same =
+                    measurements.iter().filter(|measurement| measurement.variant.as_deref() == variant);
+                median(same.filter_map(|measurement| (figure.of)(measurement)).collect())
             };
-            let (mnist2x2, pytorch) = (median_of(None)?, median_of(Some(variant))?);
-            let work = describe(task, figure, measurements().next()?.batch);
-            let ratio = figure.ratio(mnist2x2, pytorch);
-            Some(Row { work, threads, against, unit: figure.unit(), pytorch, mnist2x2, ratio })
-        })
-        .collect()
+            let (Some(ours), Some(theirs)) = (median_of(None), median_of(Some(variant))) else { continue };
+            let (work, unit) = (work(task, &figure, measurements[0].batch), figure.unit);
+            let ratio = if figure.more_is_faster { ours / theirs } else { theirs / ours };
+            rows.push(Row { work, threads, against, unit, pytorch: theirs, mnist2x2: ours, ratio });
+        }
+    }
+    rows
 }
 
-fn describe(task: Task, figure: Figure, batch: usize) -> String {
-    match (task, figure) {
-        (_, Figure::Latency) => "decoding one grid".into(),
-        (Task::Train, Figure::Throughput) => format!("training, batches of {batch}"),
-        (Task::Decode, Figure::Throughput) => format!("decoding, batches of {batch}"),
+fn work(task: Task, figure: &Figure, batch: usize) -> String {
+    match task {
+        Task::Decode if !figure.more_is_faster => "decoding one grid".into(),
+        Task::Train => format!("training, batches of {batch}"),
+        Task::Decode => format!("decoding, batches of {batch}"),
     }
 }
 
@@ -103,19 +88,18 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 
 /// The rows as Markdown.
 pub(super) fn markdown(rows: &[Row]) -> String {
-    let header =
-        "| work | threads | PyTorch's way | PyTorch | mnist2x2 | times as fast |\n|---|--:|---|--:|--:|--:|";
-    let mut lines = vec![header.to_owned()];
-    lines.extend(rows.iter().map(Row::markdown));
-    lines.join("\n") + "\n"
-}
-
-impl Row {
-    fn markdown(&self) -> String {
-        let Self { work, threads, against, unit, pytorch, mnist2x2, ratio } = self;
+    let mut table = "| work | threads | PyTorch's way | PyTorch | mnist2x2 | times as fast |\n\
+        |---|--:|---|--:|--:|--:|\n"
+        .to_owned();
+    for Row { work, threads, against, unit, pytorch, mnist2x2, ratio } in rows {
         let [theirs, ours] = [*pytorch, *mnist2x2].map(readable);
-        format!("| {work} | {threads} | {against} | {theirs} {unit} | {ours} {unit} | {ratio:.2} |")
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            table,
+            "| {work} | {threads} | {against} | {theirs} {unit} | {ours} {unit} | {ratio:.2} |"
+        );
     }
+    table
 }
 
 /// Whole with thousands apart, or with three decimals if it is small.
@@ -123,12 +107,11 @@ fn readable(value: f64) -> String {
     if value < 100.0 {
         return format!("{value:.3}");
     }
-    let digits = format!("{value:.0}");
-    let separated = digits.bytes().enumerate().flat_map(|(index, digit)| {
-        let comma = index > 0 && (digits.len() - index).is_multiple_of(3);
-        comma.then_some(',').into_iter().chain([char::from(digit)])
-    });
-    separated.collect()
+    let mut digits = format!("{value:.0}");
+    for place in (1..=(digits.len() - 1) / 3).map(|group| digits.len() - 3 * group).collect::<Vec<_>>() {
+        digits.insert(place, ',');
+    }
+    digits
 }
 
 #[cfg(test)]

@@ -16,8 +16,6 @@ use super::failure::Failure;
 use super::sources::without_tests;
 use crate::workspace::{has_extension, relative};
 
-/// Crates that are not yet free of cycles.
-const NOT_YET: [&str; 2] = ["mnist2x2-data", "mnist2x2-model"];
 /// How often a name is followed from one `use` to the next.
 const MAX_STEPS: usize = 16;
 
@@ -48,9 +46,6 @@ struct Module {
 
 /// The cycles between modules of `package`.
 pub(super) fn check(package: &Package, texts: &BTreeMap<String, String>) -> Vec<Failure> {
-    if NOT_YET.contains(&package.name.as_str()) {
-        return Vec::new();
-    }
     let manifest = relative(&package.manifest_path);
     let source = manifest.replace("Cargo.toml", "src/");
     let files = texts.iter().filter_map(|(path, text)| Some((path.strip_prefix(&source)?, text)));
