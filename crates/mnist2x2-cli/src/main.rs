@@ -18,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::interrupt::Interrupted;
+
 /// A Transformer that reads pictures of 2 x 2 handwritten digits: trains, evaluates, serves.
 #[derive(Parser)]
 #[command(name = "mnist2x2", version, about, propagate_version = true)]
@@ -63,13 +65,16 @@ fn main() -> ExitCode {
         Command::Sample(args) => commands::sample::run(&args),
         Command::Info(args) => commands::info::run(&args),
     };
-    result.unwrap_or_else(|error| {
-        if is_broken_pipe(&error) {
-            return ExitCode::SUCCESS;
-        }
-        console::log(&format!("error: {error:#}"));
-        ExitCode::FAILURE
-    })
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if is_broken_pipe(&error) {
+        return ExitCode::SUCCESS;
+    }
+    if error.is::<Interrupted>() {
+        console::log(&error.to_string());
+        return ExitCode::from(130);
+    }
+    console::log(&format!("error: {error:#}"));
+    ExitCode::FAILURE
 }
 
 /// Whether the reader of our output has stopped, as `head` does: this is no failure of ours.

@@ -1,8 +1,9 @@
 //! `--model`: the model to use.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mnist2x2::data::GridShape;
+use mnist2x2::infer::Calibration;
 use mnist2x2::train::RunRecord;
 use mnist2x2::{Config, Device, Recognizer};
 
@@ -27,11 +28,36 @@ impl ModelArgs {
         })
     }
 
-    /// Where the model comes from, in words.
+    /// Where the model comes from, in words; of a run's folder, the data set that it was trained on too.
     pub(crate) fn origin(&self) -> String {
         let Some(path) = &self.model else { return "built into this program".into() };
-        let trained_on = trained_on(path).map(|dataset| format!(", trained on {dataset} digits"));
-        format!("{}{}", path.display(), trained_on.unwrap_or_default())
+        let data = RunRecord::read(path).map(|record| format!(", trained on {} digits", record.data.dataset));
+        format!("{}{}", path.display(), data.unwrap_or_default())
+    }
+
+    /// What `info` and the page of `eval --report` say about the model, as names and values.
+    pub(crate) fn facts(&self, recognizer: &Recognizer) -> Vec<(String, String)> {
+        let parameters = recognizer.model().parameters();
+        let c = parameters.config();
+        let (height, width, tensors) = (c.image_height(), c.image_width(), parameters.specs().count());
+        let cells = format!("{} x {} cells of {2} x {2}", c.rows, c.cols, c.cell);
+        let calibrated = recognizer.calibration().map(|Calibration { temperature, grids, .. }| {
+            format!("temperature {:.3}, fitted on {grids} validation grids", temperature.get())
+        });
+        let facts = [
+            ("model", self.origin()),
+            ("sha256", recognizer.digest().into()),
+            ("image", format!("{height} x {width} pixels: {cells}")),
+            ("patches", patches(c)),
+            ("width", format!("{}, {} heads, feed-forward {}", c.width, c.heads, c.feed_forward_width)),
+            ("encoder", format!("{} blocks", c.encoder_layers)),
+            ("decoder", format!("{} blocks, at most {} tokens", c.decoder_layers, c.max_tokens())),
+            ("vocabulary", format!("{} tokens", c.vocabulary)),
+            ("parameters", format!("{} in {tensors} tensors", parameters.count())),
+            ("calibrated", calibrated.unwrap_or_else(|| "no: probabilities are the model's own".into())),
+            ("decoding", "greedy".into()),
+        ];
+        facts.map(|(name, value)| (name.into(), value)).into()
     }
 }
 
@@ -50,9 +76,4 @@ pub(crate) fn patches(config: &Config) -> String {
             config.reduction()
         ),
     }
-}
-
-/// The data set that a model was trained on, if the model is a run's folder.
-fn trained_on(path: &Path) -> Option<String> {
-    Some(RunRecord::read(path).ok()?.data.dataset)
 }

@@ -2,8 +2,8 @@
 
 use std::io::Cursor;
 
-use image::{GrayImage, ImageFormat, ImageResult, Luma};
-use mnist2x2::data::{Batch, denormalize};
+use image::{GrayImage, ImageFormat, ImageResult, Luma, imageops};
+use mnist2x2::data::{Batch, GridShape, denormalize};
 
 /// Pixels between grids and around them.
 const GAP: u32 = 8;
@@ -35,11 +35,10 @@ pub(crate) fn png(picture: &GrayImage) -> ImageResult<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-/// The picture of a batch of one grid.
-pub(crate) fn picture(grid: &Batch) -> GrayImage {
-    let gray = grid.images.iter().copied().map(denormalize).collect();
-    let (width, height) = (grid.shape.width() as u32, grid.shape.height() as u32);
-    GrayImage::from_raw(width, height, gray).unwrap_or_default()
+/// The picture of a grid's normalized pixels.
+pub(crate) fn picture(pixels: &[f32], shape: GridShape) -> GrayImage {
+    let gray = pixels.iter().copied().map(denormalize).collect();
+    GrayImage::from_raw(shape.width() as u32, shape.height() as u32, gray).unwrap_or_default()
 }
 
 /// All grids of `batch`, in about twice as many columns as rows.
@@ -54,9 +53,7 @@ pub(crate) fn draw(batch: &Batch) -> GrayImage {
     let images = batch.images.chunks_exact(shape.pixels());
     for ((place, image), labels) in (0..grids).zip(images).zip(batch.labels.chunks_exact(shape.cells())) {
         let (x, y) = (GAP + place % columns * step_x, GAP + place / columns * step_y);
-        for (at, &pixel) in (0..).zip(image) {
-            sheet.put_pixel(x + at % width, y + LABEL + at / width, Luma([denormalize(pixel)]));
-        }
+        imageops::replace(&mut sheet, &picture(image, shape), x.into(), (y + LABEL).into());
         for (glyph, &digit) in (0..).zip(labels) {
             write_digit(&mut sheet, digit, x + glyph * 4 * POINT, y);
         }

@@ -1,6 +1,5 @@
 //! `bench`: the speed of training and decoding on this machine.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,7 +56,7 @@ struct Report {
     latency_ms_p50: Option<f64>,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let (device, workers) = (args.compute.device.open()?, args.compute.workers()?);
     let time = Duration::from_secs(args.seconds);
     let report = match args.what {
@@ -65,8 +64,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         What::Decode => read(&device, &workers, time)?,
     };
     if args.json {
-        console::print_json(&report)?;
-        return Ok(ExitCode::SUCCESS);
+        return console::print_json(&report);
     }
     let Report { grids_per_second, batch, parameters, latency_ms_p50 } = report;
     let threads = workers.count();
@@ -76,7 +74,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(latency) = latency_ms_p50 {
         console::print(&format!("{latency:.3} ms for a single grid (median, one thread)"))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn loader(batch: usize) -> anyhow::Result<Loader> {

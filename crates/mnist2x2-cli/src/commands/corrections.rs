@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
@@ -66,13 +65,13 @@ impl StoreArgs {
     }
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
         Action::List { store, json } => list(&store.open()?, *json)?,
         Action::Export(store) => export(&store.open()?)?,
         Action::Import { store, json, lines } => import(store, *json, lines)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn list(store: &Store, json: bool) -> anyhow::Result<()> {

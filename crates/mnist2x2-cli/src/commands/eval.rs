@@ -6,7 +6,6 @@ mod strokes;
 mod test_grids;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use crate::console::{self, row};
 use crate::data::DataArgs;
@@ -37,12 +36,11 @@ pub(crate) struct Args {
     compute: ComputeArgs,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.compute.device.open()?)?;
     let workers = args.compute.workers()?;
     if let Some(file) = args.strokes.file() {
-        args.strokes.run(file, &recognizer, &workers, args.json)?;
-        return Ok(ExitCode::SUCCESS);
+        return args.strokes.run(file, &recognizer, &workers, args.json);
     }
     let dataset = args.data.resolve()?;
     let test = match args.pictures {
@@ -50,16 +48,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => Test::run(&recognizer, &dataset, &workers)?,
     };
     if let Some(folder) = &args.report {
-        page::write(folder, &test, &recognizer, &args.model.origin(), &dataset)?;
+        page::write(folder, &test, &recognizer, &args.model.facts(&recognizer), &dataset)?;
     }
     if args.json {
-        console::print_json(&test.json(&dataset, args.pictures))?;
-    } else {
-        row("model", args.model.origin())?;
-        if let Some(width) = args.pictures {
-            row("pictures", format!("PNG, {width} pixels wide"))?;
-        }
-        test.print_table(&dataset)?;
+        return console::print_json(&test.json(&dataset, args.pictures));
     }
-    Ok(ExitCode::SUCCESS)
+    row("model", args.model.origin())?;
+    if let Some(width) = args.pictures {
+        row("pictures", format!("PNG, {width} pixels wide"))?;
+    }
+    test.print_table(&dataset)
 }

@@ -1,11 +1,9 @@
 //! `experiment`: trains with several seeds, and gives mean and standard deviation of the accuracy.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::ensure;
 use mnist2x2::Evaluation;
-use mnist2x2::train::Outcome;
 
 use crate::commands::train::{Plan, Run};
 use crate::console::{self, duration, percent};
@@ -32,35 +30,24 @@ struct Trial {
     seconds: f64,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let repeated = (1..args.seeds.len()).find(|&i| args.seeds[..i].contains(&args.seeds[i]));
     ensure!(repeated.is_none(), "--seeds names a seed twice: the same run would be made again");
     let interrupt = Interrupt::listen()?;
-    let mut trials = Vec::new();
-    for &seed in &args.seeds {
-        match trial(args, seed, &interrupt)? {
-            Some(trial) => trials.push(trial),
-            None => return Ok(ExitCode::from(130)),
-        }
-    }
-    print_trials(&trials)?;
-    Ok(ExitCode::SUCCESS)
+    let trials = args.seeds.iter().map(|&seed| trial(args, seed, &interrupt));
+    print_trials(&trials.collect::<anyhow::Result<Vec<_>>>()?)
 }
 
-/// Trains with one seed; `None` if the user stopped it.
-fn trial(args: &Args, seed: u64, interrupt: &Interrupt) -> anyhow::Result<Option<Trial>> {
+/// Trains with one seed.
+fn trial(args: &Args, seed: u64, interrupt: &Interrupt) -> anyhow::Result<Trial> {
     let out = args.out.as_ref().map(|out| out.join(format!("seed-{seed}")));
     let mut run = Run::start(&args.plan, Some(seed), out.as_deref())?;
-    let (outcome, seconds) = run.train(interrupt)?;
-    if outcome == Outcome::Stopped {
-        console::log(&format!("stopped and saved in {}", run.folder.path().display()));
-        return Ok(None);
-    }
+    let seconds = run.train(interrupt)?;
     let test = if args.plan.no_test { None } else { Some(run.test()?.evaluation) };
     let last = run.folder.read_metrics()?.last().and_then(|metrics| metrics.validation);
     let last = last.map(|validation| validation.sequence_accuracy);
     let validation = run.trainer.position().best_accuracy.or(last);
-    Ok(Some(Trial { seed, validation, test, seconds }))
+    Ok(Trial { seed, validation, test, seconds })
 }
 
 /// A line per seed, then mean and standard deviation.

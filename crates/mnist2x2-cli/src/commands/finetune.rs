@@ -3,7 +3,6 @@
 mod examples;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -20,7 +19,7 @@ use super::train::{default_folder, parse_setting};
 use crate::console::{self, duration, percent, program};
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::model::ModelArgs;
 use crate::progress::Progress;
 
@@ -75,7 +74,7 @@ struct Json<'a> {
     seconds: f64,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let store = args.store.open()?;
     let base = args.model.load(&args.compute.device.open()?)?;
@@ -101,8 +100,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut progress = Progress::new(finetuning.trainer(), &interrupt, on_epoch);
     let Some(outcome) = finetuning.run(&workers, &mut progress)? else {
-        console::log("stopped; nothing was written");
-        return Ok(ExitCode::from(130));
+        bail!(Interrupted("stopped; nothing was written".into()));
     };
     let acceptance = outcome.acceptance;
     let objection = acceptance.objection();
@@ -125,7 +123,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let (program, out) = (program(), out.display());
     console::log(&format!("saved in {out}; read with: {program} predict --model {out} IMAGE"));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 impl Args {

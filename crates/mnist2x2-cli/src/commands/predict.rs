@@ -1,9 +1,8 @@
 //! `predict`: reads the digits in pictures.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use image::GrayImage;
 use mnist2x2::{ModelInput, Picture, Reading, Recognizer};
 use serde::Serialize;
@@ -41,31 +40,26 @@ struct Line<'a> {
     error: Option<String>,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.device.open()?)?;
-    let mut code = ExitCode::SUCCESS;
-    let mut seen = Vec::new();
+    let (mut inputs, mut failed) = (Vec::new(), 0);
     for image in &args.images {
-        let reading = see(&recognizer, image).and_then(|one| {
-            seen.push(one);
-            Ok(recognizer.read_input(&seen[seen.len() - 1])?)
+        let reading = model_input(&recognizer, image).and_then(|input| {
+            let reading = recognizer.read_input(&input);
+            inputs.extend(args.show.is_some().then_some(input));
+            Ok(reading?)
         });
-        if reading.is_err() {
-            code = ExitCode::FAILURE;
-        }
+        failed += usize::from(reading.is_err());
         report(args.json, image, &reading)?;
-        if args.show.is_none() {
-            seen.clear();
-        }
     }
     if let Some(path) = &args.show {
-        show(&seen, path)?;
+        show(&inputs, path)?;
     }
-    Ok(code)
+    ensure!(failed == 0, "{failed} of {} pictures cannot be read", args.images.len());
+    Ok(())
 }
 
-/// The model input made of a picture.
-fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
+fn model_input(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
     let picture = if image == Path::new("-") {
         Picture::from_stream(std::io::stdin(), Path::new("standard input"))?
     } else {
@@ -75,10 +69,10 @@ fn see(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
 }
 
 /// Writes the model inputs, one below the other.
-fn show(seen: &[ModelInput], path: &Path) -> anyhow::Result<()> {
-    let Some(first) = seen.first() else { bail!("there is nothing to show: no picture could be read") };
-    let (width, height) = (first.shape().width(), first.shape().height() * seen.len());
-    let pixels = seen.iter().flat_map(ModelInput::pixels).copied().collect();
+fn show(inputs: &[ModelInput], path: &Path) -> anyhow::Result<()> {
+    let Some(first) = inputs.first() else { bail!("there is nothing to show: no picture could be read") };
+    let (width, height) = (first.shape().width(), first.shape().height() * inputs.len());
+    let pixels = inputs.iter().flat_map(ModelInput::pixels).copied().collect();
     let sheet =
         GrayImage::from_raw(width as u32, height as u32, pixels).context("too many pictures to show")?;
     let failed = || format!("cannot write {}", path.display());

@@ -1,7 +1,6 @@
 //! `sample`: draws a sheet of labeled grids, to look at.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::builder::PossibleValuesParser;
@@ -33,7 +32,7 @@ pub(crate) struct Args {
     grids: u32,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let is_png = args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
     let dataset = args.data.resolve()?;
@@ -48,5 +47,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let out = args.out.display();
     write_atomically(&args.out, &png).with_context(|| format!("cannot write {out}"))?;
     console::log(&format!("wrote {grids} grids of {} digits to {out}", dataset.name()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -34,7 +33,7 @@ pub(crate) struct Args {
     host: Vec<String>,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let Args { model, models, addr, store, token, host } = args;
     let reader = load(&model)?;
     let mut settings = Settings::default();
@@ -53,7 +52,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     console::log(&format!("draw at http://{}/ (Ctrl-C stops it)", server.address()));
     let cut = server.run();
     console::log(&if cut == 0 { "stopped".into() } else { format!("stopped; connections cut: {cut}") });
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The path of this name in the folder `models`; a name never leads out of the folder.

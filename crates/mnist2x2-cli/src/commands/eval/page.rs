@@ -4,14 +4,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use mnist2x2::formats::files::write_atomically;
-use mnist2x2::infer::Calibration;
 use mnist2x2::report::{Attention, Report};
 use mnist2x2::{Recognizer, Seq2Seq};
 
 use super::test_grids::{Test, grid};
 use crate::console;
 use crate::data::Dataset;
-use crate::model::patches;
 use crate::sheet;
 
 /// Grids whose attention is shown.
@@ -22,17 +20,17 @@ pub(super) fn write(
     folder: &Path,
     test: &Test,
     recognizer: &Recognizer,
-    origin: &str,
+    facts: &[(String, String)],
     dataset: &Dataset,
 ) -> anyhow::Result<()> {
     let report = Report {
         title: "How well mnist2x2 reads",
         data: &format!("{}, reference test grids", dataset.name()),
-        facts: &facts(recognizer, origin),
+        facts,
         shape: recognizer.shape(),
         graded: &test.predictions,
         evaluation: &test.evaluation,
-        picture: &|index| sheet::picture(&grid(&test.loader, index)),
+        picture: &|index| sheet::picture(&grid(&test.loader, index).images, recognizer.shape()),
         attention: &attention(test, recognizer.model())?,
     };
     let path = folder.join("index.html");
@@ -41,23 +39,6 @@ pub(super) fn write(
         .with_context(|| format!("cannot write {}", path.display()))?;
     console::log(&format!("wrote {}", path.display()));
     Ok(())
-}
-
-/// The page's table about the model.
-fn facts(recognizer: &Recognizer, origin: &str) -> Vec<(String, String)> {
-    let parameters = recognizer.model().parameters();
-    let calibrated = recognizer.calibration().map(|Calibration { temperature, grids, .. }| {
-        format!("temperature {:.3}, fitted on {grids} validation grids", temperature.get())
-    });
-    let facts = [
-        ("model", origin.to_string()),
-        ("weights (SHA-256)", recognizer.digest().into()),
-        ("parameters", parameters.count().to_string()),
-        ("patches", patches(parameters.config())),
-        ("calibrated", calibrated.unwrap_or_else(|| "no: probabilities are the model's own".into())),
-        ("decoding", "greedy".into()),
-    ];
-    facts.map(|(name, value)| (name.into(), value)).into()
 }
 
 /// The cross-attention of the decoder's last block, as the mean of its heads, for each digit of the first grids.

@@ -1,7 +1,7 @@
 //! `eval --pictures`: evaluates a model on the test grids as PNG files, read as `predict` reads pictures.
 
 use image::imageops::{self, FilterType};
-use mnist2x2::data::{Batch, Loader};
+use mnist2x2::data::{GridShape, Loader};
 use mnist2x2::picture::Error;
 use mnist2x2::train::predict_inputs;
 use mnist2x2::{ModelInput, Picture, Recognizer, Workers};
@@ -21,7 +21,7 @@ impl Test {
         Self::of(recognizer, dataset, |loader: &Loader, done| {
             let input = |index| {
                 let grid = grid(loader, index);
-                let picture = Picture::from_bytes(&png(&grid, width)?)?;
+                let picture = Picture::from_bytes(&png(&grid.images, grid.shape, width)?)?;
                 Ok((ModelInput::from_picture(&picture, grid.shape), grid.labels))
             };
             Ok(predict_inputs(recognizer, loader.in_order().grids(), input, workers, done)?)
@@ -30,8 +30,8 @@ impl Test {
 }
 
 /// A grid as a PNG of `width` pixels, enlarged as image programs enlarge (Catmull-Rom).
-fn png(grid: &Batch, width: u32) -> Result<Vec<u8>, Error> {
-    let grid = sheet::picture(grid);
+fn png(pixels: &[f32], shape: GridShape, width: u32) -> Result<Vec<u8>, Error> {
+    let grid = sheet::picture(pixels, shape);
     let height = width * grid.height() / grid.width();
     let picture = imageops::resize(&grid, width, height, FilterType::CatmullRom);
     sheet::png(&picture).map_err(|error| Error::Image(error.to_string()))

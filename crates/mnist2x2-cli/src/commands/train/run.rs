@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use mnist2x2::train::{EpochMetrics, ModelRecord, Outcome, RunRecord};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
 use super::curves::Curves;
 use super::options::{self, MAX_GRIDS, Plan};
 use crate::commands::eval::Test;
-use crate::console::{self, duration, percent};
+use crate::console::{self, duration, percent, program};
 use crate::data::Dataset;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Interrupted};
 use crate::model::patches;
 use crate::progress::Progress;
 
@@ -27,6 +27,8 @@ pub(crate) struct Run {
     workers: Workers,
     /// Whether it writes TensorBoard's files.
     tensorboard: bool,
+    /// The options that it needs again when it is resumed.
+    flags: String,
 }
 
 /// What a run learns from.
@@ -106,14 +108,15 @@ impl Run {
     fn new(plan: &Plan, folder: RunFolder, trainer: Trainer, dataset: Dataset) -> anyhow::Result<Self> {
         let (folder, workers) =
             (folder.with_checkpoint_policy(plan.checkpoint_policy()), plan.compute.workers()?);
-        Ok(Self { folder, trainer, dataset, workers, tensorboard: plan.tensorboard })
+        let (tensorboard, flags) = (plan.tensorboard, plan.flags_to_resume());
+        Ok(Self { folder, trainer, dataset, workers, tensorboard, flags })
     }
 
-    /// Trains to the end or the interrupt; returns the seconds that it took as well.
+    /// Trains to the end, and returns the seconds that it took.
     ///
     /// # Errors
-    /// As [`RunFolder::train`].
-    pub(crate) fn train(&mut self, interrupt: &Interrupt) -> anyhow::Result<(Outcome, f64)> {
+    /// As [`RunFolder::train`]; [`Interrupted`] once an interrupted run is saved.
+    pub(crate) fn train(&mut self, interrupt: &Interrupt) -> anyhow::Result<f64> {
         self.announce();
         let start = Instant::now();
         let mut curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
@@ -128,8 +131,12 @@ impl Run {
             curves.add(metrics)
         };
         let mut progress = Progress::new(&self.trainer, interrupt, on_epoch);
-        let outcome = self.folder.train(&mut self.trainer, &self.workers, &mut progress)?;
-        Ok((outcome, start.elapsed().as_secs_f64()))
+        if self.folder.train(&mut self.trainer, &self.workers, &mut progress)? == Outcome::Stopped {
+            let (program, path, flags) = (program(), self.folder.path().display(), &self.flags);
+            let next = format!("stopped and saved; go on with: {program} train --resume {path}{flags}");
+            bail!(Interrupted(next));
+        }
+        Ok(start.elapsed().as_secs_f64())
     }
 
     /// Says what is about to be trained: recipe, data and model.
