@@ -85,10 +85,22 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_0_1_0_are_understood_and_not_shown() {
+        for line in ["train --limit 8", "experiment --limit 8", "train --architecture published"] {
+            assert!(Cli::try_parse_from(format!("mnist2x2 {line}").split(' ')).is_ok(), "{line}");
+        }
+        let help = Cli::try_parse_from(["mnist2x2", "train", "--help"]).err().unwrap().to_string();
+        assert!(help.contains("--epoch-grids") && !help.contains("--limit"), "{help}");
+        assert!(!help.contains("- published"), "{help}");
     }
 }

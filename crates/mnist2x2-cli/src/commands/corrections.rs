@@ -67,11 +67,10 @@ impl StoreArgs {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
-        Action::List { store, json } => list(&store.open()?, *json)?,
-        Action::Export(store) => export(&store.open()?)?,
-        Action::Import { store, json, lines } => import(store, *json, lines)?,
+        Action::List { store, json } => list(&store.open()?, *json),
+        Action::Export(store) => export(&store.open()?),
+        Action::Import { store, json, lines } => import(store, *json, lines),
     }
-    Ok(())
 }
 
 fn list(store: &Store, json: bool) -> anyhow::Result<()> {

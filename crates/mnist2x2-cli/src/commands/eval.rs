@@ -39,7 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.compute.device.open()?)?;
     let workers = args.compute.workers()?;
-    if let Some(file) = args.strokes.file() {
+    if let Some(file) = &args.strokes.strokes {
         return args.strokes.run(file, &recognizer, &workers, args.json);
     }
     let dataset = args.data.resolve()?;

@@ -23,7 +23,7 @@ pub(crate) struct StrokesArgs {
     /// Consecutive digits of the file stand on a canvas in reading order; the last ones, if they fill no canvas, are left
     /// out. Each canvas is read as `predict` reads a picture.
     #[arg(long, value_name = "FILE")]
-    strokes: Option<PathBuf>,
+    pub(super) strokes: Option<PathBuf>,
     /// The writers whose digits are taken, such as 25-30 or 7 [default: all in the file]
     #[arg(long, value_name = "A-B", value_parser = parse_writers, requires = "strokes")]
     writers: Option<RangeInclusive<u32>>,
@@ -71,11 +71,6 @@ fn parse_writers(text: &str) -> Result<RangeInclusive<u32>, String> {
 }
 
 impl StrokesArgs {
-    /// The file of pen strokes, if that is what is to be read.
-    pub(super) fn file(&self) -> Option<&Path> {
-        self.strokes.as_deref()
-    }
-
     /// Reads the drawings, and prints what is right.
     pub(super) fn run(
         &self,
