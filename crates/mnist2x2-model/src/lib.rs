@@ -37,8 +37,8 @@ mod network;
 mod fused;
 mod seq2seq;
 
-/// Where tensors lie: candle's own type, so that a dependent crate need not name candle.
-pub use candle_core::Device;
+/// candle's own types, so that a dependent crate need not name candle.
+pub use candle_core::{DType, Device, Tensor};
 
 pub use config::{Config, Convolution};
 pub use error::Error;

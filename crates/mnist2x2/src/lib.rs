@@ -11,6 +11,11 @@
 #[doc = include_str!("../../../README.md")]
 struct FrontPage;
 
+/// Runs the snippets of the guided tour.
+#[cfg(all(doctest, feature = "train", feature = "weights"))]
+#[doc = include_str!("../../../docs/tour.md")]
+struct Tour;
+
 #[cfg(feature = "serve")]
 pub use mnist2x2_corrections as corrections;
 pub use mnist2x2_data as data;
@@ -29,7 +34,7 @@ pub use mnist2x2_train as train;
 
 pub use mnist2x2_formats::Weights;
 pub use mnist2x2_infer::{Reading, Recognizer, beam_search, greedy};
-pub use mnist2x2_model::{Config, Device, Parameters, Seq2Seq};
+pub use mnist2x2_model::{Config, DType, Device, Parameters, Seq2Seq, Tensor};
 pub use mnist2x2_picture::{Drawing, ModelInput, Picture};
 #[cfg(feature = "train")]
 pub use mnist2x2_train::{Evaluation, Observer, Recipe, RunFolder, Trainer, Workers, evaluate};
