@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use crate::metrics::Event;
-use crate::problem::Problem;
+use crate::problem::{Problem, render};
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -62,16 +62,8 @@ fn sent_id(headers: &HeaderMap) -> Option<String> {
 
 /// The response with its common headers; an error in the form of a problem, unless it is a page.
 fn finish(mut response: Response, id: &str) -> Response {
-    let status = response.status();
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        response = problem.render(id);
-    } else if (status.is_client_error() || status.is_server_error()) && !is_page(&response) {
-        let mut rendered = Problem::new(status, detail(status)).render(id);
-        // Such as the methods that are allowed.
-        response.headers_mut().remove(CONTENT_LENGTH);
-        response.headers_mut().remove(CONTENT_TYPE);
-        rendered.headers_mut().extend(std::mem::take(response.headers_mut()));
-        response = rendered;
+    if let Some(detail) = detail(&response) {
+        render(&mut response, &detail, id);
     }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -83,15 +75,21 @@ fn finish(mut response: Response, id: &str) -> Response {
     response
 }
 
-fn is_page(response: &Response) -> bool {
-    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
-}
-
-/// What to say of an error that no handler made.
-fn detail(status: StatusCode) -> &'static str {
-    match status {
+/// What is wrong, if the response is an error and does not say so itself, as a page does.
+fn detail(response: &Response) -> Option<String> {
+    if let Some(problem) = response.extensions().get::<Problem>() {
+        return Some(problem.detail.clone());
+    }
+    let status = response.status();
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let is_page = content_type.is_some_and(|content_type| content_type.as_bytes().starts_with(b"text/html"));
+    if is_page || !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    let detail = match status {
         StatusCode::NOT_FOUND => "there is nothing here; see /openapi.json for what there is",
         StatusCode::METHOD_NOT_ALLOWED => "this path does not take that method; see the header Allow",
         _ => "the request cannot be answered; see /openapi.json for what can",
-    }
+    };
+    Some(detail.into())
 }

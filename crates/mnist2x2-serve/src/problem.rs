@@ -2,9 +2,10 @@
 //!
 //! Each module turns its own errors into a [`Problem`]; this one knows none of them.
 
-use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use axum::Extension;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::json;
 
 /// Seconds after which a request that was refused under overload may be sent again.
@@ -12,7 +13,7 @@ const RETRY_SECONDS: u16 = 1;
 
 /// An error response: its status, its explanation, and its headers.
 ///
-/// As a response it is its status and itself as an extension: the middleware, which knows the request's id, renders it.
+/// As a response it has no body yet: it is an extension, and the middleware, which knows the request's id, renders it.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
@@ -40,27 +41,24 @@ impl Problem {
         self.headers.push((name, value));
         self
     }
-
-    /// The response in JSON, naming the request that it answers.
-    pub(crate) fn render(self, request_id: &str) -> Response {
-        let body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason(),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "request_id": request_id,
-        });
-        let content_type = [(CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, content_type, body.to_string()).into_response();
-        response.headers_mut().extend(self.headers);
-        response
-    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
-        response.extensions_mut().insert(self);
-        response
+        (self.status, AppendHeaders(self.headers.clone()), Extension(self)).into_response()
     }
+}
+
+/// Gives an error response its body: the problem in JSON, naming the request that it answers.
+pub(crate) fn render(response: &mut Response, detail: &str, request_id: &str) {
+    let body = json!({
+        "type": "about:blank",
+        "title": response.status().canonical_reason(),
+        "status": response.status().as_u16(),
+        "detail": detail,
+        "request_id": request_id,
+    });
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    *response.body_mut() = body.to_string().into();
 }

@@ -1,6 +1,5 @@
 //! [`RecognizerReader`]: the trained model as a [`Reader`].
 
-use mnist2x2_data::Strokes;
 use mnist2x2_infer::{Reading, Recognizer, cross_attention};
 use mnist2x2_picture::{self as picture, ModelInput, Picture};
 use rayon::prelude::*;
@@ -36,31 +35,16 @@ impl RecognizerReader {
     /// An input in MNIST's look, as the model takes it.
     fn model_input(&self, input: &Input) -> Result<ModelInput, Error> {
         let shape = self.recognizer.shape();
-        match &input.content {
+        let model_input = match &input.content {
             Content::Picture(bytes) => {
-                let picture = Picture::from_bytes(bytes).map_err(|error| Error::Input(error.to_string()))?;
-                Ok(ModelInput::from_picture(&picture, shape))
+                Picture::from_bytes(bytes).map(|picture| ModelInput::from_picture(&picture, shape))
             }
-            Content::Drawing(drawing) => Ok(ModelInput::from_drawing(&self.canvas(drawing)?, shape)),
-        }
-    }
-
-    /// The cells' strokes on one canvas.
-    fn canvas(&self, drawing: &Drawing) -> Result<picture::Drawing, Error> {
-        let ModelInfo { rows, cols, .. } = self.info;
-        if drawing.cells.len() != rows * cols {
-            let found = drawing.cells.len();
-            return Err(Error::Input(format!("cells: there are {found}, and {} are needed", rows * cols)));
-        }
-        let place = |cell: usize, [x, y]: [f32; 2]| {
-            [x + (cell % cols) as f32 * drawing.width, y + (cell / cols) as f32 * drawing.height]
+            Content::Drawing(Drawing { cells, width, height }) => {
+                let drawing = picture::Drawing::from_cells(cells, *width, *height, shape);
+                drawing.map(|drawing| ModelInput::from_drawing(&drawing, shape))
+            }
         };
-        let strokes = drawing.cells.iter().enumerate().flat_map(|(cell, strokes)| {
-            strokes.iter().map(move |stroke| stroke.iter().map(|&point| place(cell, point)).collect())
-        });
-        let strokes = Strokes::new(strokes.collect()).map_err(|error| Error::Input(error.to_string()))?;
-        let (width, height) = (drawing.width * cols as f32, drawing.height * rows as f32);
-        picture::Drawing::new(strokes, width, height).map_err(|error| Error::Input(error.to_string()))
+        model_input.map_err(|error| Error::Input(error.to_string()))
     }
 
     /// An answer or an error for each input.
