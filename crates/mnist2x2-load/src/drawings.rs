@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::post;
 
 /// Grids of drawn digits, a line of JSON each.
-const DRAWINGS: &str = include_str!("../../mnist2x2-serve/tests/drawings.jsonl");
+const DRAWINGS: &str = include_str!("../drawings.jsonl");
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
 
 /// A line of [`DRAWINGS`].

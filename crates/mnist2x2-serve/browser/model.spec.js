@@ -18,7 +18,7 @@ const test = base.extend(/** @type {import("@playwright/test").Fixtures<{}, impo
 }));
 
 /** @type {Grid[]} Grids of digits drawn for tests. */
-const grids = (await readFile(new URL("../tests/drawings.jsonl", import.meta.url), "utf8"))
+const grids = (await readFile(new URL("../../mnist2x2-load/drawings.jsonl", import.meta.url), "utf8"))
   .split("\n").filter(Boolean).map((line) => JSON.parse(line));
 
 /** @param {Hand} hand @param {Grid} grid */

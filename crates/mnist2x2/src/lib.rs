@@ -1,10 +1,13 @@
-//! The facade: what other crates depend on.
+//! One dependency for data, model, training, evaluation and recognition.
 //!
-//! The layers beneath are here as modules: [`random`], [`tokenizer`], [`data`], [`model`], [`formats`], [`picture`],
-//! [`infer`] and, with feature
-//! `train`, `train`. What most programs need is at the root.
+//! Most programs need only the names at the root. The layers beneath are modules: [`random`], [`tokenizer`], [`data`],
+//! [`model`], [`formats`], [`picture`], [`infer`]; with feature `train` also `train` and `report`, with feature `serve` also
+//! `corrections` and `serve`. Each function returns its layer's error; [`Error`] takes them all.
+//!
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod error;
 
 /// Compiles the examples of the repository's front page.
 #[cfg(all(doctest, feature = "weights"))]
@@ -15,6 +18,11 @@ struct FrontPage;
 #[cfg(all(doctest, feature = "train", feature = "weights"))]
 #[doc = include_str!("../../../docs/tour.md")]
 struct Tour;
+
+/// Runs the snippets of the library's page.
+#[cfg(all(doctest, feature = "train"))]
+#[doc = include_str!("../../../docs/library.md")]
+struct LibraryPage;
 
 #[cfg(feature = "serve")]
 pub use mnist2x2_corrections as corrections;
@@ -32,9 +40,13 @@ pub use mnist2x2_tokenizer as tokenizer;
 #[cfg(feature = "train")]
 pub use mnist2x2_train as train;
 
-pub use mnist2x2_formats::Weights;
+pub use error::Error;
+pub use mnist2x2_data::{Digits, GridShape, GridSource, Loader};
+pub use mnist2x2_formats::{Weights, save};
 pub use mnist2x2_infer::{Reading, Recognizer, beam_search, greedy};
 pub use mnist2x2_model::{Config, DType, Device, Parameters, Seq2Seq, Tensor};
 pub use mnist2x2_picture::{Drawing, ModelInput, Picture};
 #[cfg(feature = "train")]
-pub use mnist2x2_train::{Evaluation, Observer, Recipe, RunFolder, Trainer, Workers, evaluate};
+pub use mnist2x2_train::{
+    BoxError, EpochMetrics, Evaluation, Observer, Recipe, RunFolder, StepReport, Trainer, Workers, evaluate,
+};
