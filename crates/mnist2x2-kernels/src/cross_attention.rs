@@ -1,4 +1,4 @@
-//! The cross-attention sub-layer.
+//! The cross-attention sub-layer as a kernel. `transformer.rs` of `mnist2x2-model` has the same, written to be read.
 
 use crate::attention::Attention;
 use crate::attention_layer::{AttentionLayer, Backward, Forward, saved_len};

@@ -25,7 +25,7 @@
 mod error;
 
 mod config;
-mod tensors;
+mod tensor_table;
 mod state_dict;
 mod parameters;
 mod flat;
@@ -46,4 +46,4 @@ pub use flat::GroupGradient;
 pub use parameters::Parameters;
 pub use seq2seq::{Cache, Seq2Seq};
 pub use state_dict::StateDict;
-pub use tensors::{Init, Initialization, ParameterGroup, TensorSpec, parameter_groups};
+pub use tensor_table::{Init, Initialization, ParameterGroup, TensorSpec, parameter_groups};

@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
 
 use crate::state_dict::{self, StateDict};
-use crate::tensors::{Initialization, ParameterGroup, TensorSpec, parameter_groups};
+use crate::tensor_table::{Initialization, ParameterGroup, TensorSpec, parameter_groups};
 use crate::{Config, Error};
 
 /// All parameters of a model of one [`Config`].

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Tensor};
 
 use crate::Error;
-use crate::tensors::TensorSpec;
+use crate::tensor_table::TensorSpec;
 
 /// Tensors by their published names.
 pub type StateDict = BTreeMap<String, Tensor>;
