@@ -11,72 +11,55 @@ use crate::Config;
 
 /// The parameter groups of a model. The kernels of `mnist2x2-kernels` expect the tensors of a group in this order.
 pub fn parameter_groups(config: &Config) -> Vec<ParameterGroup> {
-    let (d, hidden) = (config.width, config.feed_forward_width);
+    let d = config.width;
     let mut groups = Vec::new();
-    let mut group = |prefix: &str, name: &str, tensors: &[Vec<TensorSpec>]| {
-        groups.push(ParameterGroup::new(prefix, name, tensors.concat()));
-    };
-
-    let stem = config.convolutions().enumerate();
-    let stem: Vec<_> =
-        stem.map(|(i, (inputs, c))| linear(&format!("stem.{i}"), 9 * inputs, c.channels)).collect();
-    if !stem.is_empty() {
-        group("", "stem", &stem);
+    if !config.stem.is_empty() {
+        groups.push(stem(config));
     }
-    group(
-        "",
-        "patch_embedding",
-        &[
-            linear("feature_extractor.proj", config.patch_numbers(), d),
-            embedding("encoder.pos_embedding", &[1, config.patches(), d]),
-        ],
-    );
+    let proj = linear("feature_extractor.proj", config.patch_numbers(), d);
+    let positions = embedding("encoder.pos_embedding", &[1, config.patches(), d]);
+    groups.push(ParameterGroup::new("", "patch_embedding", [proj, positions]));
     for layer in 0..config.encoder_layers {
-        let block = format!("encoder.layers.{layer}.");
-        group(
-            &block,
-            "self_attention",
-            &[norm("norm1", d), linear("qkv_proj", d, 3 * d), linear("out_proj", d, d)],
-        );
-        group(
-            &block,
-            "feed_forward",
-            &[norm("norm2", d), linear("mlp.0", d, hidden), linear("mlp.2", hidden, d)],
-        );
+        groups.extend(encoder_block(config, &format!("encoder.layers.{layer}.")));
     }
-    group(
-        "decoder.",
-        "token_embedding",
-        &[
-            embedding("token_embedding.weight", &[config.vocabulary, d]),
-            embedding("pos_embedding", &[1, config.max_tokens(), d]),
-        ],
-    );
+    let tokens = embedding("token_embedding.weight", &[config.vocabulary, d]);
+    let positions = embedding("pos_embedding", &[1, config.max_tokens(), d]);
+    groups.push(ParameterGroup::new("decoder.", "token_embedding", [tokens, positions]));
     for layer in 0..config.decoder_layers {
-        let block = format!("decoder.layers.{layer}.");
-        group(
-            &block,
-            "self_attention",
-            &[norm("norm1", d), linear("self_attn_proj", d, 3 * d), linear("self_out", d, d)],
-        );
-        group(
-            &block,
-            "cross_attention",
-            &[
-                norm("norm2", d),
-                linear("cross_attn_q", d, d),
-                linear("cross_attn_kv", d, 2 * d),
-                linear("cross_out", d, d),
-            ],
-        );
-        group(
-            &block,
-            "feed_forward",
-            &[norm("norm3", d), linear("mlp.0", d, hidden), linear("mlp.2", hidden, d)],
-        );
+        groups.extend(decoder_block(config, &format!("decoder.layers.{layer}.")));
     }
-    group("decoder.", "head", &[linear("output_proj", d, config.vocabulary)]);
+    groups.push(ParameterGroup::new("decoder.", "head", [linear("output_proj", d, config.vocabulary)]));
     groups
+}
+
+fn stem(config: &Config) -> ParameterGroup {
+    let layers = config.convolutions().enumerate();
+    let layers = layers.map(|(i, (inputs, c))| linear(&format!("stem.{i}"), 9 * inputs, c.channels));
+    ParameterGroup::new("", "stem", layers)
+}
+
+fn encoder_block(config: &Config, prefix: &str) -> [ParameterGroup; 2] {
+    let d = config.width;
+    let self_attention = [norm("norm1", d), linear("qkv_proj", d, 3 * d), linear("out_proj", d, d)];
+    [ParameterGroup::new(prefix, "self_attention", self_attention), feed_forward(config, prefix, "norm2")]
+}
+
+fn decoder_block(config: &Config, prefix: &str) -> [ParameterGroup; 3] {
+    let d = config.width;
+    let self_attention = [norm("norm1", d), linear("self_attn_proj", d, 3 * d), linear("self_out", d, d)];
+    let (q, kv) = (linear("cross_attn_q", d, d), linear("cross_attn_kv", d, 2 * d));
+    let cross_attention = [norm("norm2", d), q, kv, linear("cross_out", d, d)];
+    [
+        ParameterGroup::new(prefix, "self_attention", self_attention),
+        ParameterGroup::new(prefix, "cross_attention", cross_attention),
+        feed_forward(config, prefix, "norm3"),
+    ]
+}
+
+fn feed_forward(config: &Config, prefix: &str, name: &str) -> ParameterGroup {
+    let (d, hidden) = (config.width, config.feed_forward_width);
+    let tensors = [norm(name, d), linear("mlp.0", d, hidden), linear("mlp.2", hidden, d)];
+    ParameterGroup::new(prefix, "feed_forward", tensors)
 }
 
 fn linear(name: &str, inputs: usize, outputs: usize) -> Vec<TensorSpec> {
@@ -104,7 +87,8 @@ pub struct ParameterGroup {
 
 impl ParameterGroup {
     /// A group whose own name and whose tensors' names all start with `prefix`.
-    fn new(prefix: &str, name: &str, mut tensors: Vec<TensorSpec>) -> Self {
+    fn new(prefix: &str, name: &str, tensors: impl IntoIterator<Item = Vec<TensorSpec>>) -> Self {
+        let mut tensors: Vec<TensorSpec> = tensors.into_iter().flatten().collect();
         for tensor in &mut tensors {
             tensor.name.insert_str(0, prefix);
         }
