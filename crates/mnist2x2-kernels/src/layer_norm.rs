@@ -1,4 +1,4 @@
-//! Layer normalisation (J. L. Ba, J. R. Kiros and G. E. Hinton, *Layer Normalization*, 2016).
+//! Layer normalization (J. L. Ba, J. R. Kiros and G. E. Hinton, *Layer Normalization*, 2016).
 //!
 //! Each row becomes `(x - mean) / sqrt(variance + 1e-5) * weight + bias`, with the biased variance, as in `PyTorch`.
 
@@ -27,7 +27,7 @@ pub(crate) fn layer_norm<S: Simd>(
         kept.copy_from_slice(&[mean, inverse]);
         let (mean, inverse) = (simd.splat_f32s(mean), simd.splat_f32s(inverse));
         for i in 0..vectors::<S>(width) {
-            let x_hat = normalised(simd, x, i, mean, inverse);
+            let x_hat = normalized(simd, x, i, mean, inverse);
             store(simd, y, i, simd.mul_add_e_f32s(x_hat, load(simd, weight, i), load(simd, bias, i)));
         }
     }
@@ -35,7 +35,7 @@ pub(crate) fn layer_norm<S: Simd>(
 
 /// Vector `i` of `(x - mean) * inverse`.
 #[inline(always)]
-fn normalised<S: Simd>(simd: S, x: &[f32], i: usize, mean: S::f32s, inverse: S::f32s) -> S::f32s {
+fn normalized<S: Simd>(simd: S, x: &[f32], i: usize, mean: S::f32s, inverse: S::f32s) -> S::f32s {
     simd.mul_f32s(simd.sub_f32s(load(simd, x, i), mean), inverse)
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn layer_norm_backward<S: Simd>(
         // With g = dy * weight, the gradient is (g - mean(g) - x_hat * mean(g * x_hat)) / deviation.
         let (mut sum, mut sum_x_hat) = (simd.splat_f32s(0.0), simd.splat_f32s(0.0));
         for i in 0..vectors::<S>(width) {
-            let (dy, x_hat) = (load(simd, dy, i), normalised(simd, x, i, mean, inverse));
+            let (dy, x_hat) = (load(simd, dy, i), normalized(simd, x, i, mean, inverse));
             let g = simd.mul_f32s(dy, load(simd, weight, i));
             sum = simd.add_f32s(sum, g);
             sum_x_hat = simd.mul_add_e_f32s(g, x_hat, sum_x_hat);
@@ -89,7 +89,7 @@ pub(crate) fn layer_norm_backward<S: Simd>(
         let mean_g = simd.splat_f32s(simd.reduce_sum_f32s(sum) / width as f32);
         let mean_g_x_hat = simd.splat_f32s(simd.reduce_sum_f32s(sum_x_hat) / width as f32);
         for i in 0..vectors::<S>(width) {
-            let x_hat = normalised(simd, x, i, mean, inverse);
+            let x_hat = normalized(simd, x, i, mean, inverse);
             let g = simd.mul_f32s(load(simd, dy, i), load(simd, weight, i));
             let g = simd.sub_f32s(simd.sub_f32s(g, mean_g), simd.mul_f32s(x_hat, mean_g_x_hat));
             store(simd, dx, i, simd.mul_add_e_f32s(g, inverse, load(simd, residual, i)));

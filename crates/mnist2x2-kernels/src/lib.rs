@@ -4,7 +4,7 @@
 //! more time between them than on their matrix products. Here each sub-layer is one function forward and one backward,
 //! over slices, with hand-written vector code inside. Three layers, from the bottom:
 //!
-//! 1. Building blocks: the matrix product, layer normalisation, softmax, GELU, attention, cross-entropy. Written once over
+//! 1. Building blocks: the matrix product, layer normalization, softmax, GELU, attention, cross-entropy. Written once over
 //!    [`pulp::Simd`] and compiled for AVX-512, AVX2, NEON and no vectors at all; the machine decides when the program runs
 //!    ([`Level`]).
 //! 2. Sub-layers over slices: [`Stem`], [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and

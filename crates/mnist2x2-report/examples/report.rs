@@ -71,9 +71,9 @@ fn invented(i: usize, labels: Vec<u8>) -> Prediction {
 fn attention(grid: usize) -> Attention {
     let (rows, cols) = (4, 4);
     let weights = (0..SHAPE.cells()).map(|digit| {
-        let centre = [digit / 2, digit % 2].map(|place| 2.0 * place as f32 + 0.5);
+        let center = [digit / 2, digit % 2].map(|place| 2.0 * place as f32 + 0.5);
         let near = |patch: usize| {
-            let [dy, dx] = [(patch / cols) as f32 - centre[0], (patch % cols) as f32 - centre[1]];
+            let [dy, dx] = [(patch / cols) as f32 - center[0], (patch % cols) as f32 - center[1]];
             (-dx * dx - dy * dy - 0.4 * ((patch * 7 + grid) % 5) as f32).exp()
         };
         let total: f32 = (0..rows * cols).map(near).sum();

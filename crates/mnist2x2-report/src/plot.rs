@@ -8,7 +8,7 @@ use crate::number::{counted, length};
 
 /// The style of every drawing, in light and dark.
 pub(crate) const STYLE: &str = include_str!("plot.css");
-/// A class for each series in turn; they differ in colour and in their dashes.
+/// A class for each series in turn; they differ in color and in their dashes.
 const CLASSES: [&str; 4] = ["first", "second", "third", "fourth"];
 /// Up to so many points, each gets a dot.
 const MAX_DOTS: usize = 60;

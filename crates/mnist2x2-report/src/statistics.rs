@@ -37,10 +37,10 @@ impl Share {
         let Some(share) = self.value() else { return Interval { low: 0.0, high: 1.0 } };
         let n = self.of as f64;
         let pull = Z_95 * Z_95 / n;
-        let centre = share + pull / 2.0;
+        let center = share + pull / 2.0;
         let reach = (share * (1.0 - share) * pull + pull * pull / 4.0).sqrt();
         let limit = |limit: f64| (limit / (1.0 + pull)).clamp(0.0, 1.0);
-        Interval { low: limit(centre - reach), high: limit(centre + reach) }
+        Interval { low: limit(center - reach), high: limit(center + reach) }
     }
 }
 

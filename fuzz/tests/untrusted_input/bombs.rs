@@ -51,18 +51,18 @@ fn a_gzip_bomb_is_read_no_further_than_its_header_says_and_no_header_is_believed
     }
 }
 
-/// A PNG of one colour.
-fn blank_png(width: u32, height: u32, colour: ExtendedColorType) -> Vec<u8> {
+/// A PNG of one color.
+fn blank_png(width: u32, height: u32, color: ExtendedColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let pixels = vec![90; (width * height) as usize * usize::from(colour.bits_per_pixel() / 8)];
-    image::codecs::png::PngEncoder::new(&mut bytes).write_image(&pixels, width, height, colour).unwrap();
+    let pixels = vec![90; (width * height) as usize * usize::from(color.bits_per_pixel() / 8)];
+    image::codecs::png::PngEncoder::new(&mut bytes).write_image(&pixels, width, height, color).unwrap();
     bytes
 }
 
 #[test]
 fn a_picture_bomb_is_refused_or_read_within_the_limits() {
     let shape = GridShape { rows: 2, cols: 2 };
-    for (side, colour) in [
+    for (side, color) in [
         (10_001, ExtendedColorType::L8),
         (10_000, ExtendedColorType::L8),
         (5_000, ExtendedColorType::L8),
@@ -71,8 +71,8 @@ fn a_picture_bomb_is_refused_or_read_within_the_limits() {
         (5_000, ExtendedColorType::Rgba16),
         (3_500, ExtendedColorType::Rgba16),
     ] {
-        let bomb = blank_png(side, side, colour);
-        within_limits(&format!("{side} x {side} of {colour:?}"), || {
+        let bomb = blank_png(side, side, color);
+        within_limits(&format!("{side} x {side} of {color:?}"), || {
             Picture::from_bytes(&bomb).map(|picture| ModelInput::from_picture(&picture, shape)).ok()
         });
     }

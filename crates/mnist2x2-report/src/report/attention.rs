@@ -44,7 +44,7 @@ pub(super) fn section(report: &Report<'_>) -> Result<Element, Error> {
         return Ok(part(TITLE, "No grid's attention was recorded.", None));
     }
     let explanation = "For each digit that it wrote, how the decoder's last block divided its attention among the \
-                       patches of the picture, as a mean over its heads. A patch has one weight, so it has one colour; \
+                       patches of the picture, as a mean over its heads. A patch has one weight, so it has one color; \
                        a dashed frame marks the cell whose digit is being written.";
     let examples = report.attention.iter().map(|one| example(report, one)).collect::<Result<Vec<_>, _>>()?;
     Ok(part(TITLE, explanation, examples))
@@ -53,7 +53,7 @@ pub(super) fn section(report: &Report<'_>) -> Result<Element, Error> {
 /// The panels of one grid, a digit each, on one scale.
 fn example(report: &Report<'_>, attention: &Attention) -> Result<Element, Error> {
     let picture = Picture::of(report, attention.grid)?;
-    let scale = format!("Full colour is {}.", percent(f64::from(attention.greatest())));
+    let scale = format!("Full color is {}.", percent(f64::from(attention.greatest())));
     let caption = element("figcaption").text(format!("{}. {scale}", described(report, attention.grid)));
     let panels = (0..attention.weights.len()).map(|digit| panel(report, attention, &picture, digit));
     Ok(element("figure").class("attention").add([caption, grid::cards(report, panels)]))
@@ -77,7 +77,7 @@ fn panel(report: &Report<'_>, attention: &Attention, picture: &Picture, digit: u
     element("li").add(element("figure").add([drawing, caption]))
 }
 
-/// One patch in one colour, as strong as its weight.
+/// One patch in one color, as strong as its weight.
 fn patch(attention: &Attention, picture: &Picture, place: usize, weight: f32) -> Element {
     let strength = f64::from(STRONGEST * weight / attention.greatest());
     let rect = picture.place(place, attention.rows, attention.cols).class("patch");

@@ -14,7 +14,7 @@ const CELL: f64 = 30.0;
 /// Where the cells begin.
 const LEFT: f64 = 44.0;
 const TOP: f64 = 44.0;
-/// How strong the colour of a single mistake is, so that it can be seen beside frequent ones.
+/// How strong the color of a single mistake is, so that it can be seen beside frequent ones.
 const FAINTEST: f64 = 0.2;
 /// How many kinds of mistakes are listed.
 const LISTED: usize = 8;
@@ -27,7 +27,7 @@ pub(super) fn section(report: &Report<'_>) -> Element {
     let mistakes = commonest(counts);
     let explanation = "Each row is a digit as it is, each column a digit as it was read; \u{201c}none\u{201d} counts \
                        cells in which no digit was read.";
-    part(TITLE, explanation, [drawing(counts, &mistakes), colours(&mistakes), list(counts, &mistakes)])
+    part(TITLE, explanation, [drawing(counts, &mistakes), colors(&mistakes), list(counts, &mistakes)])
 }
 
 /// The pairs (true, read as) that are mistakes, with their counts, the most frequent first.
@@ -40,12 +40,12 @@ fn commonest(counts: &[[u64; 11]]) -> Vec<(usize, usize, u64)> {
     pairs
 }
 
-/// What the colours mean; the two kinds of cells have scales of their own.
-fn colours(mistakes: &[(usize, usize, u64)]) -> Element {
-    let right = "On the diagonal, colour is the share of the row that was read right.";
+/// What the colors mean; the two kinds of cells have scales of their own.
+fn colors(mistakes: &[(usize, usize, u64)]) -> Element {
+    let right = "On the diagonal, color is the share of the row that was read right.";
     paragraph(&match mistakes.first() {
         Some((.., most)) => {
-            format!("{right} Off it, colour is the number of mistakes, in full at {}.", grouped(*most))
+            format!("{right} Off it, color is the number of mistakes, in full at {}.", grouped(*most))
         }
         None => format!("{right} Off it there is nothing: no digit was mistaken."),
     })

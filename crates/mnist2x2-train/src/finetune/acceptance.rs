@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How much of validation's accuracy a fine-tuned model may lose: 0.2 points.
-const MOST_LOST: f64 = 0.002;
+const MAX_LOST: f64 = 0.002;
 
 /// What a model reads right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl Acceptance {
         if !self.keeps_validation() {
             objections.push(format!(
                 "validation falls by more than {:.1} points: from {:.2} % to {:.2} % of grids",
-                100.0 * MOST_LOST,
+                100.0 * MAX_LOST,
                 100.0 * before.validation,
                 100.0 * after.validation
             ));
@@ -66,7 +66,7 @@ impl Acceptance {
 /// Whether validation has kept its accuracy, but for 0.2 points.
 pub(super) fn keeps(before: f64, after: f64) -> bool {
     // Accuracies are shares of some thousand grids: what lies beneath that is rounding.
-    before - after <= MOST_LOST + 1e-9
+    before - after <= MAX_LOST + 1e-9
 }
 
 #[cfg(test)]
