@@ -48,7 +48,7 @@ pub struct FinetuneRecord {
     /// Corrections that were learned.
     #[serde(alias = "learnt")]
     pub learned: u64,
-    /// As [`Finetuned::alpha`].
+    /// How far the model went from the old weights (0) to the new (1).
     #[serde(alias = "way")]
     pub alpha: f64,
     /// What became of it.
