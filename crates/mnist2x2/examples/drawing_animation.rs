@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo xtask download-pendigits
-//! cargo run -p mnist2x2 --features weights --example drawing_animation -- data/pendigits/pendigits-orig.tra > assets/drawing.svg
+//! cargo run -p mnist2x2 --example drawing_animation -- data/pendigits/pendigits-orig.tra > assets/drawing.svg
 //! ```
 //!
 //! The strokes are four consecutive digits of the file from the digit that the second argument numbers.

@@ -1,7 +1,7 @@
 //! Shows which patches of a picture the decoder looks at for each digit that it writes.
 //!
 //! ```text
-//! cargo run -p mnist2x2 --features weights --example look_at_attention -- PICTURE
+//! cargo run -p mnist2x2 --example look_at_attention -- PICTURE
 //! ```
 #![allow(clippy::print_stdout, reason = "an example is a program")]
 

@@ -1,7 +1,7 @@
 //! Reads the digits of a picture with the shipped model.
 //!
 //! ```text
-//! cargo run -p mnist2x2 --features weights --example read_a_picture -- PICTURE
+//! cargo run -p mnist2x2 --example read_a_picture -- PICTURE
 //! ```
 #![allow(clippy::print_stdout, reason = "an example is a program")]
 

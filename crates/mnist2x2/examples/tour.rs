@@ -1,7 +1,7 @@
 //! Makes the pictures of docs/tour.md and prints its numbers, with the built-in model.
 //!
 //! ```text
-//! cargo run -p mnist2x2 --features weights --example tour -- [PICTURE] [FOLDER]
+//! cargo run -p mnist2x2 --example tour -- [PICTURE] [FOLDER]
 //! ```
 #![allow(clippy::print_stdout, reason = "an example is a program")]
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cargo_metadata::{Package, Target};
+use cargo_metadata::{DependencyKind, Package, Target};
 
 use super::failure::Failure;
 use crate::workspace::relative;
@@ -38,7 +38,8 @@ pub(super) fn check(package: &Package, manifest: &str) -> Vec<Failure> {
     for dependency in &package.dependencies {
         let used = dependency.name.as_str();
         let mut fail = |message| failures.push(Failure::of_dependency(package, used, manifest, message));
-        if FOR_PROGRAMS.contains(&used) && !PROGRAMS.contains(&name) {
+        let is_for_examples = dependency.kind == DependencyKind::Development; // and they are programs
+        if FOR_PROGRAMS.contains(&used) && !PROGRAMS.contains(&name) && !is_for_examples {
             fail(format!("{used} is for programs; a library has typed errors and callbacks"));
         }
         if name == candle_free && used.starts_with("candle") && !dependency.optional {
