@@ -13,9 +13,11 @@ use std::hint::black_box;
 
 use candle_step::CandleStep;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mnist2x2_kernels::{CrossAttention, Head, KeyValueCache, Mlp, PatchEmbedding, Scratch, SelfAttention};
+use mnist2x2_kernels::{
+    CrossAttention, Head, KeyValueCache, Mlp, PatchEmbedding, Scratch, SelfAttention, SubLayer,
+};
 use oracle::numbers;
-use step::Step;
+use step::{Slot, Step};
 
 const GRIDS: usize = 8;
 const WIDTH: usize = 64;
@@ -23,105 +25,35 @@ const HEADS: usize = 4;
 const PATCHES: usize = 16;
 const TOKENS: usize = 5;
 
-fn self_attention(c: &mut Criterion) {
+/// The forward and the backward pass of a sub-layer.
+fn both_passes<const N: usize, L: SubLayer<N>>(c: &mut Criterion, name: &str, layer: &L, sizes: L::Sizes) {
+    let (mut slot, mut scratch) = (Slot::new(layer, sizes), Scratch::new());
+    let lens = layer.lens(sizes);
+    let inputs = lens.inputs.map(|len| numbers(len, 2));
+    let inputs = inputs.each_ref().map(|x| &x[..]);
+    c.bench_function(&format!("{name} forward"), |b| {
+        b.iter(|| slot.forward(layer, sizes, black_box(inputs), &mut scratch));
+    });
+    // The gradient of data is left out, as in training.
+    let wanted = std::array::from_fn::<_, N, _>(|i| if L::DATA[i] { 0 } else { lens.inputs[i] });
+    let (dy, mut dx) = (numbers(lens.y, 3), wanted.map(|len| vec![0.0; len]));
+    c.bench_function(&format!("{name} backward"), |b| {
+        b.iter(|| {
+            let dx = dx.each_mut().map(|dx| &mut dx[..]);
+            slot.backward(layer, sizes, inputs, black_box(&dy), dx, &mut scratch);
+        });
+    });
+}
+
+fn sub_layers(c: &mut Criterion) {
     for (name, tokens, causal) in [("encoder", PATCHES, false), ("decoder", TOKENS, true)] {
-        let (layer, sizes) = (SelfAttention::new(WIDTH, HEADS, causal), [GRIDS, tokens]);
-        let params = numbers(layer.layout().size(), 1);
-        let x = numbers(GRIDS * tokens * WIDTH, 2);
-        let (mut y, mut dx, mut d_params) = (x.clone(), x.clone(), params.clone());
-        let (mut saved, mut scratch) = (vec![0.0; layer.saved_len(sizes)], Scratch::new());
-        c.bench_function(&format!("self-attention {name} forward"), |b| {
-            b.iter(|| layer.forward(sizes, &params, black_box(&x), &mut y, &mut saved, &mut scratch));
-        });
-        c.bench_function(&format!("self-attention {name} backward"), |b| {
-            b.iter(|| {
-                layer.backward(
-                    sizes,
-                    &params,
-                    &x,
-                    &saved,
-                    black_box(&x),
-                    &mut dx,
-                    &mut d_params,
-                    &mut scratch,
-                );
-            });
-        });
+        let attention = SelfAttention::new(WIDTH, HEADS, causal);
+        both_passes(c, &format!("self-attention {name}"), &attention, [GRIDS, tokens]);
+        both_passes(c, &format!("mlp {name}"), &Mlp::new(WIDTH, 2 * WIDTH), [GRIDS * tokens]);
     }
-}
-
-fn cross_attention(c: &mut Criterion) {
-    let (layer, sizes) = (CrossAttention::new(WIDTH, HEADS), [GRIDS, TOKENS, PATCHES]);
-    let params = numbers(layer.layout().size(), 1);
-    let (x, memory) = (numbers(GRIDS * TOKENS * WIDTH, 2), numbers(GRIDS * PATCHES * WIDTH, 3));
-    let (mut y, mut dx, mut d_memory, mut d_params) = (x.clone(), x.clone(), memory.clone(), params.clone());
-    let (mut saved, mut scratch) = (vec![0.0; layer.saved_len(sizes)], Scratch::new());
-    c.bench_function("cross-attention forward", |b| {
-        b.iter(|| {
-            layer.forward(sizes, &params, black_box([&x, &memory]), &mut y, &mut saved, &mut scratch);
-        });
-    });
-    c.bench_function("cross-attention backward", |b| {
-        b.iter(|| {
-            let (inputs, gradients) = ([&x[..], &memory], [&mut dx[..], &mut d_memory]);
-            let dy = black_box(&x);
-            layer.backward(sizes, &params, inputs, &saved, dy, gradients, &mut d_params, &mut scratch);
-        });
-    });
-}
-
-fn mlp(c: &mut Criterion) {
-    for (name, tokens) in [("encoder", PATCHES), ("decoder", TOKENS)] {
-        let (layer, rows) = (Mlp::new(WIDTH, 2 * WIDTH), GRIDS * tokens);
-        let params = numbers(layer.layout().size(), 1);
-        let x = numbers(rows * WIDTH, 2);
-        let (mut y, mut dx, mut d_params) = (x.clone(), x.clone(), params.clone());
-        let (mut saved, mut scratch) = (vec![0.0; layer.saved_len(rows)], Scratch::new());
-        c.bench_function(&format!("mlp {name} forward"), |b| {
-            b.iter(|| layer.forward(rows, &params, black_box(&x), &mut y, &mut saved, &mut scratch));
-        });
-        c.bench_function(&format!("mlp {name} backward"), |b| {
-            b.iter(|| {
-                layer.backward(
-                    rows,
-                    &params,
-                    &x,
-                    &saved,
-                    black_box(&x),
-                    &mut dx,
-                    &mut d_params,
-                    &mut scratch,
-                );
-            });
-        });
-    }
-}
-
-fn ends(c: &mut Criterion) {
-    let mut scratch = Scratch::new();
-    let embedding = PatchEmbedding::new(PATCHES, 196, WIDTH);
-    let params = numbers(embedding.layout().size(), 1);
-    let patches = numbers(GRIDS * PATCHES * 196, 2);
-    let (mut y, mut d_params) = (vec![0.0; GRIDS * PATCHES * WIDTH], params.clone());
-    c.bench_function("patch embedding forward", |b| {
-        b.iter(|| embedding.forward(GRIDS, &params, black_box(&patches), &mut y, &mut scratch));
-    });
-    c.bench_function("patch embedding backward", |b| {
-        b.iter(|| embedding.backward(GRIDS, &params, &patches, black_box(&y), None, &mut d_params));
-    });
-
-    let (head, rows) = (Head::new(13, WIDTH), GRIDS * TOKENS);
-    let params = numbers(head.layout().size(), 1);
-    let (x, targets) = (numbers(rows * WIDTH, 2), vec![1.0 / 13.0; rows * 13]);
-    let (mut dx, mut d_params, mut saved) = (x.clone(), params.clone(), vec![0.0; head.saved_len(rows)]);
-    c.bench_function("head and loss forward", |b| {
-        b.iter(|| head.loss(rows, &params, black_box(&x), &targets, &mut saved, &mut scratch));
-    });
-    c.bench_function("head and loss backward", |b| {
-        b.iter(|| {
-            head.backward(rows, &params, &x, &saved, black_box(1.0), &mut dx, &mut d_params, &mut scratch);
-        });
-    });
+    both_passes(c, "cross-attention", &CrossAttention::new(WIDTH, HEADS), [GRIDS, TOKENS, PATCHES]);
+    both_passes(c, "patch embedding", &PatchEmbedding::new(PATCHES, 196, WIDTH), [GRIDS]);
+    both_passes(c, "head and loss", &Head::new(13, WIDTH).loss(), [GRIDS * TOKENS]);
 }
 
 fn whole_step(c: &mut Criterion) {
@@ -172,5 +104,5 @@ fn decoding(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, whole_step, candle_step, decoding, self_attention, cross_attention, mlp, ends);
+criterion_group!(benches, whole_step, candle_step, decoding, sub_layers);
 criterion_main!(benches);

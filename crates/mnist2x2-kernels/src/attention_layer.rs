@@ -4,19 +4,21 @@
 
 use std::ops::Range;
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::attention::Attention;
 use crate::gemm::Start;
 use crate::layer_norm::{STATISTICS, layer_norm, layer_norm_backward};
 use crate::linear::Linear;
 use crate::scratch::{Scratch, packed_len, split, split_ref};
+use crate::sub_layer::{Backward, Forward, Lens};
 
-/// The parameters' places.
+/// The number of heads, and the parameters' places.
 #[derive(Clone, Debug)]
 pub(crate) struct AttentionLayer {
-    pub(crate) norm_weight: Range<usize>,
-    pub(crate) norm_bias: Range<usize>,
+    pub(crate) heads: usize,
+    /// The weight of the norm, then its bias.
+    pub(crate) norm: Range<usize>,
     pub(crate) q: Linear,
     pub(crate) k: Linear,
     pub(crate) v: Linear,
@@ -30,86 +32,79 @@ fn saved_lens(sizes: &Attention) -> [usize; 7] {
     [queries, statistics, queries, keys, keys, sizes.probabilities_len(), queries]
 }
 
-/// How much the forward pass saves.
-pub(crate) fn saved_len(sizes: &Attention) -> usize {
-    packed_len(saved_lens(sizes))
-}
-
-/// One forward pass; `memory` is none where the source of keys and values is `norm(x)`.
-pub(crate) struct Forward<'a> {
-    pub(crate) layer: &'a AttentionLayer,
-    pub(crate) sizes: Attention,
-    pub(crate) params: &'a [f32],
-    pub(crate) x: &'a [f32],
-    pub(crate) memory: Option<&'a [f32]>,
-    pub(crate) y: &'a mut [f32],
-    pub(crate) saved: &'a mut [f32],
-    pub(crate) scratch: &'a mut Scratch,
-}
-
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, sizes, params, x, memory, y, saved, scratch } = self;
-        let [normed, statistics, q, k, v, probabilities, heads] = split(saved, saved_lens(&sizes));
-        let [weight, keys] = scratch.parts([layer.q.scratch_len(), sizes.forward_scratch_len()]);
-        layer_norm(simd, layer.norm(params), x, normed, statistics);
-        let source = memory.unwrap_or(normed);
-        layer.q.forward(simd, params, normed, None, q, weight);
-        layer.k.forward(simd, params, source, None, k, weight);
-        layer.v.forward(simd, params, source, None, v, weight);
-        sizes.forward(simd, [q, k, v], probabilities, heads, keys);
-        layer.out.forward(simd, params, heads, Some(x), y, weight);
-    }
-}
-
 impl AttentionLayer {
-    /// The weight and the bias of the norm.
-    #[inline(always)]
-    pub(crate) fn norm<'a>(&self, params: &'a [f32]) -> [&'a [f32]; 2] {
-        [&params[self.norm_weight.clone()], &params[self.norm_bias.clone()]]
+    /// The layer whose norm lies there and whose linear maps have their weight and bias at these places.
+    pub(crate) fn new(
+        [width, heads]: [usize; 2],
+        norm: Range<usize>,
+        of_qkv: [[usize; 2]; 3],
+        out: [usize; 2],
+    ) -> Self {
+        assert!(heads > 0 && width.is_multiple_of(heads), "{heads} heads do not divide a width of {width}");
+        let square = |[weight, bias]: [usize; 2]| Linear::at(weight, bias, [width, width]);
+        let [q, k, v] = of_qkv.map(square);
+        Self { heads, norm, q, k, v, out: square(out) }
     }
-}
 
-/// One backward pass: `dx` is overwritten, `d_memory` and `d_params` are added to.
-pub(crate) struct Backward<'a> {
-    pub(crate) layer: &'a AttentionLayer,
-    pub(crate) sizes: Attention,
-    pub(crate) params: &'a [f32],
-    pub(crate) x: &'a [f32],
-    pub(crate) memory: Option<(&'a [f32], &'a mut [f32])>,
-    pub(crate) saved: &'a [f32],
-    pub(crate) dy: &'a [f32],
-    pub(crate) dx: &'a mut [f32],
-    pub(crate) d_params: &'a mut [f32],
-    pub(crate) scratch: &'a mut Scratch,
-}
+    /// The attention of `[B, T, N]`.
+    pub(crate) fn attention(&self, [batch, queries, keys]: [usize; 3], causal: bool) -> Attention {
+        Attention { batch, queries, keys, width: self.q.inputs, heads: self.heads, causal }
+    }
 
-impl WithSimd for Backward<'_> {
-    type Output = ();
+    /// Lengths for inputs x and memory.
+    pub(crate) fn lens(params: usize, sizes: &Attention) -> Lens<2> {
+        let (x, memory) = (sizes.queries_len(), sizes.keys_len());
+        Lens { params, inputs: [x, memory], y: x, saved: packed_len(saved_lens(sizes)) }
+    }
 
+    /// The forward pass; where there is no second input, the source of keys and values is `norm(x)`.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, sizes, params, x, memory, saved, dy, dx, d_params, scratch } = self;
-        let [normed, statistics, q, k, v, probabilities, heads] = split_ref(saved, saved_lens(&sizes));
+    pub(crate) fn forward<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        sizes: &Attention,
+        Forward { params, inputs, y, saved }: Forward<N>,
+        scratch: &mut Scratch,
+    ) {
+        let x = inputs[0];
+        let [normed, statistics, q, k, v, probabilities, heads] = split(saved, saved_lens(sizes));
+        let [weight, keys] = scratch.parts([self.q.scratch_len(), sizes.forward_scratch_len()]);
+        layer_norm(simd, &params[self.norm.clone()], x, normed, statistics);
+        let source = inputs.get(1).copied().unwrap_or(normed);
+        self.q.forward(simd, params, normed, None, q, weight);
+        self.k.forward(simd, params, source, None, k, weight);
+        self.v.forward(simd, params, source, None, v, weight);
+        sizes.forward(simd, [q, k, v], probabilities, heads, keys);
+        self.out.forward(simd, params, heads, Some(x), y, weight);
+    }
+
+    /// The backward pass.
+    #[inline(always)]
+    pub(crate) fn backward<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        sizes: &Attention,
+        Backward { params, inputs, saved, dy, mut dx, d_params }: Backward<N>,
+        scratch: &mut Scratch,
+    ) {
+        let [normed, statistics, q, k, v, probabilities, heads] = split_ref(saved, saved_lens(sizes));
         let (queries, keys) = (sizes.queries_len(), sizes.keys_len());
         let lens = [queries, queries, keys, keys, queries, sizes.backward_scratch_len()];
         let [d_heads, dq, dk, dv, d_normed, of_attention] = scratch.parts(lens);
 
-        layer.out.parameter_gradients(simd, heads, dy, d_params);
-        layer.out.input_gradient(simd, params, dy, Start::Zero, d_heads);
+        self.out.parameter_gradients(simd, heads, dy, d_params);
+        self.out.input_gradient(simd, params, dy, Start::Zero, d_heads);
         sizes.backward(simd, [q, k, v], probabilities, d_heads, [dq, dk, dv], of_attention);
 
-        layer.q.parameter_gradients(simd, normed, dq, d_params);
-        layer.q.input_gradient(simd, params, dq, Start::Zero, d_normed);
-        let (source, d_source) = memory.unwrap_or((normed, &mut *d_normed));
-        for (linear, gradient) in [(&layer.k, &*dk), (&layer.v, &*dv)] {
+        self.q.parameter_gradients(simd, normed, dq, d_params);
+        self.q.input_gradient(simd, params, dq, Start::Zero, d_normed);
+        for (linear, gradient) in [(&self.k, &*dk), (&self.v, &*dv)] {
+            let source = inputs.get(1).copied().unwrap_or(normed);
             linear.parameter_gradients(simd, source, gradient, d_params);
+            let d_source = dx.get_mut(1).map_or(&mut *d_normed, |d_memory| d_memory);
             linear.input_gradient(simd, params, gradient, Start::Keep, d_source);
         }
-        let d_norm = &mut d_params[layer.norm_weight.start..layer.norm_bias.end];
-        layer_norm_backward(simd, layer.norm(params)[0], (x, statistics), (d_normed, dy), dx, d_norm);
+        let (norm, d_norm) = (&params[self.norm.clone()], &mut d_params[self.norm.clone()]);
+        layer_norm_backward(simd, norm, (inputs[0], statistics), (d_normed, dy), dx[0], d_norm);
     }
 }

@@ -148,7 +148,7 @@ fn weighted_sum<S: Simd>(simd: S, weights: &[f32], (rows, stride): (&[f32], usiz
 
 impl SelfAttention {
     /// The sub-layer for one more token of each of B sequences: appends its key and value to the cache and attends over
-    /// all of the cache. The same as the last row of [`Self::forward`] with a causal mask; x and y (B, D).
+    /// all of the cache. The same as the last row of the forward pass with a causal mask; x and y (B, D).
     ///
     /// # Panics
     /// If the cache is full, or a slice is shorter than the cache's batch says.
@@ -160,8 +160,8 @@ impl SelfAttention {
         cache: &mut KeyValueCache,
         scratch: &mut Scratch,
     ) {
-        let (layer, heads) = (&self.layer, self.heads);
-        self.level.run(Step { layer, heads, params, x, y, cache: Cache::Growing(cache), scratch });
+        let cache = Cache::Growing(cache);
+        scratch.level().run(Step { layer: &self.layer, params, x, y, cache, scratch });
     }
 }
 
@@ -177,7 +177,7 @@ impl CrossAttention {
         cache: &mut KeyValueCache,
         scratch: &mut Scratch,
     ) {
-        self.level.run(ProjectMemory { layer: &self.layer, params, memory, cache, scratch });
+        scratch.level().run(ProjectMemory { layer: &self.layer, params, memory, cache, scratch });
     }
 
     /// The sub-layer for one token of each of B sequences over a memory given to [`Self::project_memory`]; x and y (B, D).
@@ -193,8 +193,8 @@ impl CrossAttention {
         scratch: &mut Scratch,
     ) {
         assert!(!cache.is_empty(), "no memory was given to project_memory");
-        let (layer, heads) = (&self.layer, self.heads);
-        self.level.run(Step { layer, heads, params, x, y, cache: Cache::Fixed(cache), scratch });
+        let cache = Cache::Fixed(cache);
+        scratch.level().run(Step { layer: &self.layer, params, x, y, cache, scratch });
     }
 }
 
@@ -215,7 +215,6 @@ impl Cache<'_> {
 
 struct Step<'a> {
     layer: &'a AttentionLayer,
-    heads: usize,
     params: &'a [f32],
     x: &'a [f32],
     y: &'a mut [f32],
@@ -228,20 +227,20 @@ impl WithSimd for Step<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, heads, params, x, y, mut cache, scratch } = self;
+        let Self { layer, params, x, y, mut cache, scratch } = self;
         let (batch, width, pitch) = (cache.get().batch, cache.get().width, cache.get().pitch());
         let len = batch * width;
         let (x, y) = (&x[..len], &mut y[..len]);
         let lens = [len, batch * STATISTICS, len, len, len, len, pitch, layer.q.scratch_len()];
         let [normed, statistics, q, k, v, attended, scores, weight] = scratch.parts(lens);
-        layer_norm(simd, layer.norm(params), x, normed, statistics);
+        layer_norm(simd, &params[layer.norm.clone()], x, normed, statistics);
         layer.q.forward(simd, params, normed, None, q, weight);
         if let Cache::Growing(cache) = &mut cache {
             layer.k.forward(simd, params, normed, None, k, weight);
             layer.v.forward(simd, params, normed, None, v, weight);
             cache.push(k, v);
         }
-        cache.get().attend(simd, heads, q, attended, scores);
+        cache.get().attend(simd, layer.heads, q, attended, scores);
         layer.out.forward(simd, params, attended, Some(x), y, weight);
     }
 }

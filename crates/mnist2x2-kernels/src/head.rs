@@ -1,40 +1,31 @@
 //! The head: logits, and the loss they are trained by.
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::cross_entropy::cross_entropy;
 use crate::gemm::Start;
 use crate::layout::HeadLayout;
 use crate::linear::Linear;
 use crate::scratch::Scratch;
-use crate::simd::Level;
+use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
-/// `logits = x W^T + b` and their mean cross-entropy against target distributions.
+/// `logits = x W^T + b`.
 ///
 /// # Shapes
-/// x (R, D), logits (R, V), targets (R, V), each row adding up to 1, contiguous, where R counts every token of every sequence; parameters as
-/// [`HeadLayout`] says.
+/// x (R, D), logits (R, V), contiguous, where R counts every token of every sequence; parameters as [`HeadLayout`] says.
+/// Sizes are `[R]`.
 #[derive(Clone, Debug)]
 pub struct Head {
-    vocabulary: usize,
-    width: usize,
-    level: Level,
     layout: HeadLayout,
     linear: Linear,
 }
 
 impl Head {
-    /// The head over V = `vocabulary` tokens for vectors of D = `width` on the best instruction set of this machine.
+    /// The head over V = `vocabulary` tokens for vectors of D = `width`.
     pub fn new(vocabulary: usize, width: usize) -> Self {
         let layout = HeadLayout::new(vocabulary, width);
         let linear = Linear::at(layout.weight.start, layout.bias.start, [vocabulary, width]);
-        Self { vocabulary, width, level: Level::best(), layout, linear }
-    }
-
-    /// The same on another instruction set.
-    #[must_use]
-    pub fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
+        Self { layout, linear }
     }
 
     /// Where the parameters lie in their slice.
@@ -42,142 +33,72 @@ impl Head {
         &self.layout
     }
 
-    /// The logits of R rows.
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    pub fn logits(&self, rows: usize, params: &[f32], x: &[f32], y: &mut [f32], scratch: &mut Scratch) {
-        let (x, y) = (&x[..rows * self.width], &mut y[..rows * self.vocabulary]);
-        self.level.run(Logits { head: self, params, x, y, scratch });
-    }
-
-    /// The backward pass of [`Self::logits`]: overwrites `dx`, adds to `d_params`.
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    pub fn logits_backward(
-        &self,
-        params: &[f32],
-        x: &[f32],
-        d_logits: &[f32],
-        dx: &mut [f32],
-        d_params: &mut [f32],
-    ) {
-        self.level.run(LogitsBackward { head: self, params, x, d_logits, dx, d_params });
-    }
-
-    /// How many numbers [`Self::loss`] saves for [`Self::backward`], for R rows.
-    pub fn saved_len(&self, rows: usize) -> usize {
-        rows * self.vocabulary
-    }
-
-    /// The mean cross-entropy over all targets; `saved` holds what the backward pass needs.
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    pub fn loss(
-        &self,
-        rows: usize,
-        params: &[f32],
-        x: &[f32],
-        targets: &[f32],
-        saved: &mut [f32],
-        scratch: &mut Scratch,
-    ) -> f32 {
-        let (x, size) = (&x[..rows * self.width], rows * self.vocabulary);
-        let (targets, saved) = (&targets[..size], &mut saved[..size]);
-        self.level.run(Loss { head: self, params, x, targets, saved, scratch })
-    }
-
-    /// The backward pass from the gradient of the mean loss: overwrites `dx`, adds to `d_params`. `x` and `saved` are those
-    /// given to [`Self::loss`].
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a backward pass reads all that its forward pass read and wrote"
-    )]
-    pub fn backward(
-        &self,
-        rows: usize,
-        params: &[f32],
-        x: &[f32],
-        saved: &[f32],
-        d_loss: f32,
-        dx: &mut [f32],
-        d_params: &mut [f32],
-        scratch: &mut Scratch,
-    ) {
-        let [d_logits] = scratch.parts([rows * self.vocabulary]);
-        let scale = d_loss / rows as f32;
-        d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
-        self.logits_backward(params, x, d_logits, dx, d_params);
+    /// The loss of these logits.
+    pub fn loss(self) -> HeadLoss {
+        HeadLoss(self)
     }
 }
 
-struct Logits<'a> {
-    head: &'a Head,
-    params: &'a [f32],
-    x: &'a [f32],
-    y: &'a mut [f32],
-    scratch: &'a mut Scratch,
-}
+impl SubLayer<1> for Head {
+    type Sizes = [usize; 1];
 
-impl WithSimd for Logits<'_> {
-    type Output = ();
+    fn lens(&self, [rows]: [usize; 1]) -> Lens<1> {
+        let [x, y] = [self.linear.inputs, self.linear.outputs].map(|width| rows * width);
+        Lens { params: self.layout.size(), inputs: [x], y, saved: 0 }
+    }
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { head, params, x, y, scratch } = self;
-        let [weight] = scratch.parts([head.linear.scratch_len()]);
-        head.linear.forward(simd, params, x, None, y, weight);
+    fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
+        let Forward { params, inputs: [x], y, .. } = pass;
+        let [weight] = scratch.parts([self.linear.scratch_len()]);
+        self.linear.forward(simd, params, x, None, y, weight);
+    }
+
+    #[inline(always)]
+    fn backward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Backward<1>, _: &mut Scratch) {
+        let Backward { params, inputs: [x], dy, dx: [dx], d_params, .. } = pass;
+        self.linear.parameter_gradients(simd, x, dy, d_params);
+        self.linear.input_gradient(simd, params, dy, Start::Zero, dx);
     }
 }
 
-struct LogitsBackward<'a> {
-    head: &'a Head,
-    params: &'a [f32],
-    x: &'a [f32],
-    d_logits: &'a [f32],
-    dx: &'a mut [f32],
-    d_params: &'a mut [f32],
-}
+/// The mean cross-entropy of the logits of a [`Head`] against target distributions.
+///
+/// # Shapes
+/// The inputs are x (R, D) and targets (R, V), each row adding up to 1, which get no gradient; the result is one number.
+/// Sizes are `[R]`.
+#[derive(Clone, Debug)]
+pub struct HeadLoss(Head);
 
-impl WithSimd for LogitsBackward<'_> {
-    type Output = ();
+impl SubLayer<2> for HeadLoss {
+    type Sizes = [usize; 1];
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { head, params, x, d_logits, dx, d_params } = self;
-        head.linear.parameter_gradients(simd, x, d_logits, d_params);
-        head.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
+    const DATA: [bool; 2] = [false, true];
+
+    fn lens(&self, sizes: [usize; 1]) -> Lens<2> {
+        let Lens { params, inputs: [x], y: logits, .. } = self.0.lens(sizes);
+        Lens { params, inputs: [x, logits], y: 1, saved: logits }
     }
-}
-
-struct Loss<'a> {
-    head: &'a Head,
-    params: &'a [f32],
-    x: &'a [f32],
-    targets: &'a [f32],
-    saved: &'a mut [f32],
-    scratch: &'a mut Scratch,
-}
-
-impl WithSimd for Loss<'_> {
-    type Output = f32;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f32 {
-        let Self { head, params, x, targets, saved, scratch } = self;
-        Logits { head, params, x, y: &mut *saved, scratch }.with_simd(simd);
-        let rows = saved.len() / head.vocabulary;
-        let mut sum = 0.0;
-        for (logits, target) in
-            saved.chunks_exact_mut(head.vocabulary).zip(targets.chunks_exact(head.vocabulary))
-        {
+    fn forward_on<S: Simd>(&self, simd: S, rows: [usize; 1], pass: Forward<2>, scratch: &mut Scratch) {
+        let Forward { params, inputs: [x, targets], y: loss, saved } = pass;
+        let logits = Forward { params, inputs: [x], y: &mut *saved, saved: &mut [] };
+        self.0.forward_on(simd, rows, logits, scratch);
+        let (vocabulary, mut sum) = (self.0.linear.outputs, 0.0);
+        for (logits, target) in saved.chunks_exact_mut(vocabulary).zip(targets.chunks_exact(vocabulary)) {
             sum += cross_entropy(simd, logits, target);
         }
-        sum / rows as f32
+        loss[0] = sum / rows[0] as f32;
+    }
+
+    #[inline(always)]
+    fn backward_on<S: Simd>(&self, simd: S, rows: [usize; 1], pass: Backward<2>, scratch: &mut Scratch) {
+        let Backward { params, inputs: [x, _], saved, dy: d_loss, dx: [dx, _], d_params } = pass;
+        let [d_logits] = scratch.parts([saved.len()]);
+        let scale = d_loss[0] / rows[0] as f32;
+        d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
+        self.0.linear.parameter_gradients(simd, x, d_logits, d_params);
+        self.0.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
     }
 }

@@ -11,16 +11,11 @@ const EPSILON: f32 = 1e-5;
 /// The mean of a row and the inverse of its standard deviation, which the backward pass needs again.
 pub(crate) const STATISTICS: usize = 2;
 
-/// `y = norm(x)` (R, D), and `statistics` (R, 2) of every row.
+/// `y = norm(x)` (R, D), and `statistics` (R, 2) of every row; `norm` (2, D) is the weight, then the bias.
 #[inline(always)]
-pub(crate) fn layer_norm<S: Simd>(
-    simd: S,
-    [weight, bias]: [&[f32]; 2],
-    x: &[f32],
-    y: &mut [f32],
-    statistics: &mut [f32],
-) {
-    let width = weight.len();
+pub(crate) fn layer_norm<S: Simd>(simd: S, norm: &[f32], x: &[f32], y: &mut [f32], statistics: &mut [f32]) {
+    let width = norm.len() / 2;
+    let (weight, bias) = norm.split_at(width);
     let rows = x.chunks_exact(width).zip(y.chunks_exact_mut(width));
     for ((x, y), kept) in rows.zip(statistics.chunks_exact_mut(STATISTICS)) {
         let (mean, inverse) = moments(simd, x);
@@ -59,18 +54,18 @@ fn moments<S: Simd>(simd: S, x: &[f32]) -> (f32, f32) {
 }
 
 /// `dx = residual + d norm(x) / dx` applied to `dy`, for a norm at the head of a residual branch; the gradients of the
-/// weight and the bias are added to `d_weight` and `d_bias`.
+/// weight and the bias are added to `d_norm`.
 #[inline(always)]
 pub(crate) fn layer_norm_backward<S: Simd>(
     simd: S,
-    weight: &[f32],
+    norm: &[f32],
     (x, statistics): (&[f32], &[f32]),
     (dy, residual): (&[f32], &[f32]),
     dx: &mut [f32],
-    d_weight_and_bias: &mut [f32],
+    d_norm: &mut [f32],
 ) {
-    let width = weight.len();
-    let (d_weight, d_bias) = d_weight_and_bias.split_at_mut(width);
+    let width = norm.len() / 2;
+    let (weight, (d_weight, d_bias)) = (&norm[..width], d_norm.split_at_mut(width));
     for (r, dx) in dx.chunks_exact_mut(width).enumerate() {
         let row = r * width..(r + 1) * width;
         let (x, dy, residual) = (&x[row.clone()], &dy[row.clone()], &residual[row]);

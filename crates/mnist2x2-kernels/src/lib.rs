@@ -7,9 +7,9 @@
 //! 1. Building blocks: the matrix product, layer normalization, softmax, GELU, attention, cross-entropy. Written once over
 //!    [`pulp::Simd`] and compiled for AVX-512, AVX2, NEON and no vectors at all; the machine decides when the program runs
 //!    ([`Level`]).
-//! 2. Sub-layers over slices: [`Stem`], [`PatchEmbedding`], [`TokenEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`] and
-//!    [`Head`]. What the forward pass saves and the working memory ([`Scratch`]) are the caller's. Backward passes add to
-//!    the gradient of the parameters. For writing token by token there is a [`KeyValueCache`].
+//! 2. Sub-layers over slices, each a [`SubLayer`]: [`Stem`], [`PatchEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`],
+//!    [`Head`] and [`HeadLoss`]; and the [`TokenEmbedding`]. What the forward pass saves and the working memory ([`Scratch`])
+//!    are the caller's. For writing token by token there is a [`KeyValueCache`].
 //! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one tensor of rank 1,
 //!    laid out as [`SelfAttentionLayout`] and its like say.
@@ -54,6 +54,8 @@ mod cross_entropy;
 mod layout;
 mod scratch;
 
+mod sub_layer;
+
 mod windows;
 
 mod attention_layer;
@@ -79,7 +81,7 @@ pub use candle::{
 pub use convolution::Convolution;
 pub use cross_attention::CrossAttention;
 pub use decode::KeyValueCache;
-pub use head::Head;
+pub use head::{Head, HeadLoss};
 pub use layout::{
     ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout,
     SelfAttentionLayout, TokenEmbeddingLayout,
@@ -91,6 +93,7 @@ pub use scratch::Scratch;
 pub use self_attention::SelfAttention;
 pub use simd::Level;
 pub use stem::Stem;
+pub use sub_layer::{Backward, Forward, Lens, SubLayer};
 pub use token_embedding::TokenEmbedding;
 
 #[cfg(test)]

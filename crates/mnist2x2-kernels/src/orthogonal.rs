@@ -2,9 +2,8 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::gemm::{Gemm, Matrix, Start};
+use crate::gemm::{Matrix, product};
 use crate::scratch::Scratch;
-use crate::simd::Level;
 use crate::transpose::transpose;
 
 /// Rounds of the iteration: singular values above a fortieth of the largest come near 1, smaller ones grow forty times.
@@ -22,19 +21,12 @@ const POLYNOMIAL: [f32; 3] = [3.4445, -4.7750, 2.0315];
 pub struct Orthogonaliser {
     rows: usize,
     columns: usize,
-    level: Level,
 }
 
 impl Orthogonaliser {
-    /// For matrices of this shape, on the best instruction set of this machine.
+    /// For matrices of this shape.
     pub fn new(rows: usize, columns: usize) -> Self {
-        Self { rows, columns, level: Level::best() }
-    }
-
-    /// The same on another instruction set.
-    #[must_use]
-    pub fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
+        Self { rows, columns }
     }
 
     /// Does it in place.
@@ -55,7 +47,7 @@ impl Orthogonaliser {
         for value in &mut *x {
             *value *= scale;
         }
-        self.level.run(Iteration { shape: *self, x, scratch });
+        scratch.level().run(Iteration { shape: *self, x, scratch });
     }
 }
 
@@ -70,7 +62,7 @@ impl WithSimd for Iteration<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape: Orthogonaliser { rows, columns, .. }, x, scratch } = self;
+        let Self { shape: Orthogonaliser { rows, columns }, x, scratch } = self;
         // Tall, so that the square of the matrix is the smaller of the two.
         let (tall, wide) = (rows.max(columns), rows.min(columns));
         let [from, to, square, fourth] = scratch.parts([tall * wide, tall * wide, wide * wide, wide * wide]);
@@ -102,23 +94,19 @@ fn round<S: Simd>(
     square: &mut [f32],
     fourth: &mut [f32],
 ) {
-    product(simd, [columns, rows, columns], Matrix::transposed(x, columns), x, square);
-    product(simd, [columns; 3], Matrix::rows(square, columns), square, fourth);
+    let (transposed, n) = (Matrix::transposed(x, columns), columns);
+    product(simd, [n, rows, n], transposed, (x, n), (square, n));
+    product(simd, [n; 3], Matrix::rows(square, n), (square, n), (fourth, n));
     let [a, b, c] = POLYNOMIAL;
     square.iter_mut().zip(&*fourth).for_each(|(square, fourth)| *square = b * *square + c * fourth);
-    square.iter_mut().step_by(columns + 1).for_each(|diagonal| *diagonal += a);
-    product(simd, [rows, columns, columns], Matrix::rows(x, columns), square, to);
-}
-
-/// `c = a b`, where both b and c have `shape[2]` columns.
-#[inline(always)]
-fn product<S: Simd>(simd: S, shape: [usize; 3], a: Matrix, b: &[f32], c: &mut [f32]) {
-    Gemm { shape, a, b: (b, shape[2]), c: (c, shape[2]), start: Start::Zero }.run(simd);
+    square.iter_mut().step_by(n + 1).for_each(|diagonal| *diagonal += a);
+    product(simd, [rows, n, n], Matrix::rows(x, n), (square, n), (to, n));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Level;
     use crate::test_oracle::numbers;
 
     /// `a^T b` of two matrices of `rows` rows.
@@ -130,7 +118,7 @@ mod tests {
 
     fn orthogonal(x: &[f32], [rows, columns]: [usize; 2], level: Level) -> Vec<f32> {
         let mut out = x.to_vec();
-        Orthogonaliser::new(rows, columns).with_level(level).run(&mut out, &mut Scratch::new());
+        Orthogonaliser::new(rows, columns).run(&mut out, &mut Scratch::at(level));
         out
     }
 

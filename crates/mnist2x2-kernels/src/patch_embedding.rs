@@ -1,20 +1,21 @@
 //! The embedding of an image's patches (A. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2021, equation 1).
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
 use crate::gemm::Start;
 use crate::layout::PatchEmbeddingLayout;
 use crate::linear::Linear;
 use crate::scratch::Scratch;
-use crate::simd::{Level, add};
+use crate::simd::add;
+use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
 /// `y = proj(patches) + pos`: a linear map of every patch and a learned vector for every position.
 ///
 /// # Shapes
-/// patches (B, N, P), y (B, N, D), contiguous; parameters as [`PatchEmbeddingLayout`] says.
+/// patches (B, N, P), y (B, N, D), contiguous; parameters as [`PatchEmbeddingLayout`] says. Sizes are `[B]`.
 #[derive(Clone, Debug)]
 pub struct PatchEmbedding {
-    level: Level,
+    positions: usize,
     layout: PatchEmbeddingLayout,
     proj: Linear,
 }
@@ -24,102 +25,44 @@ impl PatchEmbedding {
     pub fn new(positions: usize, pixels: usize, width: usize) -> Self {
         let layout = PatchEmbeddingLayout::new(positions, pixels, width);
         let proj = Linear::at(layout.proj_weight.start, layout.proj_bias.start, [width, pixels]);
-        Self { level: Level::best(), layout, proj }
-    }
-
-    /// The same on another instruction set.
-    #[must_use]
-    pub fn with_level(self, level: Level) -> Self {
-        Self { level, ..self }
+        Self { positions, layout, proj }
     }
 
     /// Where the parameters lie in their slice.
     pub fn layout(&self) -> &PatchEmbeddingLayout {
         &self.layout
     }
-
-    /// How many numbers one image's embedding has.
-    fn image_len(&self) -> usize {
-        self.layout.pos.len()
-    }
-
-    /// The forward pass over B images.
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    pub fn forward(
-        &self,
-        batch: usize,
-        params: &[f32],
-        patches: &[f32],
-        y: &mut [f32],
-        scratch: &mut Scratch,
-    ) {
-        let y = &mut y[..batch * self.image_len()];
-        self.level.run(Forward { embedding: self, params, patches, y, scratch });
-    }
-
-    /// The backward pass over B images: adds to `d_params`, and overwrites `d_patches` where it is asked for.
-    ///
-    /// # Panics
-    /// If a slice is shorter than the sizes say.
-    pub fn backward(
-        &self,
-        batch: usize,
-        params: &[f32],
-        patches: &[f32],
-        dy: &[f32],
-        d_patches: Option<&mut [f32]>,
-        d_params: &mut [f32],
-    ) {
-        let dy = &dy[..batch * self.image_len()];
-        self.level.run(Backward { embedding: self, params, patches, dy, d_patches, d_params });
-    }
 }
 
-struct Forward<'a> {
-    embedding: &'a PatchEmbedding,
-    params: &'a [f32],
-    patches: &'a [f32],
-    y: &'a mut [f32],
-    scratch: &'a mut Scratch,
-}
+impl SubLayer<1> for PatchEmbedding {
+    type Sizes = [usize; 1];
 
-impl WithSimd for Forward<'_> {
-    type Output = ();
+    const DATA: [bool; 1] = [true];
+
+    fn lens(&self, [batch]: [usize; 1]) -> Lens<1> {
+        let patches = batch * self.positions * self.proj.inputs;
+        Lens { params: self.layout.size(), inputs: [patches], y: batch * self.layout.pos.len(), saved: 0 }
+    }
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { embedding, params, patches, y, scratch } = self;
-        let [weight] = scratch.parts([embedding.proj.scratch_len()]);
-        embedding.proj.forward(simd, params, patches, None, y, weight);
-        for image in y.chunks_exact_mut(embedding.image_len()) {
-            add(simd, &params[embedding.layout.pos.clone()], image);
+    fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
+        let Forward { params, inputs: [patches], y, .. } = pass;
+        let [weight] = scratch.parts([self.proj.scratch_len()]);
+        self.proj.forward(simd, params, patches, None, y, weight);
+        for image in y.chunks_exact_mut(self.layout.pos.len()) {
+            add(simd, &params[self.layout.pos.clone()], image);
         }
     }
-}
-
-struct Backward<'a> {
-    embedding: &'a PatchEmbedding,
-    params: &'a [f32],
-    patches: &'a [f32],
-    dy: &'a [f32],
-    d_patches: Option<&'a mut [f32]>,
-    d_params: &'a mut [f32],
-}
-
-impl WithSimd for Backward<'_> {
-    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { embedding, params, patches, dy, d_patches, d_params } = self;
-        embedding.proj.parameter_gradients(simd, patches, dy, d_params);
-        for image in dy.chunks_exact(embedding.image_len()) {
-            add(simd, image, &mut d_params[embedding.layout.pos.clone()]);
+    fn backward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Backward<1>, _: &mut Scratch) {
+        let Backward { params, inputs: [patches], dy, dx: [d_patches], d_params, .. } = pass;
+        self.proj.parameter_gradients(simd, patches, dy, d_params);
+        for image in dy.chunks_exact(self.layout.pos.len()) {
+            add(simd, image, &mut d_params[self.layout.pos.clone()]);
         }
-        if let Some(d_patches) = d_patches {
-            embedding.proj.input_gradient(simd, params, dy, Start::Zero, d_patches);
+        if !d_patches.is_empty() {
+            self.proj.input_gradient(simd, params, dy, Start::Zero, d_patches);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Working memory that is asked for once and used again.
 
+use crate::simd::Level;
+
 /// Numbers per 64-byte cache line, to which every part of a buffer is aligned where the allocation allows; also the widest
 /// vector there is.
 pub(crate) const LINE: usize = 16;
@@ -7,17 +9,28 @@ pub(crate) const LINE: usize = 16;
 /// Working memory of the kernels: grows to what the largest call needs and is then reused, so that a loop over batches
 /// of one size allocates once.
 ///
-/// What it holds between calls is of no meaning.
+/// What it holds between calls is of no meaning. It also says on which instruction set the kernels run.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    level: Level,
     parts: Vec<f32>,
     saved: Vec<f32>,
 }
 
 impl Scratch {
-    /// Empty working memory.
+    /// Empty working memory, for the best instruction set of this machine.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Empty working memory for kernels on this instruction set.
+    pub fn at(level: Level) -> Self {
+        Self { level, ..Self::default() }
+    }
+
+    /// The instruction set.
+    pub(crate) fn level(&self) -> Level {
+        self.level
     }
 
     /// Parts of these lengths, holding anything.

@@ -3,21 +3,23 @@
 
 mod oracle;
 
-use mnist2x2_kernels::{CrossAttention, Head, KeyValueCache, Level, Mlp, Scratch, SelfAttention};
+use mnist2x2_kernels::{
+    Backward, CrossAttention, Forward, Head, KeyValueCache, Level, Mlp, Scratch, SelfAttention, SubLayer,
+};
 use oracle::{assert_close, numbers, wide};
 
 #[test]
 fn later_tokens_do_not_reach_earlier_ones() {
     let [b, t, d, h] = [2, 6, 15, 3];
     for level in Level::available() {
-        let layer = SelfAttention::new(d, h, true).with_level(level);
+        let layer = SelfAttention::new(d, h, true);
         let (params, mut x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
-        let (mut before, mut after, mut scratch) = (x.clone(), x.clone(), Scratch::new());
-        layer.infer([b, t], &params, &x, &mut before, &mut scratch);
+        let (mut before, mut after, mut scratch) = (x.clone(), x.clone(), Scratch::at(level));
+        layer.infer([b, t], &params, [&x], &mut before, &mut scratch);
         for x in x.chunks_mut(t * d) {
             x[4 * d..].iter_mut().for_each(|x| *x = *x * 1e4 + 3.0);
         }
-        layer.infer([b, t], &params, &x, &mut after, &mut scratch);
+        layer.infer([b, t], &params, [&x], &mut after, &mut scratch);
         for (before, after) in before.chunks(t * d).zip(after.chunks(t * d)) {
             assert_eq!(before[..4 * d], after[..4 * d], "{}", level.name());
             assert_ne!(before[4 * d..], after[4 * d..]);
@@ -29,10 +31,10 @@ fn later_tokens_do_not_reach_earlier_ones() {
 fn steps_with_a_cache_are_the_rows_of_one_causal_pass() {
     let [b, t, d, h] = [3, 5, 24, 3];
     for level in Level::available() {
-        let layer = SelfAttention::new(d, h, true).with_level(level);
+        let layer = SelfAttention::new(d, h, true);
         let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
-        let (mut whole, mut scratch) = (x.clone(), Scratch::new());
-        layer.infer([b, t], &params, &x, &mut whole, &mut scratch);
+        let (mut whole, mut scratch) = (x.clone(), Scratch::at(level));
+        layer.infer([b, t], &params, [&x], &mut whole, &mut scratch);
         let mut cache = KeyValueCache::new(1, t, d);
         cache.reset(b);
         for i in 0..t {
@@ -50,9 +52,9 @@ fn steps_with_a_cache_are_the_rows_of_one_causal_pass() {
 fn a_step_over_a_remembered_memory_is_a_row_of_cross_attention() {
     let [b, n, d, h] = [3, 7, 15, 3];
     for level in Level::available() {
-        let layer = CrossAttention::new(d, h).with_level(level);
+        let layer = CrossAttention::new(d, h);
         let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * d, 2));
-        let (memory, mut scratch) = (numbers(b * n * d, 3), Scratch::new());
+        let (memory, mut scratch) = (numbers(b * n * d, 3), Scratch::at(level));
         let (mut whole, mut y) = (x.clone(), x.clone());
         layer.infer([b, 1, n], &params, [&x, &memory], &mut whole, &mut scratch);
         let mut cache = KeyValueCache::new(b, n, d);
@@ -62,29 +64,45 @@ fn a_step_over_a_remembered_memory_is_a_row_of_cross_attention() {
     }
 }
 
+/// The value of a forward pass, and the gradients of the first input and of the parameters: of a loss, or with y as its own
+/// gradient.
+fn both_passes<const N: usize, L: SubLayer<N>>(
+    layer: &L,
+    sizes: L::Sizes,
+    params: &[f32],
+    inputs: [&[f32]; N],
+    scratch: &mut Scratch,
+) -> [Vec<f32>; 3] {
+    let lens = layer.lens(sizes);
+    let (mut y, mut saved) = (vec![0.0; lens.y], vec![0.0; lens.saved]);
+    layer.forward(sizes, Forward { params, inputs, y: &mut y, saved: &mut saved }, scratch);
+    let (mut dx, mut d_params) = (lens.inputs.map(|len| vec![0.0; len]), vec![0.0; lens.params]);
+    let gradients = dx.each_mut().map(|dx| &mut dx[..]);
+    let (saved, dy) = (&saved[..], if lens.y == 1 { &[1.0] } else { &y[..] });
+    let pass = Backward { params, inputs, saved, dy, dx: gradients, d_params: &mut d_params };
+    layer.backward(sizes, pass, scratch);
+    [y, std::mem::take(&mut dx[0]), d_params]
+}
+
+fn inference_is_the_forward_pass<const N: usize, L: SubLayer<N>>(
+    layer: &L,
+    sizes: L::Sizes,
+    inputs: [&[f32]; N],
+) {
+    let (params, mut scratch) = (numbers(layer.lens(sizes).params, 3), Scratch::new());
+    let [expected, ..] = both_passes(layer, sizes, &params, inputs, &mut scratch);
+    let mut got = vec![f32::NAN; expected.len()];
+    layer.infer(sizes, &params, inputs, &mut got, &mut scratch);
+    assert_eq!(got, expected);
+}
+
 #[test]
 fn inference_in_blocks_is_the_forward_pass() {
     let [b, t, n, d, h] = [67, 3, 4, 6, 2];
-    let (mut scratch, x, memory) = (Scratch::new(), numbers(b * t * d, 1), numbers(b * n * d, 2));
-    let (mut expected, mut got) = (x.clone(), x.clone());
-
-    let layer = SelfAttention::new(d, h, false);
-    let (params, mut saved) = (numbers(layer.layout().size(), 3), vec![0.0; layer.saved_len([b, t])]);
-    layer.forward([b, t], &params, &x, &mut expected, &mut saved, &mut scratch);
-    layer.infer([b, t], &params, &x, &mut got, &mut scratch);
-    assert_eq!(got, expected);
-
-    let layer = CrossAttention::new(d, h);
-    let (params, mut saved) = (numbers(layer.layout().size(), 3), vec![0.0; layer.saved_len([b, t, n])]);
-    layer.forward([b, t, n], &params, [&x, &memory], &mut expected, &mut saved, &mut scratch);
-    layer.infer([b, t, n], &params, [&x, &memory], &mut got, &mut scratch);
-    assert_eq!(got, expected);
-
-    let layer = Mlp::new(d, 11);
-    let (params, mut saved) = (numbers(layer.layout().size(), 3), vec![0.0; layer.saved_len(b * t)]);
-    layer.forward(b * t, &params, &x, &mut expected, &mut saved, &mut scratch);
-    layer.infer(b * t, &params, &x, &mut got, &mut scratch);
-    assert_eq!(got, expected);
+    let (x, memory) = (numbers(b * t * d, 1), numbers(b * n * d, 2));
+    inference_is_the_forward_pass(&SelfAttention::new(d, h, false), [b, t], [&x]);
+    inference_is_the_forward_pass(&CrossAttention::new(d, h), [b, t, n], [&x, &memory]);
+    inference_is_the_forward_pass(&Mlp::new(d, 11), [b * t], [&x]);
 }
 
 #[test]
@@ -92,33 +110,25 @@ fn zero_and_huge_inputs_give_finite_numbers() {
     let [b, t, d, h] = [2, 5, 24, 3];
     for (level, scale) in Level::available().into_iter().flat_map(|l| [0.0, 1e4, 1e15].map(|s| (l, s))) {
         let x: Vec<f32> = numbers(b * t * d, 2).iter().map(|x| x * scale).collect();
-        let (mut y, mut dx, mut scratch) = (x.clone(), x.clone(), Scratch::new());
-        let finite = |what: &str, all: &[&[f32]]| {
+        let mut scratch = Scratch::at(level);
+        let finite = |what: &str, all: [Vec<f32>; 3]| {
             let fine = all.iter().all(|numbers| numbers.iter().all(|x| x.is_finite()));
             assert!(fine, "{what} at a scale of {scale} on {}", level.name());
         };
+        let params = |size, scale| numbers(size, 1).iter().map(|p| p * scale).collect::<Vec<_>>();
 
-        let layer = SelfAttention::new(d, h, true).with_level(level);
-        let params: Vec<f32> = numbers(layer.layout().size(), 1).iter().map(|p| p * 30.0).collect();
-        let (mut saved, mut d_params) = (vec![0.0; layer.saved_len([b, t])], vec![0.0; params.len()]);
-        layer.forward([b, t], &params, &x, &mut y, &mut saved, &mut scratch);
-        layer.backward([b, t], &params, &x, &saved, &y, &mut dx, &mut d_params, &mut scratch);
-        finite("self-attention", &[&y, &dx, &d_params]);
+        let layer = SelfAttention::new(d, h, true);
+        let large = params(layer.layout().size(), 30.0);
+        finite("self-attention", both_passes(&layer, [b, t], &large, [&x], &mut scratch));
 
-        let layer = Mlp::new(d, 37).with_level(level);
-        let params: Vec<f32> = numbers(layer.layout().size(), 1).iter().map(|p| p * 30.0).collect();
-        let (mut saved, mut d_params) = (vec![0.0; layer.saved_len(b * t)], vec![0.0; params.len()]);
-        layer.forward(b * t, &params, &x, &mut y, &mut saved, &mut scratch);
-        layer.backward(b * t, &params, &x, &saved, &y, &mut dx, &mut d_params, &mut scratch);
-        finite("mlp", &[&y, &dx, &d_params]);
+        let layer = Mlp::new(d, 37);
+        let large = params(layer.layout().size(), 30.0);
+        finite("mlp", both_passes(&layer, [b * t], &large, [&x], &mut scratch));
 
-        let layer = Head::new(13, d).with_level(level);
-        let params = numbers(layer.layout().size(), 1);
-        let (mut saved, mut d_params) = (vec![0.0; layer.saved_len(b * t)], vec![0.0; params.len()]);
+        let layer = Head::new(13, d).loss();
+        let usual = params(layer.lens([1]).params, 1.0);
         let last: Vec<f32> = (0..b * t * 13).map(|i| if i % 13 == 12 { 1.0 } else { 0.0 }).collect();
-        let loss = layer.loss(b * t, &params, &x, &last, &mut saved, &mut scratch);
-        layer.backward(b * t, &params, &x, &saved, 1.0, &mut dx, &mut d_params, &mut scratch);
-        finite("head", &[&[loss], &dx, &d_params]);
+        finite("head", both_passes(&layer, [b * t], &usual, [&x, &last], &mut scratch));
     }
 }
 
@@ -127,10 +137,6 @@ fn the_same_call_gives_the_same_bits() {
     let [b, t, d] = if cfg!(miri) { [1, 3, 8] } else { [8, 16, 64] };
     let layer = SelfAttention::new(d, 4, false);
     let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
-    let run = || {
-        let (mut y, mut scratch) = (x.clone(), Scratch::new());
-        layer.infer([b, t], &params, &x, &mut y, &mut scratch);
-        y
-    };
+    let run = || both_passes(&layer, [b, t], &params, [&x], &mut Scratch::new());
     assert_eq!(run(), run());
 }

@@ -1,12 +1,15 @@
 //! The published model's training step, put together from the slice functions.
 
-use mnist2x2_kernels::{CrossAttention, Head, Mlp, PatchEmbedding, Scratch, SelfAttention, TokenEmbedding};
+use mnist2x2_kernels::{
+    Backward, CrossAttention, Forward, Head, HeadLoss, Mlp, PatchEmbedding, Scratch, SelfAttention, SubLayer,
+    TokenEmbedding,
+};
 
 use crate::oracle::numbers;
 use crate::{HEADS, PATCHES, TOKENS, WIDTH};
 
 /// One sub-layer's parameters, their gradient, what its forward pass saved, and its output.
-struct Slot {
+pub(crate) struct Slot {
     params: Vec<f32>,
     d_params: Vec<f32>,
     saved: Vec<f32>,
@@ -14,9 +17,38 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(params: usize, saved: usize, y: usize) -> Self {
+    pub(crate) fn new<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes) -> Self {
+        let lens = layer.lens(sizes);
+        Self::of(lens.params, lens.saved, lens.y)
+    }
+
+    fn of(params: usize, saved: usize, y: usize) -> Self {
         let params = numbers(params, 7).iter().map(|p| p * 0.1).collect::<Vec<_>>();
         Self { d_params: vec![0.0; params.len()], params, saved: vec![0.0; saved], y: vec![0.0; y] }
+    }
+
+    pub(crate) fn forward<const N: usize, L: SubLayer<N>>(
+        &mut self,
+        layer: &L,
+        sizes: L::Sizes,
+        inputs: [&[f32]; N],
+        scratch: &mut Scratch,
+    ) {
+        let Self { params, y, saved, .. } = self;
+        layer.forward(sizes, Forward { params, inputs, y, saved }, scratch);
+    }
+
+    pub(crate) fn backward<const N: usize, L: SubLayer<N>>(
+        &mut self,
+        layer: &L,
+        sizes: L::Sizes,
+        inputs: [&[f32]; N],
+        dy: &[f32],
+        dx: [&mut [f32]; N],
+        scratch: &mut Scratch,
+    ) {
+        let Self { params, d_params, saved, .. } = self;
+        layer.backward(sizes, Backward { params, inputs, saved, dy, dx, d_params }, scratch);
     }
 }
 
@@ -30,7 +62,7 @@ pub(crate) struct Step {
     encoder: Vec<(SelfAttention, Slot, Mlp, Slot)>,
     embedding: (TokenEmbedding, Slot),
     decoder: Vec<(SelfAttention, Slot, CrossAttention, Slot, Mlp, Slot)>,
-    head: (Head, Slot),
+    head: (HeadLoss, Slot),
     scratch: Scratch,
     d_memory: Vec<f32>,
     d: [Vec<f32>; 2],
@@ -40,20 +72,19 @@ impl Step {
     pub(crate) fn new(grids: usize) -> Self {
         let (rows, columns) = (grids * PATCHES, grids * TOKENS);
         let patches = PatchEmbedding::new(PATCHES, 196, WIDTH);
-        let slot = Slot::new(patches.layout().size(), 0, rows * WIDTH);
+        let slot = Slot::new(&patches, [grids]);
         let embedding = TokenEmbedding::new(13, TOKENS, WIDTH);
-        let embedded = Slot::new(embedding.layout().size(), 0, columns * WIDTH);
-        let head = Head::new(13, WIDTH);
-        let of_head = Slot::new(head.layout().size(), head.saved_len(columns), 0);
+        let embedded = Slot::of(embedding.layout().size(), 0, columns * WIDTH);
+        let head = Head::new(13, WIDTH).loss();
+        let of_head = Slot::new(&head, [columns]);
         let attention = |tokens, causal| {
             let layer = SelfAttention::new(WIDTH, HEADS, causal);
-            let saved = layer.saved_len([grids, tokens]);
-            let slot = Slot::new(layer.layout().size(), saved, grids * tokens * WIDTH);
+            let slot = Slot::new(&layer, [grids, tokens]);
             (layer, slot)
         };
         let mlp = |rows| {
             let layer = Mlp::new(WIDTH, 2 * WIDTH);
-            let slot = Slot::new(layer.layout().size(), layer.saved_len(rows), rows * WIDTH);
+            let slot = Slot::new(&layer, [rows]);
             (layer, slot)
         };
         let encoder = (0..4).map(|_| {
@@ -63,8 +94,7 @@ impl Step {
         let decoder = (0..2).map(|_| {
             let ((a, of_a), (m, of_m)) = (attention(TOKENS, true), mlp(columns));
             let cross = CrossAttention::new(WIDTH, HEADS);
-            let saved = cross.saved_len([grids, TOKENS, PATCHES]);
-            let of_cross = Slot::new(cross.layout().size(), saved, columns * WIDTH);
+            let of_cross = Slot::new(&cross, [grids, TOKENS, PATCHES]);
             (a, of_a, cross, of_cross, m, of_m)
         });
         Self {
@@ -87,11 +117,11 @@ impl Step {
     pub(crate) fn forward(&mut self) -> f32 {
         let (grids, scratch) = (self.grids, &mut self.scratch);
         let (layer, slot) = &mut self.patches;
-        layer.forward(grids, &slot.params, &self.images, &mut slot.y, scratch);
+        slot.forward(layer, [grids], [&self.images], scratch);
         let mut x = &slot.y;
         for (attention, a, mlp, m) in &mut self.encoder {
-            attention.forward([grids, PATCHES], &a.params, x, &mut a.y, &mut a.saved, scratch);
-            mlp.forward(grids * PATCHES, &m.params, &a.y, &mut m.y, &mut m.saved, scratch);
+            a.forward(attention, [grids, PATCHES], [x], scratch);
+            m.forward(mlp, [grids * PATCHES], [&a.y], scratch);
             x = &m.y;
         }
         let memory = x;
@@ -99,14 +129,14 @@ impl Step {
         layer.forward(TOKENS, 0, &slot.params, &self.tokens, &mut slot.y);
         let mut x = &slot.y;
         for (attention, a, cross, c, mlp, m) in &mut self.decoder {
-            attention.forward([grids, TOKENS], &a.params, x, &mut a.y, &mut a.saved, scratch);
-            let sizes = [grids, TOKENS, PATCHES];
-            cross.forward(sizes, &c.params, [&a.y, memory], &mut c.y, &mut c.saved, scratch);
-            mlp.forward(grids * TOKENS, &m.params, &c.y, &mut m.y, &mut m.saved, scratch);
+            a.forward(attention, [grids, TOKENS], [x], scratch);
+            c.forward(cross, [grids, TOKENS, PATCHES], [&a.y, memory], scratch);
+            m.forward(mlp, [grids * TOKENS], [&c.y], scratch);
             x = &m.y;
         }
         let (head, slot) = &mut self.head;
-        head.loss(grids * TOKENS, &slot.params, x, &self.targets, &mut slot.saved, scratch)
+        slot.forward(head, [grids * TOKENS], [x, &self.targets], scratch);
+        slot.y[0]
     }
 
     /// Every gradient, after [`Self::forward`].
@@ -115,18 +145,17 @@ impl Step {
         let [d, e] = &mut self.d;
         let (head, slot) = &mut self.head;
         let x = &self.decoder[1].5.y;
-        head.backward(grids * TOKENS, &slot.params, x, &slot.saved, 1.0, d, &mut slot.d_params, scratch);
+        slot.backward(head, [grids * TOKENS], [x, &self.targets], &[1.0], [d, &mut []], scratch);
         self.d_memory.fill(0.0);
         let memory = &self.encoder[3].3.y;
         for i in (0..self.decoder.len()).rev() {
             let (before, from) = self.decoder.split_at_mut(i);
             let x = before.last().map_or(&self.embedding.1.y, |layer| &layer.5.y);
             let (attention, a, cross, c, mlp, m) = &mut from[0];
-            mlp.backward(grids * TOKENS, &m.params, &c.y, &m.saved, d, e, &mut m.d_params, scratch);
-            let gradients = [&mut d[..], &mut self.d_memory];
-            let (sizes, inputs) = ([grids, TOKENS, PATCHES], [&a.y[..], memory]);
-            cross.backward(sizes, &c.params, inputs, &c.saved, e, gradients, &mut c.d_params, scratch);
-            attention.backward([grids, TOKENS], &a.params, x, &a.saved, d, e, &mut a.d_params, scratch);
+            m.backward(mlp, [grids * TOKENS], [&c.y], d, [e], scratch);
+            let sizes = [grids, TOKENS, PATCHES];
+            c.backward(cross, sizes, [&a.y, memory], e, [d, &mut self.d_memory], scratch);
+            a.backward(attention, [grids, TOKENS], [x], d, [e], scratch);
             std::mem::swap(d, e);
         }
         self.embedding.0.backward(TOKENS, 0, &self.tokens, d, &mut self.embedding.1.d_params);
@@ -135,10 +164,10 @@ impl Step {
             let (before, from) = self.encoder.split_at_mut(i);
             let x = before.last().map_or(&self.patches.1.y, |layer| &layer.3.y);
             let (attention, a, mlp, m) = &mut from[0];
-            mlp.backward(grids * PATCHES, &m.params, &a.y, &m.saved, d, e, &mut m.d_params, scratch);
-            attention.backward([grids, PATCHES], &a.params, x, &a.saved, e, d, &mut a.d_params, scratch);
+            m.backward(mlp, [grids * PATCHES], [&a.y], d, [e], scratch);
+            a.backward(attention, [grids, PATCHES], [x], e, [d], scratch);
         }
         let (layer, slot) = &mut self.patches;
-        layer.backward(grids, &slot.params, &self.images, d, None, &mut slot.d_params);
+        slot.backward(layer, [grids], [&self.images], d, [&mut []], scratch);
     }
 }

@@ -1,9 +1,9 @@
 //! The embeddings of patches and of tokens.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::op::{Pass, SubLayer};
-use super::support::expect_some;
+use super::op::apply;
+use super::support::{expect_some, like, numbers, operand};
 use crate::{PatchEmbedding, TokenEmbedding};
 
 /// `proj(patches) + pos`; see [`PatchEmbedding`]. The width follows from the size of `params`.
@@ -22,15 +22,7 @@ pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
         bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
     }
     let layer = PatchEmbedding::new(positions, pixels, size / each);
-    let output = (batch, positions, size / each).into();
-    let op = SubLayer { name: "patch-embedding", output, saved_len: 0, reads_data: true };
-    op.apply(&[patches], params, move |params, x, pass, scratch| match pass {
-        Pass::Infer { y } | Pass::Forward { y, .. } => layer.forward(batch, params, x[0], y, scratch),
-        Pass::Backward { dy, dx, d_params, .. } => {
-            let dx = (!dx[0].is_empty()).then_some(&mut dx[0][..]);
-            layer.backward(batch, params, x[0], dy, dx, d_params);
-        }
-    })
+    apply(("patch-embedding", layer), [batch], [patches], params, (batch, positions, size / each).into())
 }
 
 /// `token[tokens] + pos`; see [`TokenEmbedding`]. The number of positions follows from the size of `params`.
@@ -63,9 +55,32 @@ pub fn token_embedding(
     }
     let layer = TokenEmbedding::new(vocabulary, (size - of_tokens) / width, width);
     let output = (batch, length, width).into();
-    let op = SubLayer { name: "token-embedding", output, saved_len: 0, reads_data: false };
-    op.apply(&[], params, move |params, _, pass, _| match pass {
-        Pass::Infer { y } | Pass::Forward { y, .. } => layer.forward(length, first, params, &tokens, y),
-        Pass::Backward { dy, d_params, .. } => layer.backward(length, first, &tokens, dy, d_params),
-    })
+    params.contiguous()?.apply_op1(Lookup { layer, length, first, tokens, output })
+}
+
+/// A token embedding for these tokens.
+struct Lookup {
+    layer: TokenEmbedding,
+    length: usize,
+    first: usize,
+    tokens: Vec<u32>,
+    output: Shape,
+}
+
+impl CustomOp1 for Lookup {
+    fn name(&self) -> &'static str {
+        "token-embedding"
+    }
+
+    fn cpu_fwd(&self, params: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (params, mut y) = (operand(params, layout)?, vec![0.0; self.output.elem_count()]);
+        self.layer.forward(self.length, self.first, params, &self.tokens, &mut y);
+        Ok((CpuStorage::F32(y), self.output.clone()))
+    }
+
+    fn bwd(&self, params: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
+        let (dy, mut d_params) = (dy.contiguous()?, vec![0.0; params.elem_count()]);
+        self.layer.backward(self.length, self.first, &self.tokens, &numbers(&dy)?, &mut d_params);
+        Ok(Some(like(params, d_params)?))
+    }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use super::op::{Pass, SubLayer};
+use super::op::apply;
 use super::support::expect_some;
 use crate::Head;
 
@@ -17,13 +17,7 @@ pub fn logits(x: &Tensor, params: &Tensor) -> Result<Tensor> {
     let (layer, vocabulary) = head("logits", x, params)?;
     let (rest, rows) = (&x.dims()[..x.rank() - 1], x.elem_count() / x.dims()[x.rank() - 1]);
     let output = Shape::from([rest, &[vocabulary]].concat());
-    let op = SubLayer { name: "logits", output, saved_len: 0, reads_data: false };
-    op.apply(&[x], params, move |params, x, pass, scratch| match pass {
-        Pass::Infer { y } | Pass::Forward { y, .. } => layer.logits(rows, params, x[0], y, scratch),
-        Pass::Backward { dy, dx, d_params, .. } => {
-            layer.logits_backward(params, x[0], dy, &mut dx[0], d_params);
-        }
-    })
+    apply(("logits", layer), [rows], [x], params, output)
 }
 
 /// The mean cross-entropy of [`logits`] against target distributions, a scalar, without the logits as a tensor in between.
@@ -39,19 +33,8 @@ pub fn head_loss(x: &Tensor, params: &Tensor, targets: &Tensor) -> Result<Tensor
     if targets.dims() != [rows, &[vocabulary]].concat() {
         bail!("loss: targets of shape {:?} for x of shape {:?}", targets.dims(), x.dims());
     }
-    let targets = targets.flatten_all()?.to_vec1::<f32>()?;
-    let rows = rows.iter().product();
-    let saved_len = layer.saved_len(rows);
-    let op = SubLayer { name: "head-loss", output: ().into(), saved_len, reads_data: false };
-    op.apply(&[x], params, move |params, x, pass, scratch| match pass {
-        Pass::Infer { y } => scratch.without_saving(saved_len, |saved, scratch| {
-            y[0] = layer.loss(rows, params, x[0], &targets, saved, scratch);
-        }),
-        Pass::Forward { y, saved } => y[0] = layer.loss(rows, params, x[0], &targets, saved, scratch),
-        Pass::Backward { saved, dy, dx, d_params } => {
-            layer.backward(rows, params, x[0], saved, dy[0], &mut dx[0], d_params, scratch);
-        }
-    })
+    let (rows, targets) = (rows.iter().product(), targets.detach());
+    apply(("head-loss", layer.loss()), [rows], [x, &targets], params, ().into())
 }
 
 /// The head that these shapes ask for, and its vocabulary.

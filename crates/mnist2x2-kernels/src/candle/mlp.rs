@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::op::{Pass, SubLayer};
+use super::op::apply;
 use super::support::expect_some;
 use crate::Mlp;
 
@@ -17,16 +17,7 @@ pub fn mlp(x: &Tensor, params: &Tensor) -> Result<Tensor> {
     let Some(&width) = x.dims().last() else { bail!("mlp: x is a scalar") };
     expect_some("mlp", x.dims())?;
     let layer = Mlp::new(width, hidden(width, params.dims1()?)?);
-    let rows = x.elem_count() / width;
-    let (output, saved_len) = (x.shape().clone(), layer.saved_len(rows));
-    let op = SubLayer { name: "mlp", output, saved_len, reads_data: false };
-    op.apply(&[x], params, move |params, x, pass, scratch| match pass {
-        Pass::Infer { y } => layer.infer(rows, params, x[0], y, scratch),
-        Pass::Forward { y, saved } => layer.forward(rows, params, x[0], y, saved, scratch),
-        Pass::Backward { saved, dy, dx, d_params } => {
-            layer.backward(rows, params, x[0], saved, dy, &mut dx[0], d_params, scratch);
-        }
-    })
+    apply(("mlp", layer), [x.elem_count() / width], [x], params, x.shape().clone())
 }
 
 /// The inner width F of `3 D + F (2 D + 1)` parameters.

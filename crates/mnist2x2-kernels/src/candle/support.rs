@@ -109,6 +109,11 @@ impl<G: Deref<Target = Storage>> Deref for Numbers<G> {
     }
 }
 
+/// A gradient with the shape of what it is the gradient of.
+pub(super) fn like(of: &Tensor, numbers: Vec<f32>) -> Result<Tensor> {
+    Tensor::from_vec(numbers, of.shape(), of.device())
+}
+
 /// Asserts that a packed parameter slice has the size its sub-layer asks for.
 pub(super) fn expect_size(what: &str, params: &Tensor, size: usize) -> Result<()> {
     if params.dims() != [size] {
