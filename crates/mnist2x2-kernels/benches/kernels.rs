@@ -48,7 +48,7 @@ fn both_passes<const N: usize, L: SubLayer<N>>(c: &mut Criterion, name: &str, la
 fn sub_layers(c: &mut Criterion) {
     for (name, tokens, causal) in [("encoder", PATCHES, false), ("decoder", TOKENS, true)] {
         let attention = SelfAttention::new(WIDTH, HEADS, causal);
-        both_passes(c, &format!("self-attention {name}"), &attention, [GRIDS, tokens]);
+        both_passes(c, &format!("self-attention {name}"), &attention, [GRIDS, tokens, tokens]);
         both_passes(c, &format!("mlp {name}"), &Mlp::new(WIDTH, 2 * WIDTH), [GRIDS * tokens]);
     }
     both_passes(c, "cross-attention", &CrossAttention::new(WIDTH, HEADS), [GRIDS, TOKENS, PATCHES]);
@@ -84,7 +84,7 @@ fn candle_step(c: &mut Criterion) {
 fn decoding(c: &mut Criterion) {
     for batch in [1, 500] {
         let (layer, cross) = (SelfAttention::new(WIDTH, HEADS, true), CrossAttention::new(WIDTH, HEADS));
-        let (params, of_cross) = (numbers(layer.layout().size(), 1), numbers(cross.layout().size(), 2));
+        let (params, of_cross) = (numbers(layer.size(), 1), numbers(cross.size(), 2));
         let (x, memory) = (numbers(batch * WIDTH, 3), numbers(batch * PATCHES * WIDTH, 4));
         let (mut y, mut scratch) = (x.clone(), Scratch::new());
         let mut cache = KeyValueCache::new(batch, TOKENS, WIDTH);

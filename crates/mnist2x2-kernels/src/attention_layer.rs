@@ -1,7 +1,8 @@
-//! What self-attention and cross-attention share: `y = x + out(attention(q(norm(x)), k(s), v(s)))`, where the source `s`
-//! is `norm(x)` itself or a memory. Pre-norm, as in R. Xiong et al., *On Layer Normalization in the Transformer
-//! Architecture*, 2020.
+//! The attention sub-layers as kernels: `y = x + out(attention(q(norm(x)), k(s), v(s)))`, where the source `s` is `norm(x)`
+//! itself or a memory. `transformer.rs` of `mnist2x2-model` has the same, written to be read. Pre-norm, as in R. Xiong et
+//! al., *On Layer Normalization in the Transformer Architecture*, 2020.
 
+use std::array;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -9,20 +10,93 @@ use pulp::Simd;
 use crate::attention::Attention;
 use crate::gemm::Start;
 use crate::layer_norm::{STATISTICS, layer_norm, layer_norm_backward};
+use crate::layout::{CrossAttentionLayout, SelfAttentionLayout};
 use crate::linear::Linear;
-use crate::scratch::{Scratch, packed_len, split, split_ref};
-use crate::sub_layer::{Backward, Forward, Lens};
+use crate::scratch::{ROWS_AT_A_TIME, Scratch, packed_len, split, split_ref};
+use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
-/// The number of heads, and the parameters' places.
+/// `y = x + out(attention(qkv(norm(x))))`, with a causal mask where the tokens are written one by one.
+///
+/// # Shapes
+/// x, y and their gradients (B, T, D), contiguous; parameters as [`SelfAttentionLayout`] says. Sizes are `[B, T, T]`.
+pub type SelfAttention = AttentionLayer<1>;
+
+/// `y = x + out(attention(q(norm(x)), kv(memory)))`; the memory is not normed.
+///
+/// # Shapes
+/// The inputs are x and the memory. x, y and their gradients (B, T, D), memory and its gradient (B, N, D), contiguous;
+/// parameters as [`CrossAttentionLayout`] says. Sizes are `[B, T, N]`.
+pub type CrossAttention = AttentionLayer<2>;
+
+/// [`SelfAttention`] with one input, [`CrossAttention`] with two.
 #[derive(Clone, Debug)]
-pub(crate) struct AttentionLayer {
+pub struct AttentionLayer<const N: usize> {
+    params: usize,
     pub(crate) heads: usize,
+    causal: bool,
     /// The weight of the norm, then its bias.
     pub(crate) norm: Range<usize>,
     pub(crate) q: Linear,
     pub(crate) k: Linear,
     pub(crate) v: Linear,
     pub(crate) out: Linear,
+}
+
+impl SelfAttention {
+    /// The sub-layer of width D = `width`.
+    ///
+    /// # Panics
+    /// If `heads` does not divide `width`.
+    pub fn new(width: usize, heads: usize, causal: bool) -> Self {
+        let layout = SelfAttentionLayout::new(width);
+        let (qkv, bias) = (layout.qkv_weight.start, layout.qkv_bias.start);
+        let of_qkv = [0, 1, 2].map(|i| [qkv + i * width * width, bias + i * width]);
+        let norm = layout.norm_weight.start..layout.norm_bias.end;
+        let out = [layout.out_weight.start, layout.out_bias.start];
+        Self { causal, ..Self::at(layout.size(), [width, heads], norm, of_qkv, out) }
+    }
+}
+
+impl CrossAttention {
+    /// The sub-layer of width D = `width`.
+    ///
+    /// # Panics
+    /// If `heads` does not divide `width`.
+    pub fn new(width: usize, heads: usize) -> Self {
+        let layout = CrossAttentionLayout::new(width);
+        let [kv, bias] = [layout.kv_weight.start, layout.kv_bias.start];
+        let q = [layout.q_weight.start, layout.q_bias.start];
+        let of_qkv = [q, [kv, bias], [kv + width * width, bias + width]];
+        let norm = layout.norm_weight.start..layout.norm_bias.end;
+        let out = [layout.out_weight.start, layout.out_bias.start];
+        Self::at(layout.size(), [width, heads], norm, of_qkv, out)
+    }
+}
+
+impl<const N: usize> AttentionLayer<N> {
+    /// The layer whose norm lies there and whose linear maps have their weight and bias at these places.
+    fn at(
+        params: usize,
+        [width, heads]: [usize; 2],
+        norm: Range<usize>,
+        of_qkv: [[usize; 2]; 3],
+        out: [usize; 2],
+    ) -> Self {
+        assert!(heads > 0 && width.is_multiple_of(heads), "{heads} heads do not divide a width of {width}");
+        let square = |[weight, bias]: [usize; 2]| Linear::at(weight, bias, [width, width]);
+        let [q, k, v] = of_qkv.map(square);
+        Self { params, heads, causal: false, norm, q, k, v, out: square(out) }
+    }
+
+    /// How many parameters there are.
+    pub fn size(&self) -> usize {
+        self.params
+    }
+
+    fn attention(&self, [batch, queries, keys]: [usize; 3]) -> Attention {
+        let keys = if N == 1 { queries } else { keys };
+        Attention { batch, queries, keys, width: self.q.inputs, heads: self.heads, causal: self.causal }
+    }
 }
 
 /// Lengths of what the forward pass saves: norm(x), its statistics, q, k, v, the probabilities and the heads' output.
@@ -32,62 +106,39 @@ fn saved_lens(sizes: &Attention) -> [usize; 7] {
     [queries, statistics, queries, keys, keys, sizes.probabilities_len(), queries]
 }
 
-impl AttentionLayer {
-    /// The layer whose norm lies there and whose linear maps have their weight and bias at these places.
-    pub(crate) fn new(
-        [width, heads]: [usize; 2],
-        norm: Range<usize>,
-        of_qkv: [[usize; 2]; 3],
-        out: [usize; 2],
-    ) -> Self {
-        assert!(heads > 0 && width.is_multiple_of(heads), "{heads} heads do not divide a width of {width}");
-        let square = |[weight, bias]: [usize; 2]| Linear::at(weight, bias, [width, width]);
-        let [q, k, v] = of_qkv.map(square);
-        Self { heads, norm, q, k, v, out: square(out) }
-    }
+impl<const N: usize> SubLayer<N> for AttentionLayer<N> {
+    type Sizes = [usize; 3];
 
-    /// The attention of `[B, T, N]`.
-    pub(crate) fn attention(&self, [batch, queries, keys]: [usize; 3], causal: bool) -> Attention {
-        Attention { batch, queries, keys, width: self.q.inputs, heads: self.heads, causal }
-    }
-
-    /// Lengths for inputs x and memory.
-    pub(crate) fn lens(params: usize, sizes: &Attention) -> Lens<2> {
+    fn lens(&self, sizes: [usize; 3]) -> Lens<N> {
+        let sizes = self.attention(sizes);
         let (x, memory) = (sizes.queries_len(), sizes.keys_len());
-        Lens { params, inputs: [x, memory], y: x, saved: packed_len(saved_lens(sizes)) }
+        let inputs = array::from_fn(|i| if i == 0 { x } else { memory });
+        Lens { params: self.params, inputs, y: x, saved: packed_len(saved_lens(&sizes)) }
     }
 
-    /// The forward pass; where there is no second input, the source of keys and values is `norm(x)`.
+    fn at_a_time(&self, [_, tokens, places]: [usize; 3]) -> usize {
+        ROWS_AT_A_TIME / tokens.max(places).max(1)
+    }
+
     #[inline(always)]
-    pub(crate) fn forward<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        sizes: &Attention,
-        Forward { params, inputs, y, saved }: Forward<N>,
-        scratch: &mut Scratch,
-    ) {
-        let x = inputs[0];
-        let [normed, statistics, q, k, v, probabilities, heads] = split(saved, saved_lens(sizes));
+    fn forward_on<S: Simd>(&self, simd: S, sizes: [usize; 3], pass: Forward<N>, scratch: &mut Scratch) {
+        let (sizes, Forward { params, inputs, y, saved }) = (self.attention(sizes), pass);
+        let [normed, statistics, q, k, v, probabilities, heads] = split(saved, saved_lens(&sizes));
         let [weight, keys] = scratch.parts([self.q.scratch_len(), sizes.forward_scratch_len()]);
-        layer_norm(simd, &params[self.norm.clone()], x, normed, statistics);
+        layer_norm(simd, &params[self.norm.clone()], inputs[0], normed, statistics);
         let source = inputs.get(1).copied().unwrap_or(normed);
         self.q.forward(simd, params, normed, None, q, weight);
         self.k.forward(simd, params, source, None, k, weight);
         self.v.forward(simd, params, source, None, v, weight);
         sizes.forward(simd, [q, k, v], probabilities, heads, keys);
-        self.out.forward(simd, params, heads, Some(x), y, weight);
+        self.out.forward(simd, params, heads, Some(inputs[0]), y, weight);
     }
 
-    /// The backward pass.
     #[inline(always)]
-    pub(crate) fn backward<S: Simd, const N: usize>(
-        &self,
-        simd: S,
-        sizes: &Attention,
-        Backward { params, inputs, saved, dy, mut dx, d_params }: Backward<N>,
-        scratch: &mut Scratch,
-    ) {
-        let [normed, statistics, q, k, v, probabilities, heads] = split_ref(saved, saved_lens(sizes));
+    fn backward_on<S: Simd>(&self, simd: S, sizes: [usize; 3], pass: Backward<N>, scratch: &mut Scratch) {
+        let sizes = self.attention(sizes);
+        let Backward { params, inputs, saved, dy, mut dx, d_params } = pass;
+        let [normed, statistics, q, k, v, probabilities, heads] = split_ref(saved, saved_lens(&sizes));
         let (queries, keys) = (sizes.queries_len(), sizes.keys_len());
         let lens = [queries, queries, keys, keys, queries, sizes.backward_scratch_len()];
         let [d_heads, dq, dk, dv, d_normed, of_attention] = scratch.parts(lens);

@@ -40,11 +40,6 @@ impl Convolution {
         Self { layout, windows, linear }
     }
 
-    /// Where the parameters lie in their slice.
-    pub fn layout(&self) -> &ConvolutionLayout {
-        &self.layout
-    }
-
     /// Rows, columns and channels of the result.
     pub fn shape(&self) -> [usize; 3] {
         let [rows, columns] = self.windows.grid();

@@ -2,11 +2,9 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::attention_layer::AttentionLayer;
-use crate::cross_attention::CrossAttention;
+use crate::attention_layer::{AttentionLayer, CrossAttention, SelfAttention};
 use crate::layer_norm::{STATISTICS, layer_norm};
 use crate::scratch::{LINE, Scratch};
-use crate::self_attention::SelfAttention;
 use crate::simd::{load, store, vectors};
 use crate::softmax::softmax;
 use crate::transpose::transpose;
@@ -161,7 +159,7 @@ impl SelfAttention {
         scratch: &mut Scratch,
     ) {
         let cache = Cache::Growing(cache);
-        scratch.level().run(Step { layer: &self.layer, params, x, y, cache, scratch });
+        scratch.level().run(Step { layer: self, params, x, y, cache, scratch });
     }
 }
 
@@ -177,7 +175,7 @@ impl CrossAttention {
         cache: &mut KeyValueCache,
         scratch: &mut Scratch,
     ) {
-        scratch.level().run(ProjectMemory { layer: &self.layer, params, memory, cache, scratch });
+        scratch.level().run(ProjectMemory { layer: self, params, memory, cache, scratch });
     }
 
     /// The sub-layer for one token of each of B sequences over a memory given to [`Self::project_memory`]; x and y (B, D).
@@ -194,7 +192,7 @@ impl CrossAttention {
     ) {
         assert!(!cache.is_empty(), "no memory was given to project_memory");
         let cache = Cache::Fixed(cache);
-        scratch.level().run(Step { layer: &self.layer, params, x, y, cache, scratch });
+        scratch.level().run(Step { layer: self, params, x, y, cache, scratch });
     }
 }
 
@@ -213,8 +211,8 @@ impl Cache<'_> {
     }
 }
 
-struct Step<'a> {
-    layer: &'a AttentionLayer,
+struct Step<'a, const N: usize> {
+    layer: &'a AttentionLayer<N>,
     params: &'a [f32],
     x: &'a [f32],
     y: &'a mut [f32],
@@ -222,7 +220,7 @@ struct Step<'a> {
     scratch: &'a mut Scratch,
 }
 
-impl WithSimd for Step<'_> {
+impl<const N: usize> WithSimd for Step<'_, N> {
     type Output = ();
 
     #[inline(always)]
@@ -246,7 +244,7 @@ impl WithSimd for Step<'_> {
 }
 
 struct ProjectMemory<'a> {
-    layer: &'a AttentionLayer,
+    layer: &'a CrossAttention,
     params: &'a [f32],
     memory: &'a [f32],
     cache: &'a mut KeyValueCache,

@@ -28,11 +28,6 @@ impl Head {
         Self { layout, linear }
     }
 
-    /// Where the parameters lie in their slice.
-    pub fn layout(&self) -> &HeadLayout {
-        &self.layout
-    }
-
     /// The loss of these logits.
     pub fn loss(self) -> HeadLoss {
         HeadLoss(self)

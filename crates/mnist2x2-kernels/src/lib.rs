@@ -60,11 +60,9 @@ mod windows;
 
 mod attention_layer;
 mod convolution;
-mod cross_attention;
 mod head;
 mod mlp;
 mod patch_embedding;
-mod self_attention;
 mod stem;
 mod token_embedding;
 
@@ -74,12 +72,12 @@ mod orthogonal;
 
 mod candle;
 
+pub use attention_layer::{AttentionLayer, CrossAttention, SelfAttention};
 pub use candle::{
     cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, project_memory,
     self_attention, self_attention_step, stem, token_embedding,
 };
 pub use convolution::Convolution;
-pub use cross_attention::CrossAttention;
 pub use decode::KeyValueCache;
 pub use head::{Head, HeadLoss};
 pub use layout::{
@@ -90,7 +88,6 @@ pub use mlp::Mlp;
 pub use orthogonal::Orthogonaliser;
 pub use patch_embedding::PatchEmbedding;
 pub use scratch::Scratch;
-pub use self_attention::SelfAttention;
 pub use simd::Level;
 pub use stem::Stem;
 pub use sub_layer::{Backward, Forward, Lens, SubLayer};

@@ -37,11 +37,6 @@ impl Mlp {
         Self { layout, norm, fc1, fc2 }
     }
 
-    /// Where the parameters lie in their slice.
-    pub fn layout(&self) -> &MlpLayout {
-        &self.layout
-    }
-
     /// Lengths of norm(x), its statistics, the derivative of the GELU and its value.
     fn saved_lens(&self, rows: usize) -> [usize; 4] {
         let hidden = rows * self.fc1.outputs;

@@ -27,11 +27,6 @@ impl PatchEmbedding {
         let proj = Linear::at(layout.proj_weight.start, layout.proj_bias.start, [width, pixels]);
         Self { positions, layout, proj }
     }
-
-    /// Where the parameters lie in their slice.
-    pub fn layout(&self) -> &PatchEmbeddingLayout {
-        &self.layout
-    }
 }
 
 impl SubLayer<1> for PatchEmbedding {

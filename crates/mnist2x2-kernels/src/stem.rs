@@ -51,7 +51,7 @@ impl Stem {
     fn places(&self, batch: usize) -> Vec<Place> {
         let (mut parameters, mut saved) = (0, 0);
         let next = |convolution: &Convolution| {
-            let (size, len) = (convolution.layout().size(), batch * convolution.result_len());
+            let Lens { params: size, y: len, .. } = convolution.lens([batch]);
             let maps = saved + packed_len([len]);
             let place = Place {
                 parameters: parameters..parameters + size,

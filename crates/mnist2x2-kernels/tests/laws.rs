@@ -13,13 +13,13 @@ fn later_tokens_do_not_reach_earlier_ones() {
     let [b, t, d, h] = [2, 6, 15, 3];
     for level in Level::available() {
         let layer = SelfAttention::new(d, h, true);
-        let (params, mut x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
+        let (params, mut x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
         let (mut before, mut after, mut scratch) = (x.clone(), x.clone(), Scratch::at(level));
-        layer.infer([b, t], &params, [&x], &mut before, &mut scratch);
+        layer.infer([b, t, t], &params, [&x], &mut before, &mut scratch);
         for x in x.chunks_mut(t * d) {
             x[4 * d..].iter_mut().for_each(|x| *x = *x * 1e4 + 3.0);
         }
-        layer.infer([b, t], &params, [&x], &mut after, &mut scratch);
+        layer.infer([b, t, t], &params, [&x], &mut after, &mut scratch);
         for (before, after) in before.chunks(t * d).zip(after.chunks(t * d)) {
             assert_eq!(before[..4 * d], after[..4 * d], "{}", level.name());
             assert_ne!(before[4 * d..], after[4 * d..]);
@@ -32,9 +32,9 @@ fn steps_with_a_cache_are_the_rows_of_one_causal_pass() {
     let [b, t, d, h] = [3, 5, 24, 3];
     for level in Level::available() {
         let layer = SelfAttention::new(d, h, true);
-        let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
+        let (params, x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
         let (mut whole, mut scratch) = (x.clone(), Scratch::at(level));
-        layer.infer([b, t], &params, [&x], &mut whole, &mut scratch);
+        layer.infer([b, t, t], &params, [&x], &mut whole, &mut scratch);
         let mut cache = KeyValueCache::new(1, t, d);
         cache.reset(b);
         for i in 0..t {
@@ -53,7 +53,7 @@ fn a_step_over_a_remembered_memory_is_a_row_of_cross_attention() {
     let [b, n, d, h] = [3, 7, 15, 3];
     for level in Level::available() {
         let layer = CrossAttention::new(d, h);
-        let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * d, 2));
+        let (params, x) = (numbers(layer.size(), 1), numbers(b * d, 2));
         let (memory, mut scratch) = (numbers(b * n * d, 3), Scratch::at(level));
         let (mut whole, mut y) = (x.clone(), x.clone());
         layer.infer([b, 1, n], &params, [&x, &memory], &mut whole, &mut scratch);
@@ -100,7 +100,7 @@ fn inference_is_the_forward_pass<const N: usize, L: SubLayer<N>>(
 fn inference_in_blocks_is_the_forward_pass() {
     let [b, t, n, d, h] = [67, 3, 4, 6, 2];
     let (x, memory) = (numbers(b * t * d, 1), numbers(b * n * d, 2));
-    inference_is_the_forward_pass(&SelfAttention::new(d, h, false), [b, t], [&x]);
+    inference_is_the_forward_pass(&SelfAttention::new(d, h, false), [b, t, t], [&x]);
     inference_is_the_forward_pass(&CrossAttention::new(d, h), [b, t, n], [&x, &memory]);
     inference_is_the_forward_pass(&Mlp::new(d, 11), [b * t], [&x]);
 }
@@ -118,11 +118,11 @@ fn zero_and_huge_inputs_give_finite_numbers() {
         let params = |size, scale| numbers(size, 1).iter().map(|p| p * scale).collect::<Vec<_>>();
 
         let layer = SelfAttention::new(d, h, true);
-        let large = params(layer.layout().size(), 30.0);
-        finite("self-attention", both_passes(&layer, [b, t], &large, [&x], &mut scratch));
+        let large = params(layer.size(), 30.0);
+        finite("self-attention", both_passes(&layer, [b, t, t], &large, [&x], &mut scratch));
 
         let layer = Mlp::new(d, 37);
-        let large = params(layer.layout().size(), 30.0);
+        let large = params(layer.lens([1]).params, 30.0);
         finite("mlp", both_passes(&layer, [b * t], &large, [&x], &mut scratch));
 
         let layer = Head::new(13, d).loss();
@@ -136,7 +136,7 @@ fn zero_and_huge_inputs_give_finite_numbers() {
 fn the_same_call_gives_the_same_bits() {
     let [b, t, d] = if cfg!(miri) { [1, 3, 8] } else { [8, 16, 64] };
     let layer = SelfAttention::new(d, 4, false);
-    let (params, x) = (numbers(layer.layout().size(), 1), numbers(b * t * d, 2));
-    let run = || both_passes(&layer, [b, t], &params, [&x], &mut Scratch::new());
+    let (params, x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
+    let run = || both_passes(&layer, [b, t, t], &params, [&x], &mut Scratch::new());
     assert_eq!(run(), run());
 }

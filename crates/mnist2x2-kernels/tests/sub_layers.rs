@@ -70,7 +70,7 @@ fn self_attention_agrees_with_the_composition() {
     let sizes = fast(&[[2, 3, 4, 2], [3, 5, 24, 3], [2, 7, 15, 3], [3, 1, 6, 2], [1, 19, 32, 2]]);
     for ([b, t, d, h], causal) in sizes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
         let plain = |v: &[&[f64]]| oracle::self_attention(v[0], v[1], [b, t, d], h, causal);
-        check(&SelfAttention::new(d, h, causal), [b, t], plain);
+        check(&SelfAttention::new(d, h, causal), [b, t, t], plain);
     }
 }
 

@@ -156,15 +156,6 @@ impl Parameters {
         &self.groups
     }
 
-    /// All values of the group `name`: a tensor of rank 1.
-    ///
-    /// # Errors
-    /// [`Error::Tensors`] if the model has no such group.
-    pub(crate) fn group(&self, name: &str) -> Result<Tensor, Error> {
-        let found = self.groups.iter().find(|group| group.table.name == name);
-        found.map(|group| group.values.clone()).ok_or_else(|| Error::Tensors(format!("no group `{name}`")))
-    }
-
     /// The table of tensors, in flat order.
     pub fn specs(&self) -> impl Iterator<Item = &TensorSpec> {
         self.groups.iter().flat_map(|group| &group.table.tensors)

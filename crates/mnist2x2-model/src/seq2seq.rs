@@ -19,9 +19,8 @@ pub struct Seq2Seq {
     parameters: Parameters,
     /// The network composed of candle's operations; it alone tells attention weights.
     transformer: Arc<Transformer>,
-    /// The network that computes: the fused one, or `transformer` itself.
-    network: Arc<dyn Network>,
-    fused: bool,
+    /// The network that computes in its place, if there is one.
+    fused: Option<Arc<Fused>>,
 }
 
 impl Seq2Seq {
@@ -44,9 +43,12 @@ impl Seq2Seq {
 
     fn choose(parameters: Parameters, fused: bool) -> Result<Self, Error> {
         let transformer = Arc::new(Transformer::new(parameters.config(), &parameters.var_builder()?)?);
-        let network: Arc<dyn Network> =
-            if fused { Arc::new(Fused::new(&parameters)?) } else { transformer.clone() };
-        Ok(Self { parameters, transformer, network, fused })
+        let fused = fused.then(|| Arc::new(Fused::new(&parameters)));
+        Ok(Self { parameters, transformer, fused })
+    }
+
+    fn network(&self) -> Arc<dyn Network> {
+        self.fused.clone().map_or(self.transformer.clone(), |fused| fused)
     }
 
     /// The same model on the same storage, recording no gradients: for evaluation while training goes on.
@@ -54,7 +56,7 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::new`].
     pub fn frozen(&self) -> Result<Self, Error> {
-        Self::choose(self.parameters.frozen()?, self.fused)
+        Self::choose(self.parameters.frozen()?, self.fused.is_some())
     }
 
     /// The model's sizes.
@@ -94,7 +96,7 @@ impl Seq2Seq {
             let expected = format!("{:?} or {distributions:?}", tokens.dims());
             return Err(shape("targets", expected, targets.dims()));
         }
-        Ok(self.network.loss(tokens, targets, &memory)?)
+        Ok(self.network().loss(tokens, targets, &memory)?)
     }
 
     /// The encoded picture, which every decoding step looks at.
@@ -106,7 +108,7 @@ impl Seq2Seq {
     /// [`Error::Shape`] if the images are not of the configured size.
     pub fn encode(&self, images: &Tensor) -> Result<Tensor, Error> {
         self.check_images(images)?;
-        Ok(self.network.encode(images)?)
+        Ok(self.network().encode(images)?)
     }
 
     /// As [`Seq2Seq::encode`], with the weights of the self-attention of each encoder block.
@@ -130,7 +132,7 @@ impl Seq2Seq {
     /// [`Error::Shape`] if the two do not fit the model or one another.
     pub fn decode(&self, tokens: &Tensor, memory: &Tensor) -> Result<Tensor, Error> {
         self.check_decoder_input(tokens, memory)?;
-        Ok(self.network.decode(tokens, memory)?)
+        Ok(self.network().decode(tokens, memory)?)
     }
 
     /// As [`Seq2Seq::decode`], with the weights of the cross-attention of each decoder block.
@@ -199,7 +201,7 @@ impl Cache {
     pub fn new(model: &Seq2Seq, memory: &Tensor) -> Result<Self, Error> {
         model.check_memory(memory)?;
         let left = model.config().max_tokens();
-        let decoding = model.network.clone().start(memory, left)?;
+        let decoding = model.network().start(memory, left)?;
         Ok(Self { decoding, batch: memory.dims()[0], left, device: memory.device().clone() })
     }
 

@@ -79,7 +79,7 @@ impl Step {
         let of_head = Slot::new(&head, [columns]);
         let attention = |tokens, causal| {
             let layer = SelfAttention::new(WIDTH, HEADS, causal);
-            let slot = Slot::new(&layer, [grids, tokens]);
+            let slot = Slot::new(&layer, [grids, tokens, tokens]);
             (layer, slot)
         };
         let mlp = |rows| {
@@ -120,7 +120,7 @@ impl Step {
         slot.forward(layer, [grids], [&self.images], scratch);
         let mut x = &slot.y;
         for (attention, a, mlp, m) in &mut self.encoder {
-            a.forward(attention, [grids, PATCHES], [x], scratch);
+            a.forward(attention, [grids, PATCHES, PATCHES], [x], scratch);
             m.forward(mlp, [grids * PATCHES], [&a.y], scratch);
             x = &m.y;
         }
@@ -129,7 +129,7 @@ impl Step {
         layer.forward(TOKENS, 0, &slot.params, &self.tokens, &mut slot.y);
         let mut x = &slot.y;
         for (attention, a, cross, c, mlp, m) in &mut self.decoder {
-            a.forward(attention, [grids, TOKENS], [x], scratch);
+            a.forward(attention, [grids, TOKENS, TOKENS], [x], scratch);
             c.forward(cross, [grids, TOKENS, PATCHES], [&a.y, memory], scratch);
             m.forward(mlp, [grids * TOKENS], [&c.y], scratch);
             x = &m.y;
@@ -155,7 +155,7 @@ impl Step {
             m.backward(mlp, [grids * TOKENS], [&c.y], d, [e], scratch);
             let sizes = [grids, TOKENS, PATCHES];
             c.backward(cross, sizes, [&a.y, memory], e, [d, &mut self.d_memory], scratch);
-            a.backward(attention, [grids, TOKENS], [x], d, [e], scratch);
+            a.backward(attention, [grids, TOKENS, TOKENS], [x], d, [e], scratch);
             std::mem::swap(d, e);
         }
         self.embedding.0.backward(TOKENS, 0, &self.tokens, d, &mut self.embedding.1.d_params);
@@ -165,7 +165,7 @@ impl Step {
             let x = before.last().map_or(&self.patches.1.y, |layer| &layer.3.y);
             let (attention, a, mlp, m) = &mut from[0];
             m.backward(mlp, [grids * PATCHES], [&a.y], d, [e], scratch);
-            a.backward(attention, [grids, PATCHES], [x], e, [d], scratch);
+            a.backward(attention, [grids, PATCHES, PATCHES], [x], e, [d], scratch);
         }
         let (layer, slot) = &mut self.patches;
         slot.backward(layer, [grids], [&self.images], d, [&mut []], scratch);

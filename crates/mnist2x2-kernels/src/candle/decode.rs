@@ -24,7 +24,7 @@ pub fn self_attention_step(
         bail!("self-attention step: the cache holds {} tokens and no more", cache.len());
     }
     let layer = SelfAttention::new(width, heads, true);
-    expect_size("self-attention step", params, layer.layout().size())?;
+    expect_size("self-attention step", params, layer.size())?;
     step(x, params, |params, x, y, scratch| layer.step(params, x, y, cache, scratch))
 }
 
@@ -39,7 +39,7 @@ pub fn project_memory(memory: &Tensor, params: &Tensor, heads: usize) -> Result<
     let (batch, places, width) = memory.dims3()?;
     expect_heads("project_memory", memory.dims(), width, heads)?;
     let layer = CrossAttention::new(width, heads);
-    expect_size("project_memory", params, layer.layout().size())?;
+    expect_size("project_memory", params, layer.size())?;
     let (memory, params) = (memory.contiguous()?, params.contiguous()?);
     let mut cache = KeyValueCache::new(batch, places, width);
     let (memory, params) = (numbers(&memory)?, numbers(&params)?);
@@ -66,7 +66,7 @@ pub fn cross_attention_step(
         bail!("cross-attention step: nothing was remembered");
     }
     let layer = CrossAttention::new(width, heads);
-    expect_size("cross-attention step", params, layer.layout().size())?;
+    expect_size("cross-attention step", params, layer.size())?;
     step(x, params, |params, x, y, scratch| layer.step(params, x, y, memory, scratch))
 }
 

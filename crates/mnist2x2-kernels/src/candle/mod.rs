@@ -5,18 +5,12 @@
 //! until the graph is dropped; a second backward pass over the same graph works. Where no input is differentiated nothing
 //! is saved. All run on the CPU in `f32` and answer anything else with an error.
 
-mod attention;
-mod embeddings;
 mod decode;
-mod head;
-mod mlp;
 mod op;
-mod stem;
+mod sub_layers;
 mod support;
+mod token_embedding;
 
-pub use attention::{cross_attention, self_attention};
 pub use decode::{cross_attention_step, project_memory, self_attention_step};
-pub use embeddings::{patch_embedding, token_embedding};
-pub use head::{head_loss, logits};
-pub use mlp::mlp;
-pub use stem::stem;
+pub use sub_layers::{cross_attention, head_loss, logits, mlp, patch_embedding, self_attention, stem};
+pub use token_embedding::token_embedding;

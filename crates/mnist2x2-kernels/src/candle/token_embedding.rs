@@ -1,29 +1,9 @@
-//! The embeddings of patches and of tokens.
+//! The embedding of tokens.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::op::apply;
 use super::support::{expect_some, like, numbers, operand};
-use crate::{PatchEmbedding, TokenEmbedding};
-
-/// `proj(patches) + pos`; see [`PatchEmbedding`]. The width follows from the size of `params`.
-///
-/// # Shapes
-/// patches (B, N, P); `params`, of [`PatchEmbeddingLayout`](crate::PatchEmbeddingLayout), one dimension; the result
-/// (B, N, D).
-///
-/// # Errors
-/// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
-    let (batch, positions, pixels) = patches.dims3()?;
-    expect_some("patch embedding", patches.dims())?;
-    let (size, each) = (params.dims1()?, pixels + 1 + positions);
-    if size == 0 || !size.is_multiple_of(each) {
-        bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
-    }
-    let layer = PatchEmbedding::new(positions, pixels, size / each);
-    apply(("patch-embedding", layer), [batch], [patches], params, (batch, positions, size / each).into())
-}
+use crate::TokenEmbedding;
 
 /// `token[tokens] + pos`; see [`TokenEmbedding`]. The number of positions follows from the size of `params`.
 ///
