@@ -5,96 +5,61 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::workspace::root;
+
+/// The steps, cheapest first: the name, the command as one would type it, and what it asks.
+const STEPS: [[&str; 3]; 12] = [
+    ["fmt", "cargo fmt --all --check", "Is everything formatted?"],
+    ["tidy", "cargo xtask tidy", "Are the house rules kept?"],
+    ["clippy", "cargo clippy --workspace --all-targets -- -D warnings", "Does clippy have nothing to say?"],
+    ["test", "cargo test --workspace", "Do all tests pass?"],
+    ["doc", "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps", "Do the documents build cleanly?"],
+    ["deny", "cargo deny --all-features check", "Licenses, advisories and sources of all dependencies"],
+    [
+        FIRST_COSTLY,
+        "cargo test --package mnist2x2-data --features hub",
+        "Does candle-datasets read as we do?",
+    ],
+    ["browser", "cargo xtask browser-test", "Does the drawing page work in a browser, in every corner?"],
+    [
+        "miri",
+        "cargo +nightly miri test --package mnist2x2-kernels --lib --test laws --test sub_layers",
+        "Are the kernels free of undefined behavior?",
+    ],
+    ["mutants", "cargo xtask mutants", "Do the tests notice what is broken on purpose?"],
+    ["stress", "cargo xtask stress --minutes 2", "Do the promises of reliability hold for some minutes?"],
+    ["compare", "cargo xtask compare --rounds 1 --seconds 2", "Does PyTorch do the same work, and how fast?"],
+];
+/// From here on steps come only by name or with `--full`; this one builds some 200 more crates.
+const FIRST_COSTLY: &str = "hub";
+
+/// What shows that a step can run here, and how one gets it where it is missing.
+const NEEDS: [[&str; 3]; 3] = [
+    ["deny", "cargo deny --version", "cargo-deny is not installed (cargo install --locked cargo-deny)"],
+    [
+        "miri",
+        "cargo +nightly miri --version",
+        "there is no Miri (rustup toolchain install nightly --component miri)",
+    ],
+    [
+        "compare",
+        "PYTHON xtask/pytorch/mnist2x2.py versions",
+        "no PyTorch (install xtask/pytorch/requirements.txt and name that Python with PYTHON)",
+    ],
+];
 
 /// Which steps to run.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Only these steps, in this order.
-    steps: Vec<Step>,
+    #[arg(value_parser = PossibleValuesParser::new(STEPS.map(|[name, _, asks]| PossibleValue::new(name).help(asks))))]
+    steps: Vec<String>,
     /// Also the steps that take longer or need more than Rust. Those that cannot run here are skipped, with the reason.
     #[arg(long, visible_alias = "all", conflicts_with = "steps")]
     full: bool,
-}
-
-/// The steps, cheapest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, ValueEnum)]
-enum Step {
-    /// Is everything formatted?
-    Fmt,
-    /// Are the house rules kept?
-    Tidy,
-    /// Does clippy have nothing to say?
-    Clippy,
-    /// Do all tests pass?
-    Test,
-    /// Do the documents build without a warning?
-    Doc,
-    /// Licences, advisories and sources of all dependencies, if cargo-deny is installed.
-    Deny,
-    /// Does candle-datasets read the files as we do? From here on only by name or with --full: it builds some 200 more
-    /// crates.
-    Hub,
-    /// Does the drawing page work in a browser, in every corner?
-    Browser,
-    /// Are the kernels free of undefined behavior, if there is a nightly toolchain with Miri?
-    Miri,
-    /// Do the tests notice what is broken on purpose?
-    Mutants,
-    /// Do the promises of reliability hold for some minutes?
-    Stress,
-    /// Does our program do the same work as PyTorch, and how fast, if a Python (PYTHON) has it?
-    Compare,
-}
-
-impl Step {
-    fn name(self) -> String {
-        self.to_possible_value().expect("no step is hidden").get_name().to_owned()
-    }
-
-    /// The command as one would type it.
-    fn command(self) -> &'static str {
-        match self {
-            Self::Fmt => "cargo fmt --all --check",
-            Self::Tidy => "cargo xtask tidy",
-            Self::Clippy => "cargo clippy --workspace --all-targets -- -D warnings",
-            Self::Test => "cargo test --workspace",
-            Self::Doc => "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps",
-            Self::Deny => "cargo deny --all-features check",
-            Self::Hub => "cargo test --package mnist2x2-data --features hub",
-            Self::Browser => "cargo xtask browser-test",
-            Self::Miri => {
-                "cargo +nightly miri test --package mnist2x2-kernels --lib --test laws --test sub_layers"
-            }
-            Self::Mutants => "cargo xtask mutants",
-            Self::Stress => "cargo xtask stress --minutes 2",
-            Self::Compare => "cargo xtask compare --rounds 1 --seconds 2",
-        }
-    }
-
-    /// What is missing here for it to run, and how one gets it.
-    fn lacks(self) -> Option<&'static str> {
-        let python = env::var("PYTHON").unwrap_or("python3".into());
-        let (needed, advice) = match self {
-            Self::Deny => (
-                "cargo deny --version".into(),
-                "cargo-deny is not installed (cargo install --locked cargo-deny)",
-            ),
-            Self::Miri => (
-                "cargo +nightly miri --version".into(),
-                "there is no Miri (rustup toolchain install nightly --component miri)",
-            ),
-            Self::Compare => (
-                format!("{python} xtask/pytorch/mnist2x2.py versions"),
-                "no PyTorch (install xtask/pytorch/requirements.txt and name that Python with PYTHON)",
-            ),
-            _ => return None,
-        };
-        let status = command(&needed).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        (!status.is_ok_and(|status| status.success())).then_some(advice)
-    }
 }
 
 /// A command at the root, of words between single blanks; the first may set a variable for it.
@@ -109,11 +74,18 @@ fn command(line: &str) -> Command {
     command
 }
 
+/// What is missing here for the step `name` to run.
+fn lack(name: &str) -> Option<&'static str> {
+    let [_, needed, advice] = NEEDS.into_iter().find(|need| need[0] == name)?;
+    let needed = needed.replace("PYTHON", &env::var("PYTHON").unwrap_or("python3".into()));
+    let status = command(&needed).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    (!status.is_ok_and(|status| status.success())).then_some(advice)
+}
+
 /// Runs the steps until one fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    for step in chosen(arguments) {
-        let (name, line) = (step.name(), step.command());
-        if let Some(lack) = step.lacks() {
+    for [name, line] in chosen(arguments) {
+        if let Some(lack) = lack(name) {
             println!("== {name}: skipped, for {lack}");
             continue;
         }
@@ -126,12 +98,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The steps asked for, or all that are not costly.
-fn chosen(arguments: &Arguments) -> Vec<Step> {
-    let is_chosen = |step: &Step| arguments.full || *step < Step::Hub;
-    match arguments.steps.as_slice() {
-        [] => Step::value_variants().iter().copied().filter(is_chosen).collect(),
-        steps => steps.to_vec(),
+/// Names and commands of the steps asked for, or of all that are not costly.
+fn chosen(Arguments { steps, full }: &Arguments) -> Vec<[&'static str; 2]> {
+    let all = || STEPS.into_iter().map(|[name, line, _]| [name, line]);
+    match steps.as_slice() {
+        [] => all().take_while(|step| *full || step[0] != FIRST_COSTLY).collect(),
+        steps => steps.iter().flat_map(|name| all().filter(move |step| step[0] == name)).collect(),
     }
 }
 
@@ -139,28 +111,31 @@ fn chosen(arguments: &Arguments) -> Vec<Step> {
 mod tests {
     use super::*;
 
-    fn chosen_by(steps: &[Step], full: bool) -> Vec<Step> {
-        chosen(&Arguments { steps: steps.to_vec(), full })
+    fn chosen_by(steps: &[&str], full: bool) -> Vec<&'static str> {
+        let steps = steps.iter().map(ToString::to_string).collect();
+        chosen(&Arguments { steps, full }).into_iter().map(|[name, _]| name).collect()
     }
 
     #[test]
     fn what_is_costly_comes_only_with_full_or_by_name() {
-        assert_eq!(chosen_by(&[], true), Step::value_variants());
-        for step in [Step::Hub, Step::Browser, Step::Miri, Step::Mutants, Step::Stress, Step::Compare] {
+        assert_eq!(chosen_by(&[], true), STEPS.map(|[name, ..]| name));
+        for step in ["hub", "browser", "miri", "mutants", "stress", "compare"] {
             assert!(!chosen_by(&[], false).contains(&step));
         }
         assert_eq!(chosen_by(&[], false).len(), 6);
-        assert_eq!(chosen_by(&[Step::Hub, Step::Fmt], false), [Step::Hub, Step::Fmt]);
+        assert_eq!(chosen_by(&["hub", "fmt"], false), ["hub", "fmt"]);
     }
 
     #[test]
     fn a_step_is_run_as_it_says() {
-        let doc = command(Step::Doc.command());
-        assert_eq!(Step::Doc.command(), "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps");
+        let [_, line, _] = STEPS.into_iter().find(|[name, ..]| *name == "doc").unwrap();
+        let doc = command(line);
+        assert_eq!(line, "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps");
         assert_eq!(doc.get_program(), "cargo");
         assert_eq!(doc.get_args().collect::<Vec<_>>(), ["doc", "--workspace", "--no-deps"]);
         let variables: Vec<_> = doc.get_envs().map(|(name, value)| (name, value.unwrap())).collect();
         assert_eq!(variables, [("RUSTDOCFLAGS".as_ref(), "-Dwarnings".as_ref())]);
-        assert_eq!(Step::Tidy.command(), "cargo xtask tidy");
+        let tidy = Arguments { steps: vec!["tidy".into()], full: false };
+        assert_eq!(chosen(&tidy), [["tidy", "cargo xtask tidy"]]);
     }
 }

@@ -3,33 +3,35 @@
 //! In turn, because a machine's speed drifts with its heat and its other work: then both sides have the same share of
 //! it. Medians, because single measurements are disturbed in one direction only.
 
-mod measure;
 mod table;
 
-use std::fmt::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 use std::thread::available_parallelism;
 use std::{env, fs};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use self::measure::{Sample, Task, Versions, check_same_work, measure, pytorch, versions};
-use self::table::{Row, markdown, rows};
-use crate::workspace::{PROGRAM, build};
+use self::table::{Measurement, Sample, markdown, rows};
+use crate::workspace::{PROGRAM, build, root};
 
 /// What takes turns: the task, and how our program, whose verb is `bench`, and PyTorch's are asked for it.
-const TURNS: [(Task, &str); 6] = [
-    (Task::Train, "bench train --device cpu --json"),
-    (Task::Train, "train"),
-    (Task::Train, "bench train --device cpu --json"),
-    (Task::Train, "train --compile"),
-    (Task::Decode, "bench decode --device cpu --json"),
-    (Task::Decode, "decode"),
+const TURNS: [(&str, &str); 6] = [
+    ("training", "bench train --device cpu --json"),
+    ("training", "train"),
+    ("training", "bench train --device cpu --json"),
+    ("training", "train --compile"),
+    ("decoding", "bench decode --device cpu --json"),
+    ("decoding", "decode"),
 ];
+
+/// What a person without PyTorch can do.
+const ADVICE: &str = "run `pip install -r xtask/pytorch/requirements.txt` in a virtual environment \
+    (`python3 -m venv DIR`) and name its Python with `--python`";
 
 /// What to measure, how often, and with which Python.
 #[derive(Args)]
@@ -51,18 +53,6 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// What `--json` prints.
-#[derive(Serialize)]
-struct Report {
-    rounds: usize,
-    seconds: usize,
-    machine: Machine,
-    mnist2x2: &'static str,
-    #[serde(flatten)]
-    pytorch: Versions,
-    rows: Vec<Row>,
-}
-
 /// Where it was measured.
 #[derive(Serialize)]
 struct Machine {
@@ -72,20 +62,30 @@ struct Machine {
     system: String,
 }
 
+/// What the other side is made of.
+#[derive(Debug, Deserialize)]
+struct Versions {
+    python: String,
+    torch: String,
+}
+
 /// Measures, then prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let pytorch = versions(&arguments.python)?; // Before the build, which takes minutes.
+    let versions = versions(&arguments.python)?; // Before the build, which takes minutes.
     let built = "--release --package mnist2x2-cli";
     eprintln!("first `cargo build {built}`; that may take minutes");
     let samples = measure_all(&build(built, PROGRAM)?, arguments)?;
     check_same_work(&samples)?;
-    let (rounds, seconds) = (arguments.rounds.get(), arguments.seconds.get());
-    let (machine, mnist2x2) = (Machine::this(), env!("CARGO_PKG_VERSION"));
-    let report = Report { rounds, seconds, machine, mnist2x2, pytorch, rows: rows(&samples) };
+    let (machine, rows) = (Machine::this(), rows(&samples));
     if arguments.json {
-        println!("{}", serde_json::to_string(&report)?);
+        let Arguments { rounds, seconds, .. } = arguments;
+        let Versions { python, torch } = versions;
+        let ours = env!("CARGO_PKG_VERSION");
+        let report = json!({ "rounds": rounds, "seconds": seconds, "machine": machine, PROGRAM: ours,
+            "python": python, "torch": torch, "rows": rows });
+        println!("{report}");
     } else {
-        println!("{}\n{}", markdown(&report.rows), report.footnote());
+        println!("{}\n{}", markdown(&rows), footnote(arguments, &machine, &versions));
     }
     Ok(())
 }
@@ -100,16 +100,59 @@ fn measure_all(ours: &Path, arguments: &Arguments) -> Result<Vec<Sample>> {
                 eprintln!("round {round} of {}: {line}", arguments.rounds);
                 let is_ours = verb.starts_with("bench");
                 let mut command = if is_ours { Command::new(ours) } else { pytorch(&arguments.python) };
-                let measurements = measure(command.args(line.split(' '))).with_context(|| line.clone())?;
-                samples.extend(measurements.into_iter().map(|measurement| Sample {
-                    task,
-                    threads,
-                    measurement,
-                }));
+                let measured = output(command.args(line.split(' '))).and_then(|lines| parse(&lines));
+                let measured = measured.with_context(|| line.clone())?.into_iter();
+                samples.extend(measured.map(|measurement| Sample { task, threads, measurement }));
             }
         }
     }
     Ok(samples)
+}
+
+/// The counterpart of our program.
+fn pytorch(python: &str) -> Command {
+    let mut command = Command::new(python);
+    command.arg(root().join("xtask/pytorch/mnist2x2.py"));
+    command
+}
+
+/// What a command prints; an error is what it says last.
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", errors.trim().lines().last().unwrap_or("it says nothing"));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Asks `python` for its version and PyTorch's.
+fn versions(python: &str) -> Result<Versions> {
+    let answer = output(pytorch(python).arg("versions"));
+    let answer = answer.map_err(|reason| anyhow!("`{python}` cannot use PyTorch ({reason}); {ADVICE}"))?;
+    serde_json::from_str(&answer).with_context(|| format!("`{python}` does not say its versions"))
+}
+
+/// Reads one measurement from each line.
+fn parse(lines: &str) -> Result<Vec<Measurement>> {
+    let read =
+        |line: &str| serde_json::from_str(line).with_context(|| format!("not a measurement: `{line}`"));
+    let measurements = lines.lines().map(read).collect::<Result<Vec<_>>>()?;
+    ensure!(!measurements.is_empty(), "printed no measurement");
+    Ok(measurements)
+}
+
+/// A ratio means something only if both sides did the same.
+fn check_same_work(samples: &[Sample]) -> Result<()> {
+    let size = |sample: &Sample| (sample.measurement.batch, sample.measurement.parameters);
+    for sample in samples {
+        let first = samples.iter().find(|other| other.task == sample.task).unwrap_or(sample);
+        let (task, one, other) = (sample.task, size(first), size(sample));
+        let advice = format!("make xtask/pytorch/mnist2x2.py do what `{PROGRAM} bench` does");
+        ensure!(
+            one == other,
+            "{task}: batches and parameters are {one:?} on one side and {other:?} on the other; {advice}"
+        );
+    }
+    Ok(())
 }
 
 impl Machine {
@@ -129,24 +172,68 @@ fn cpu_model(cpuinfo: &str) -> Option<&str> {
     fields.find(|(key, _)| key.trim() == "model name").map(|(_, name)| name.trim())
 }
 
-impl Report {
-    /// One line on the circumstances, to stand below the table.
-    fn footnote(&self) -> String {
-        let Self { rounds, seconds, machine, mnist2x2, pytorch, .. } = self;
-        let mut line =
-            format!("Medians of {rounds} rounds of {seconds} s each, in turn; {} cores", machine.cores);
-        if let Some(cpu) = &machine.cpu {
-            let _ = write!(line, " of {cpu}"); // Writing to a string cannot fail.
-        }
-        let Versions { python, torch } = pytorch;
-        let _ = write!(line, ", {}; mnist2x2 {mnist2x2}, PyTorch {torch}, Python {python}.", machine.system);
-        line
-    }
+/// One line on the circumstances, to stand below the table.
+fn footnote(Arguments { rounds, seconds, .. }: &Arguments, machine: &Machine, versions: &Versions) -> String {
+    let Machine { cores, cpu, system } = machine;
+    let (cpu, ours) =
+        (cpu.as_ref().map(|cpu| format!(" of {cpu}")).unwrap_or_default(), env!("CARGO_PKG_VERSION"));
+    let Versions { python, torch } = versions;
+    format!(
+        "Medians of {rounds} rounds of {seconds} s each, in turn; {cores} cores{cpu}, {system}; {PROGRAM} {ours}, \
+         PyTorch {torch}, Python {python}."
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const OURS: &str = r#"{"grids_per_second":8123.4,"batch":64,"parameters":249997}"#;
+    const THEIRS: &str = concat!(
+        r#"{"variant": "encode_once", "grids_per_second": 11800.5, "batch": 500, "parameters": 249997, "#,
+        r#""latency_ms_p50": 2.61}"#
+    );
+
+    fn sample(line: &str) -> Sample {
+        Sample { task: "training", threads: 2, measurement: parse(line).unwrap().remove(0) }
+    }
+
+    #[test]
+    fn both_programs_lines_are_read() {
+        let measurements = parse(&format!("{OURS}\n{THEIRS}\n")).unwrap();
+        let [ours, theirs] = measurements.as_slice() else { panic!("{measurements:?}") };
+        assert_eq!((ours.grids_per_second, ours.batch, ours.parameters), (8123.4, 64, 249_997));
+        assert_eq!((&ours.variant, ours.latency_ms_p50), (&None, None));
+        assert_eq!(theirs.variant.as_deref(), Some("encode_once"));
+        assert_eq!(theirs.latency_ms_p50, Some(2.61));
+    }
+
+    #[test]
+    fn what_is_no_measurement_is_shown() {
+        let error = parse("warning: hot\n").unwrap_err();
+        assert!(error.to_string().contains("warning: hot"), "{error}");
+        assert!(parse(r#"{"batch":64,"parameters":3}"#).is_err(), "a figure is missing");
+        assert!(parse("").is_err());
+    }
+
+    #[test]
+    fn unequal_work_is_not_compared() {
+        let larger = OURS.replace("64", "65");
+        assert!(check_same_work(&[sample(OURS), sample(OURS)]).is_ok());
+        let error = check_same_work(&[sample(OURS), sample(&larger)]).unwrap_err().to_string();
+        assert!(error.contains("(64, 249997)") && error.contains("(65, 249997)"), "{error}");
+        let decoding = Sample { task: "decoding", ..sample(&larger) };
+        assert!(check_same_work(&[sample(OURS), decoding]).is_ok(), "each task has a batch of its own");
+    }
+
+    #[test]
+    fn who_has_no_python_is_told_what_to_install() {
+        let error = versions("no-such-python").unwrap_err().to_string();
+        assert!(error.contains("`no-such-python`") && error.contains("requirements.txt"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+        let folder = root().join("xtask/pytorch");
+        assert!(folder.join("mnist2x2.py").is_file() && folder.join("requirements.txt").is_file());
+    }
 
     #[test]
     fn the_processor_is_named_where_the_system_names_it() {
@@ -158,10 +245,17 @@ mod tests {
     #[test]
     fn the_footnote_is_one_line_that_says_what_was_compared_where() {
         let machine = Machine { cores: 6, cpu: Some("Some CPU".into()), system: "linux aarch64".into() };
-        let pytorch = Versions { python: "3.11.2".into(), torch: "2.15.0".into() };
-        let report = Report { rounds: 3, seconds: 5, machine, mnist2x2: "0.1.0", pytorch, rows: Vec::new() };
+        let versions = Versions { python: "3.11.2".into(), torch: "2.15.0".into() };
+        let number = |number| NonZeroUsize::new(number).unwrap();
+        let arguments = Arguments {
+            python: "python3".into(),
+            rounds: number(3),
+            threads: vec![number(1)],
+            seconds: number(5),
+            json: false,
+        };
         let expected = "Medians of 3 rounds of 5 s each, in turn; 6 cores of Some CPU, linux aarch64; \
             mnist2x2 0.1.0, PyTorch 2.15.0, Python 3.11.2.";
-        assert_eq!(report.footnote(), expected);
+        assert_eq!(footnote(&arguments, &machine, &versions), expected);
     }
 }

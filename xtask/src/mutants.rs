@@ -67,9 +67,7 @@ enum Verdict {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mutations = chosen(&arguments.names)?;
     if arguments.list {
-        for mutation in mutations {
-            println!("{}", mutation.name);
-        }
+        mutations.iter().for_each(|mutation| println!("{}", mutation.name));
         return Ok(());
     }
     eprintln!("first the untouched code; building it and its dependencies may take minutes");
@@ -123,19 +121,9 @@ fn copy_of_the_workspace() -> Result<TempDir> {
 
 /// Builds and runs `tests`, given as after `cargo test -p`.
 fn test(folder: &Path, tests: &str) -> Result<Verdict> {
-    let (what, filters) = tests.split_once(" -- ").unwrap_or((tests, ""));
-    let run = |arguments: String| {
-        let mut command = cargo(&format!("test --no-fail-fast --package {what} {arguments}"));
-        command.current_dir(folder).env("CARGO_TARGET_DIR", root().join("target/mutants"));
-        command.output().context("cannot run cargo")
-    };
-    let build = run("--no-run".into())?;
-    if build.status.success() {
-        return Ok(Verdict::of(&run(format!("-- {filters}"))?));
-    }
-    let log = String::from_utf8_lossy(&build.stderr);
-    let error = log.lines().find(|line| line.starts_with("error")).unwrap_or("see `cargo test`");
-    Ok(Verdict::NotBuilt(error.to_owned()))
+    let mut command = cargo(&format!("test --no-fail-fast --package {tests}"));
+    command.current_dir(folder).env("CARGO_TARGET_DIR", root().join("target/mutants"));
+    Ok(Verdict::of(&command.output().context("cannot run cargo")?))
 }
 
 impl Mutation {
@@ -147,10 +135,8 @@ impl Mutation {
     fn apply(&self, text: &str) -> Result<String> {
         let Self { name, file, right, wrong, .. } = self;
         let n = text.matches(right).count();
-        ensure!(
-            n == 1,
-            "`{name}`: {file} has `{right}` {n} times, not once; correct the entry in xtask/mutants.toml"
-        );
+        let advice = "correct the entry in xtask/mutants.toml";
+        ensure!(n == 1, "`{name}`: {file} has `{right}` {n} times, not once; {advice}");
         Ok(text.replacen(right, wrong, 1))
     }
 
@@ -170,16 +156,19 @@ impl Verdict {
     /// Reads the lines `test NAME ... ok` and `test NAME ... FAILED`. A test that takes the whole process with it leaves
     /// no such line, but an exit status.
     fn of(run: &Output) -> Self {
-        let log = String::from_utf8_lossy(&run.stdout);
-        let ended = |how| {
-            let lines = log.lines().filter_map(move |line| line.strip_prefix("test ")?.strip_suffix(how));
-            lines.map(str::to_owned).collect::<Vec<_>>()
-        };
-        let (passed, failed) = (ended(" ... ok").len(), ended(" ... FAILED"));
-        match (passed, failed.len(), run.status.success()) {
-            (0, 0, true) => Self::NoneFound,
-            (n, 0, true) => Self::Passed(n),
-            (_, 0, false) => Self::Failed(vec![format!("an abort, {}", run.status)]),
+        let [log, errors] = [&run.stdout, &run.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        let ended = |how| log.lines().filter_map(move |line| line.strip_prefix("test ")?.strip_suffix(how));
+        let failed: Vec<_> = ended(" ... FAILED").map(str::to_owned).collect();
+        match (ended(" ... ok").count(), failed.is_empty(), run.status.success()) {
+            (0, true, true) => Self::NoneFound,
+            (n, true, true) => Self::Passed(n),
+            (_, true, false) if log.contains("running ") => {
+                Self::Failed(vec![format!("an abort, {}", run.status)])
+            }
+            (_, true, false) => {
+                let error = errors.lines().find(|line| line.starts_with("error"));
+                Self::NotBuilt(error.unwrap_or("see `cargo test`").to_owned())
+            }
             _ => Self::Failed(failed),
         }
     }
@@ -237,6 +226,7 @@ mod tests {
         assert_eq!(verdict_of(failed, 101), Verdict::Failed(vec!["b::c".into()]));
         assert_eq!(verdict_of("running 0 tests\n", 0), Verdict::NoneFound);
         assert!(matches!(verdict_of("running 1 test\n", 134), Verdict::Failed(_)));
+        assert!(matches!(verdict_of("", 101), Verdict::NotBuilt(_)));
     }
 
     #[test]

@@ -35,30 +35,6 @@ enum Part {
     Serving,
 }
 
-impl Part {
-    /// The file of tests, and what libtest is told. Tests of the server have the machine to themselves.
-    fn tests(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Training => ("reliability", ""),
-            Self::Files => ("untrusted_input", ""),
-            Self::Serving => ("it", "--test-threads=1 serving::"),
-        }
-    }
-
-    /// Runs the tests and gives the rows of the table, and whether all passed.
-    fn run(self, minutes: f64) -> Result<(Vec<[String; 3]>, bool)> {
-        let (file, options) = self.tests();
-        // Built for the whole workspace, nothing is built again that `cargo test --workspace` has built.
-        let tests = format!("test --workspace --no-fail-fast --test {file}");
-        println!("== cargo {tests} -- {options}");
-        let build = cargo(&format!("{tests} --no-run")).status().context("cannot run cargo")?;
-        ensure!(build.success(), "the tests in {file} cannot be built");
-        let mut command = cargo(&format!("{tests} -- --nocapture {options}"));
-        let output = command.env(MINUTES, minutes.to_string()).stderr(Stdio::inherit()).output()?;
-        Ok((rows(&String::from_utf8_lossy(&output.stdout)), output.status.success()))
-    }
-}
-
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes: f64 = text.parse().map_err(|_| "is no number")?;
     if minutes > 0.0 && minutes.is_finite() { Ok(minutes) } else { Err("must be above 0".into()) }
@@ -69,9 +45,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let parts = arguments.only.as_ref().map_or(Part::value_variants(), std::slice::from_ref);
     let (mut all, mut passed) = (Vec::new(), true);
     for part in parts {
-        let (rows, part_passed) = part.run(arguments.minutes)?;
-        all.extend(rows);
-        passed &= part_passed;
+        let (file, options) = match part {
+            Part::Training => ("reliability", ""),
+            Part::Files => ("untrusted_input", ""),
+            Part::Serving => ("it", "--test-threads=1 serving::"), // They have the machine to themselves.
+        };
+        // Built for the whole workspace, nothing is built again that `cargo test --workspace` has built.
+        let tests = format!("test --workspace --no-fail-fast --test {file}");
+        println!("== cargo {tests} -- {options}");
+        let build = cargo(&format!("{tests} --no-run")).status().context("cannot run cargo")?;
+        ensure!(build.success(), "the tests in {file} cannot be built");
+        let mut tests = cargo(&format!("{tests} -- --nocapture {options}"));
+        let output = tests.env(MINUTES, arguments.minutes.to_string()).stderr(Stdio::inherit()).output()?;
+        all.extend(rows(&String::from_utf8_lossy(&output.stdout)));
+        passed &= output.status.success();
     }
     println!("{}", table(&all));
     ensure!(passed, "a promise was not kept; the reason is above the table");

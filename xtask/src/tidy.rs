@@ -43,7 +43,6 @@ fn check(workspace: &Workspace) -> Vec<Failure> {
         let manifest = workspace.text(&relative(&package.manifest_path));
         failures.extend(arrows::check(package, manifest, &rows));
         failures.extend(manifests::check(package, manifest));
-        failures.extend(manifests::check_unsafe(package, &workspace.texts));
         failures.extend(documents::check_decisions(package, manifest, architecture));
         failures.extend(documents::check_changelog(package, changelog));
         failures.extend(cycles::check(package, &workspace.texts));

@@ -40,13 +40,12 @@ pub(super) fn rows(architecture: &str) -> Vec<Row> {
 /// The arrows that do not point up the table. Where all do, there is no circle.
 pub(super) fn check_table(rows: &[Row]) -> Vec<Failure> {
     let mut failures = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        for import in
-            row.imports.iter().filter(|import| rows[..index].iter().all(|above| above.name != **import))
-        {
-            let message = format!("{import} does not stand above {} in the table of crates", row.name);
-            failures.push(Failure::new(ARCHITECTURE, row.line, message));
-        }
+    for (index, Row { line, name, imports }) in rows.iter().enumerate() {
+        let is_above = |import: &&String| rows[..index].iter().any(|above| above.name == **import);
+        failures.extend(imports.iter().filter(|import| !is_above(import)).map(|import| {
+            let message = format!("{import} does not stand above {name} in the table of crates");
+            Failure::new(ARCHITECTURE, *line, message)
+        }));
     }
     failures
 }
@@ -59,14 +58,12 @@ pub(super) fn check(package: &Package, manifest: &str, rows: &[Row]) -> Vec<Fail
         return vec![Failure::new(ARCHITECTURE, 1, message)];
     };
     let is_allowed = |dependency: &Dependency| {
-        let is_dev = dependency.kind == DependencyKind::Development;
-        let other = dependency.name.as_str();
-        row.imports.iter().any(|import| import == other)
-            || is_dev && (FOR_TESTS.contains(&other) || other == name)
+        let is_for_tests = FOR_TESTS.contains(&dependency.name.as_str()) || dependency.name == name;
+        row.imports.contains(&dependency.name)
+            || dependency.kind == DependencyKind::Development && is_for_tests
     };
     let forbidden = package.dependencies.iter().filter(|other| other.path.is_some() && !is_allowed(other));
-    let failure = |dependency: &Dependency| {
-        let other = &dependency.name;
+    let failure = |Dependency { name: other, .. }: &Dependency| {
         let message = format!(
             "{name} must not import {other}; move the code to where it may be seen, or argue for the arrow in \
              {ARCHITECTURE}'s table of crates"

@@ -7,7 +7,8 @@
 //! A name belongs to the module that defines it: a `pub use` hands it on, and is no import unless the same file uses the
 //! name too. Tests may name anything. Methods are not followed, because no path names them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::slice::from_ref;
 
 use cargo_metadata::Package;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -30,6 +31,8 @@ type Arrows = BTreeMap<String, BTreeMap<String, String>>;
 struct Mention {
     path: Names,
     line: usize,
+    /// Whether a `pub use` hands on what it means.
+    is_handed_on: bool,
 }
 
 /// What a module's own file says.
@@ -40,8 +43,8 @@ struct Module {
     mentions: Vec<Mention>,
     /// Names that stand alone.
     words: BTreeSet<String>,
-    /// What each name is that a `use` brings in, and whether it is handed on.
-    imports: BTreeMap<String, (Mention, bool)>,
+    /// What each name is that a `use` brings in.
+    imports: BTreeMap<String, Mention>,
 }
 
 /// The cycles between modules of `package`.
@@ -49,9 +52,9 @@ pub(super) fn check(package: &Package, texts: &BTreeMap<String, String>) -> Vec<
     let manifest = relative(&package.manifest_path);
     let source = manifest.replace("Cargo.toml", "src/");
     let files = texts.iter().filter_map(|(path, text)| Some((path.strip_prefix(&source)?, text)));
-    let is_code =
-        |path: &str| has_extension(path, "rs") && !path.split(['/', '.']).any(|part| part == "tests");
-    let modules = files.filter(|(path, _)| is_code(path)).map(|(path, text)| module(path, text)).collect();
+    let is_test = |path: &str| path.split(['/', '.']).any(|part| part == "tests");
+    let code = files.filter(|(path, _)| has_extension(path, "rs") && !is_test(path));
+    let modules = code.map(|(path, text)| module(path, text)).collect();
     cycles(&modules).into_iter().map(|message| Failure::new(&manifest, 1, message)).collect()
 }
 
@@ -92,14 +95,12 @@ impl Module {
         let word = |at: usize| words.get(at).map_or("", |(word, _)| word.as_str());
         let mut at = 0;
         while at < words.len() {
-            let before = if at == 0 { "" } else { word(at - 1) };
-            let mut found = Vec::new();
+            let (before, mut found) = (word(at.wrapping_sub(1)), Vec::new());
             if word(at) == "use" && is_name(word(at + 1)) {
-                at = read_path(words, at + 1, &[], &mut found);
-                let is_handed_on = ["pub", ")"].contains(&before);
-                self.imports.extend(found.into_iter().map(|(name, mention)| (name, (mention, is_handed_on))));
+                at = read_path(words, at + 1, &[], ["pub", ")"].contains(&before), &mut found);
+                self.imports.extend(found);
             } else if is_name(word(at)) && word(at + 1) == ":" && word(at + 2) == ":" {
-                at = read_path(words, at, &[], &mut found);
+                at = read_path(words, at, &[], false, &mut found);
                 self.mentions.extend(found.into_iter().map(|(_, mention)| mention));
             } else {
                 // Neither a method nor a field.
@@ -113,10 +114,9 @@ impl Module {
 
     /// What its code names: paths, and what it brings in for its own use.
     fn uses(&self) -> impl Iterator<Item = &Mention> {
-        let is_used = |name: &String, is_handed_on: bool| !is_handed_on || self.words.contains(name);
-        let imports =
-            self.imports.iter().filter(move |(name, (_, is_handed_on))| is_used(name, *is_handed_on));
-        self.mentions.iter().chain(imports.map(|(_, (mention, _))| mention))
+        let imports = self.imports.iter();
+        let used = imports.filter(|(name, import)| !import.is_handed_on || self.words.contains(*name));
+        self.mentions.iter().chain(used.map(|(_, import)| import))
     }
 }
 
@@ -130,6 +130,7 @@ fn read_path(
     words: &[(String, usize)],
     mut at: usize,
     before: &[String],
+    is_handed_on: bool,
     found: &mut Vec<(String, Mention)>,
 ) -> usize {
     let word = |at: usize| words.get(at).map_or("", |(word, _)| word.as_str());
@@ -146,7 +147,7 @@ fn read_path(
     }
     if word(at) == "{" && word(at - 1) == ":" {
         while at < words.len() && word(at) != "}" {
-            at = read_path(words, at + 1, &path, found); // What it ends before is a comma, or the last brace.
+            at = read_path(words, at + 1, &path, is_handed_on, found); // It ends before a comma, or the last brace.
         }
         return at + 1;
     }
@@ -155,35 +156,34 @@ fn read_path(
         (name, at) = (word(at + 1).into(), at + 2);
     }
     if path.len() > before.len() {
-        found.push((name, Mention { path, line }));
+        found.push((name, Mention { path, line, is_handed_on }));
     }
     at
 }
 
 /// The cycles between `modules`, each as a message.
 fn cycles(modules: &Modules) -> Vec<String> {
-    let mut all: BTreeMap<Names, Arrows> = BTreeMap::new();
+    let mut all: BTreeMap<&[String], Arrows> = BTreeMap::new();
     for (from, module) in modules {
-        for mention in module.uses() {
-            let Some(to) = definer(modules, from, &mention.path, MAX_STEPS) else { continue };
+        for Mention { path, line, .. } in module.uses() {
+            let Some(to) = definer(modules, from, path, MAX_STEPS) else { continue };
             let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
             let [from_part, to_part] =
                 [from, &to].map(|names| names.get(common).cloned().unwrap_or("self".into()));
-            let place = format!("{}:{} names {}", module.file, mention.line, mention.path.join("::"));
-            let arrows = all.entry(from[..common].to_vec()).or_default();
             if from_part != to_part {
-                arrows.entry(from_part).or_default().entry(to_part).or_insert(place);
+                let to_part =
+                    all.entry(&from[..common]).or_default().entry(from_part).or_default().entry(to_part);
+                to_part.or_insert_with(|| format!("{}:{line} names {}", module.file, path.join("::")));
             }
         }
     }
     let mut messages = Vec::new();
     for arrows in all.values_mut() {
         while let Some(cycle) = cycle(arrows) {
-            let places: Vec<&str> =
-                cycle.windows(2).map(|pair| arrows[&pair[0]][&pair[1]].as_str()).collect();
-            let (cycle_as_text, places) = (cycle.join(" -> "), places.join(", "));
+            let places: Vec<_> = cycle.windows(2).map(|pair| arrows[&pair[0]][&pair[1]].as_str()).collect();
+            let (parts, places) = (cycle.join(" -> "), places.join(", "));
             messages.push(format!(
-                "modules import each other: {cycle_as_text} ({places}); move what they share below them"
+                "modules import each other: {parts} ({places}); move what they share below them"
             ));
             arrows.retain(|part, _| !cycle.contains(part));
         }
@@ -205,7 +205,7 @@ fn definer(modules: &Modules, from: &Names, path: &[String], steps: usize) -> Op
             // What a `use` brings in, or an item of the module before it.
             let name = module.pop()?;
             return match modules.get(&module)?.imports.get(&name) {
-                Some((import, _)) => {
+                Some(import) => {
                     let path = [&import.path, &path[index + 1..]].concat();
                     definer(modules, &module, &path, steps.checked_sub(1)?)
                 }
@@ -216,28 +216,23 @@ fn definer(modules: &Modules, from: &Names, path: &[String], steps: usize) -> Op
     None
 }
 
-/// A cycle of `arrows`, with its first part also last. Arrows that are in no cycle may go.
-fn cycle(arrows: &mut Arrows) -> Option<Vec<String>> {
-    let mut count = 0;
-    while count != arrows.len() {
-        count = arrows.len();
-        // From a part without arrows nothing leads back.
-        let parts: BTreeSet<String> = arrows.keys().cloned().collect();
-        arrows.retain(|_, to| {
-            to.retain(|part, _| parts.contains(part));
-            !to.is_empty()
-        });
-    }
-    // Now every arrow leads to a part with an arrow: a walk comes back to where it was.
-    let mut walk = vec![arrows.keys().next()?.clone()];
-    loop {
-        let next = arrows[walk.last()?].keys().next()?;
-        let begin = walk.iter().position(|part| part == next);
-        walk.push(next.clone());
-        if let Some(begin) = begin {
-            return Some(walk.split_off(begin));
+/// The shortest way along `arrows` from the first part that has one back to itself; that part is at both its ends.
+fn cycle(arrows: &Arrows) -> Option<Names> {
+    arrows.keys().find_map(|first| {
+        let (mut ways, mut reached) = (VecDeque::from([vec![first.clone()]]), BTreeSet::new());
+        while let Some(way) = ways.pop_front() {
+            for next in arrows.get(way.last()?).into_iter().flat_map(BTreeMap::keys) {
+                let way = [&way[..], from_ref(next)].concat();
+                if next == first {
+                    return Some(way);
+                }
+                if reached.insert(next) {
+                    ways.push_back(way);
+                }
+            }
         }
-    }
+        None
+    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cargo_metadata::Package;
+use cargo_metadata::{Dependency, Package};
 
 use super::failure::Failure;
 use crate::workspace::has_extension;
@@ -11,13 +11,13 @@ use crate::workspace::has_extension;
 pub(super) fn check_links(path: &str, text: &str, paths: &BTreeSet<String>) -> Vec<Failure> {
     let mut failures = Vec::new();
     let mut in_code = !has_extension(path, "md");
-    for (index, line) in text.lines().enumerate() {
-        in_code ^= line.trim_start().starts_with("```");
-        for target in targets(line).filter(|target| !in_code && !target.is_empty() && !target.contains(':')) {
+    for (line, text) in (1..).zip(text.lines()) {
+        in_code ^= text.trim_start().starts_with("```");
+        let is_inside = |target: &&str| !in_code && !target.is_empty() && !target.contains(':');
+        for target in targets(text).filter(is_inside) {
             if !leads_to(path, target).is_some_and(|path| exists(&path, paths)) {
-                let message =
-                    format!("`{target}` is no file of the project; correct the link or add the file");
-                failures.push(Failure::new(path, index + 1, message));
+                let message = "is no file of the project; correct the link or add the file";
+                failures.push(Failure::new(path, line, format!("`{target}` {message}")));
             }
         }
     }
@@ -32,14 +32,10 @@ fn exists(path: &str, paths: &BTreeSet<String>) -> bool {
 
 /// What the links of one line point at, without the heading within the page.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
-    [("](", [')', ' ']), ("src=\"", ['"', ' ']), ("href=\"", ['"', ' '])].into_iter().flat_map(
-        move |(begin, end)| {
-            let after = line.split(begin).skip(1);
-            after.map(move |rest| {
-                rest.split(end).next().unwrap_or_default().split('#').next().unwrap_or_default()
-            })
-        },
-    )
+    let begins = ["](", "src=\"", "href=\""].into_iter();
+    begins
+        .flat_map(|begin| line.split(begin).skip(1))
+        .filter_map(|rest| rest.split([')', '"', ' ', '#']).next())
 }
 
 /// Where `target` leads from the file at `from`; `None` if out of the project.
@@ -59,9 +55,8 @@ fn leads_to(from: &str, target: &str) -> Option<String> {
 /// The outside packages that `package` uses but that `architecture`, ARCHITECTURE.md, gives no reason for.
 pub(super) fn check_decisions(package: &Package, manifest: &str, architecture: &str) -> Vec<Failure> {
     let outside = package.dependencies.iter().filter(|dependency| dependency.path.is_none());
-    let names: BTreeSet<&str> = outside.map(|dependency| dependency.name.as_str()).collect();
-    let unexplained = names.into_iter().filter(|name| !architecture.contains(&format!("`{name}`")));
-    let failure = |name| {
+    let unexplained = outside.filter(|other| !architecture.contains(&format!("`{}`", other.name)));
+    let failure = |Dependency { name, .. }: &Dependency| {
         let message = format!("say in ARCHITECTURE.md why `{name}` is here, with its name in backticks");
         Failure::of_dependency(package, name, manifest, message)
     };

@@ -20,15 +20,10 @@ impl Failure {
         Self { path: path.into(), line, message: message.into() }
     }
 
-    /// On the line of the manifest that names `dependency` first.
-    pub(super) fn of_dependency(
-        package: &Package,
-        dependency: &str,
-        manifest: &str,
-        message: String,
-    ) -> Self {
+    /// On the line of the manifest that names the dependency `name` first.
+    pub(super) fn of_dependency(package: &Package, name: &str, manifest: &str, message: String) -> Self {
         let names =
-            |line: &str| line.strip_prefix(dependency).is_some_and(|rest| rest.starts_with(['.', ' ', '=']));
+            |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', ' ', '=']));
         let line = manifest.lines().position(names).map_or(1, |index| index + 1);
         Self::new(&relative(&package.manifest_path), line, message)
     }

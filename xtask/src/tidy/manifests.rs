@@ -1,8 +1,6 @@
-//! What a package's manifest and the first file of its crate must and must not say.
+//! What a package's manifest must and must not say.
 
-use std::collections::BTreeMap;
-
-use cargo_metadata::{DependencyKind, Package, Target};
+use cargo_metadata::{DependencyKind, Package};
 
 use super::failure::Failure;
 use crate::workspace::relative;
@@ -11,8 +9,6 @@ use crate::workspace::relative;
 const PROGRAMS: [&str; 2] = ["mnist2x2-cli", "xtask"];
 /// What only programs use: a library's errors are typed and its progress goes to a callback.
 const FOR_PROGRAMS: [&str; 3] = ["anyhow", "clap", "tqdm"];
-/// The package with fused loops over raw slices.
-const MAY_BE_UNSAFE: &str = "mnist2x2-kernels";
 /// The package that stays free of candle unless the feature is on.
 const WITHOUT_CANDLE: (&str, &str) = ("mnist2x2-data", "hub");
 
@@ -28,10 +24,8 @@ pub(super) fn check(package: &Package, manifest: &str) -> Vec<Failure> {
     if !manifest.contains("[lints]\nworkspace = true\n") {
         fail("add `[lints]` with `workspace = true`".into());
     }
-    for (other, parts) in
-        package.features.iter().filter(|(other, _)| name == candle_free && *other != feature)
-    {
-        if parts.iter().any(|part| part.contains("candle")) {
+    for (other, parts) in &package.features {
+        if name == candle_free && other != feature && parts.iter().any(|part| part.contains("candle")) {
             fail(format!("feature `{other}` turns candle on; only `{feature}` may"));
         }
     }
@@ -47,21 +41,6 @@ pub(super) fn check(package: &Package, manifest: &str) -> Vec<Failure> {
         }
     }
     failures
-}
-
-/// The first files of the library and of the programs of `package` that leave the door to unsafe code open.
-pub(super) fn check_unsafe(package: &Package, texts: &BTreeMap<String, String>) -> Vec<Failure> {
-    let is_built = |target: &&Target| {
-        let is_other =
-            target.is_test() || target.is_bench() || target.is_example() || target.is_custom_build();
-        // What the fuzzer calls has a name that is exported, and that is unsafe.
-        !(is_other || target.required_features == ["libfuzzer"])
-    };
-    let roots = package.targets.iter().filter(is_built).map(|target| relative(&target.src_path));
-    let forbids = |path: &str| texts.get(path).is_some_and(|text| text.contains("#![forbid(unsafe_code)]"));
-    let open = roots.filter(|path| package.name.as_str() != MAY_BE_UNSAFE && !forbids(path));
-    let message = "add `#![forbid(unsafe_code)]` below the crate's documentation";
-    open.map(|path| Failure::new(&path, 1, message)).collect()
 }
 
 #[cfg(test)]
@@ -125,17 +104,5 @@ mod tests {
         assert_eq!(failures_of(&package), []);
         package.features.insert("default".into(), vec!["dep:candle-core".into()]);
         assert_fails(&failures_of(&package), 1, "feature `default` turns candle on");
-    }
-
-    #[test]
-    fn unsafe_code_is_forbidden_but_in_the_kernels() {
-        for (name, text, passes) in [
-            ("mnist2x2-model", "//! It.\n#![forbid(unsafe_code)]\n", true),
-            ("mnist2x2-model", "//! It.\n", false),
-            (MAY_BE_UNSAFE, "//! It.\n", true),
-        ] {
-            let texts = [(format!("crates/{name}/src/lib.rs"), text.to_owned())].into();
-            assert_eq!(check_unsafe(&package(name, &[]), &texts).is_empty(), passes, "{name}");
-        }
     }
 }

@@ -18,8 +18,8 @@ const UNFINISHED: [&str; 5] = [
     concat!("#[ig", "nore"),
 ];
 
-/// What silences a lint.
-const SILENCERS: [&str; 2] = [concat!("[al", "low("), concat!("[ex", "pect(")];
+/// The package with fused loops over raw slices.
+const MAY_BE_UNSAFE: &str = "crates/mnist2x2-kernels/";
 
 /// What is wrong with a Rust file; nothing for any other.
 pub(super) fn check(path: &str, text: &str) -> Vec<Failure> {
@@ -41,8 +41,9 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Failure> {
             fail(index + 1, format!("`{word}` marks unfinished work; finish it, or open an issue"));
         }
     }
-    for line in silenced_without_reason(text) {
-        fail(line, "say why the lint is wrong here: `reason = \"...\"`".into());
+    let is_root = path.ends_with("src/lib.rs") || path.ends_with("src/main.rs") || path.contains("/src/bin/");
+    if is_root && !path.starts_with(MAY_BE_UNSAFE) && !text.contains("#![forbid(unsafe_code)]") {
+        fail(1, "add `#![forbid(unsafe_code)]` below the crate's documentation".into());
     }
     failures
 }
@@ -50,18 +51,6 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Failure> {
 /// What stands above the module of tests.
 pub(super) fn without_tests(text: &str) -> &str {
     text.split_once(TESTS).map_or(text, |(code, _)| code)
-}
-
-/// The lines of the attributes that silence a lint and do not say why.
-fn silenced_without_reason(text: &str) -> Vec<usize> {
-    let begins = SILENCERS.iter().flat_map(|silencer| text.match_indices(silencer));
-    let is_attribute = |start: usize| text[..start].ends_with('#') || text[..start].ends_with("#!");
-    let has_reason = |start: usize| {
-        let attribute = text[start..].split(")]").next().unwrap_or_default();
-        attribute.contains("reason =")
-    };
-    let silent = begins.map(|(start, _)| start).filter(|&start| is_attribute(start) && !has_reason(start));
-    silent.map(|start| text[..start].lines().count()).collect()
 }
 
 #[cfg(test)]
@@ -73,7 +62,7 @@ mod tests {
     /// The lines of the failures of a file that begins well; `~` keeps what is written here from being found.
     fn lines_of(text: &str) -> Vec<usize> {
         let text = format!("//! It.\n{text}").replace('~', "");
-        check("src/lib.rs", &text).iter().map(|failure| failure.line).collect()
+        check("src/a.rs", &text).iter().map(|failure| failure.line).collect()
     }
 
     #[test]
@@ -108,11 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn a_silenced_lint_has_its_reason() {
-        assert_eq!(lines_of("#[al~low(dead_code)]\nfn f() {}\n"), [2]);
-        assert_eq!(lines_of("#![ex~pect(dead_code)]\n"), [2]);
-        assert_eq!(lines_of("#[al~low(dead_code, reason = \"for the example\")]\n"), CLEAN);
-        assert_eq!(lines_of("#[ex~pect(\n    dead_code,\n    reason = \"for the example\"\n)]\n"), CLEAN);
-        assert_eq!(lines_of("fn f() {}\n\n#[al~low(\n    dead_code\n)]\n// reason = none\n"), [4]);
+    fn unsafe_code_is_forbidden_but_in_the_kernels() {
+        for (name, text, passes) in [
+            ("mnist2x2-model", "//! It.\n#![forbid(unsafe_code)]\n", true),
+            ("mnist2x2-model", "//! It.\n", false),
+            ("mnist2x2-kernels", "//! It.\n", true),
+        ] {
+            for root in ["lib.rs", "main.rs", "bin/one.rs"] {
+                let failures = check(&format!("crates/{name}/src/{root}"), text);
+                assert_eq!(failures.is_empty(), passes, "{name} {root}");
+            }
+        }
     }
 }
