@@ -57,17 +57,17 @@ enum Verdict {
     Passed(usize),
     /// These failed.
     Failed(Vec<String>),
-    /// The compiler's first error.
-    NotBuilt(String),
-    /// None ran: the filter fits no name.
-    NoneFound,
+    /// None ran, and why: the code does not compile, or the filter fits no name.
+    Broken(String),
 }
 
 /// Tries the mutations asked for and prints a line for each.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mutations = chosen(&arguments.names)?;
     if arguments.list {
-        mutations.iter().for_each(|mutation| println!("{}", mutation.name));
+        for mutation in mutations {
+            println!("{}", mutation.name);
+        }
         return Ok(());
     }
     eprintln!("first the untouched code; building it and its dependencies may take minutes");
@@ -160,14 +160,14 @@ impl Verdict {
         let ended = |how| log.lines().filter_map(move |line| line.strip_prefix("test ")?.strip_suffix(how));
         let failed: Vec<_> = ended(" ... FAILED").map(str::to_owned).collect();
         match (ended(" ... ok").count(), failed.is_empty(), run.status.success()) {
-            (0, true, true) => Self::NoneFound,
+            (0, true, true) => Self::Broken("no test has that name".into()),
             (n, true, true) => Self::Passed(n),
             (_, true, false) if log.contains("running ") => {
                 Self::Failed(vec![format!("an abort, {}", run.status)])
             }
             (_, true, false) => {
                 let error = errors.lines().find(|line| line.starts_with("error"));
-                Self::NotBuilt(error.unwrap_or("see `cargo test`").to_owned())
+                Self::Broken(format!("does not compile: {}", error.unwrap_or("see `cargo test`")))
             }
             _ => Self::Failed(failed),
         }
@@ -178,8 +178,7 @@ impl Verdict {
         match self {
             Self::Failed(names) => format!("caught    {name} by {}", names.join(", ")),
             Self::Passed(_) => format!("SURVIVED  {name}: `cargo test -p {tests}` passes"),
-            Self::NotBuilt(error) => format!("BROKEN    {name}: does not compile: {error}"),
-            Self::NoneFound => format!("BROKEN    {name}: no test has that name"),
+            Self::Broken(why) => format!("BROKEN    {name}: {why}"),
         }
     }
 }
@@ -206,8 +205,7 @@ mod tests {
         let line = |verdict: Verdict| verdict.line(&example());
         assert_eq!(line(Verdict::Failed(vec!["sum".into()])), "caught    example by sum");
         assert!(line(Verdict::Passed(3)).starts_with("SURVIVED  example"));
-        assert!(line(Verdict::NotBuilt("error".into())).starts_with("BROKEN    example"));
-        assert!(line(Verdict::NoneFound).starts_with("BROKEN    example"));
+        assert!(line(Verdict::Broken("error".into())).starts_with("BROKEN    example"));
     }
 
     #[cfg(unix)]
@@ -224,9 +222,10 @@ mod tests {
         assert_eq!(verdict_of(passed, 0), Verdict::Passed(2));
         let failed = "test a ... ok\ntest b::c ... FAILED\n\nfailures:\n    b::c\n";
         assert_eq!(verdict_of(failed, 101), Verdict::Failed(vec!["b::c".into()]));
-        assert_eq!(verdict_of("running 0 tests\n", 0), Verdict::NoneFound);
+        let no_test = Verdict::Broken("no test has that name".into());
+        assert_eq!(verdict_of("running 0 tests\n", 0), no_test);
         assert!(matches!(verdict_of("running 1 test\n", 134), Verdict::Failed(_)));
-        assert!(matches!(verdict_of("", 101), Verdict::NotBuilt(_)));
+        assert!(matches!(verdict_of("", 101), Verdict::Broken(why) if why.contains("does not compile")));
     }
 
     #[test]
