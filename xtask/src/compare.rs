@@ -16,7 +16,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::table::{Measurement, Sample, markdown, rows};
+use self::table::{Measurement, markdown, rows};
 use crate::workspace::{PROGRAM, build, root};
 
 /// What takes turns: the task, and how our program, whose verb is `bench`, and PyTorch's are asked for it.
@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Ours and theirs take turns; a round goes through all numbers of threads.
-fn measure_all(ours: &Path, arguments: &Arguments) -> Result<Vec<Sample>> {
+fn measure_all(ours: &Path, arguments: &Arguments) -> Result<Vec<Measurement>> {
     let mut samples = Vec::new();
     for round in 1..=arguments.rounds.get() {
         for threads in arguments.threads.iter().map(|threads| threads.get()) {
@@ -102,7 +102,7 @@ fn measure_all(ours: &Path, arguments: &Arguments) -> Result<Vec<Sample>> {
                 let mut command = if is_ours { Command::new(ours) } else { pytorch(&arguments.python) };
                 let measured = output(command.args(line.split(' '))).and_then(|lines| parse(&lines));
                 let measured = measured.with_context(|| line.clone())?.into_iter();
-                samples.extend(measured.map(|measurement| Sample { task, threads, measurement }));
+                samples.extend(measured.map(|measurement| Measurement { task, threads, ..measurement }));
             }
         }
     }
@@ -141,8 +141,8 @@ fn parse(lines: &str) -> Result<Vec<Measurement>> {
 }
 
 /// A ratio means something only if both sides did the same.
-fn check_same_work(samples: &[Sample]) -> Result<()> {
-    let size = |sample: &Sample| (sample.measurement.batch, sample.measurement.parameters);
+fn check_same_work(samples: &[Measurement]) -> Result<()> {
+    let size = |sample: &Measurement| (sample.batch, sample.parameters);
     for sample in samples {
         let first = samples.iter().find(|other| other.task == sample.task).unwrap_or(sample);
         let (task, one, other) = (sample.task, size(first), size(sample));
@@ -194,8 +194,8 @@ mod tests {
         r#""latency_ms_p50": 2.61}"#
     );
 
-    fn sample(line: &str) -> Sample {
-        Sample { task: "training", threads: 2, measurement: parse(line).unwrap().remove(0) }
+    fn sample(line: &str) -> Measurement {
+        Measurement { task: "training", threads: 2, ..parse(line).unwrap().remove(0) }
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
         assert!(check_same_work(&[sample(OURS), sample(OURS)]).is_ok());
         let error = check_same_work(&[sample(OURS), sample(&larger)]).unwrap_err().to_string();
         assert!(error.contains("(64, 249997)") && error.contains("(65, 249997)"), "{error}");
-        let decoding = Sample { task: "decoding", ..sample(&larger) };
+        let decoding = Measurement { task: "decoding", ..sample(&larger) };
         assert!(check_same_work(&[sample(OURS), decoding]).is_ok(), "each task has a batch of its own");
     }
 

@@ -6,7 +6,7 @@
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::workspace::cargo;
 
@@ -19,21 +19,18 @@ pub(crate) struct Arguments {
     /// About how long it may take, once everything is built; counts and durations scale with it.
     #[arg(long, value_name = "M", default_value_t = 20.0, value_parser = minutes)]
     minutes: f64,
-    /// One part alone.
-    #[arg(long, value_enum)]
-    only: Option<Part>,
+    /// One part alone: runs that are killed, stopped and short of disk; files and requests from anybody; the server
+    /// under load and ill will.
+    #[arg(long, value_parser = PARTS.map(|[name, ..]| name))]
+    only: Option<String>,
 }
 
-/// The parts of the program that promise something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Runs that are killed, stopped and short of disk.
-    Training,
-    /// Files and requests from anybody.
-    Files,
-    /// The server under load and ill will.
-    Serving,
-}
+/// The parts of the program that promise something: the name, the file of tests, and what libtest is told.
+const PARTS: [[&str; 3]; 3] = [
+    ["training", "reliability", ""],
+    ["files", "untrusted_input", ""],
+    ["serving", "it", "--test-threads=1 serving::"], // They have the machine to themselves.
+];
 
 fn minutes(text: &str) -> Result<f64, String> {
     let minutes: f64 = text.parse().map_err(|_| "is no number")?;
@@ -42,14 +39,9 @@ fn minutes(text: &str) -> Result<f64, String> {
 
 /// Runs all parts, or the one that was asked for, and prints the table.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let parts = arguments.only.as_ref().map_or(Part::value_variants(), std::slice::from_ref);
     let (mut all, mut passed) = (Vec::new(), true);
-    for part in parts {
-        let (file, options) = match part {
-            Part::Training => ("reliability", ""),
-            Part::Files => ("untrusted_input", ""),
-            Part::Serving => ("it", "--test-threads=1 serving::"), // They have the machine to themselves.
-        };
+    let is_asked = |name| arguments.only.as_ref().is_none_or(|only| only == name);
+    for [_, file, options] in PARTS.into_iter().filter(|part| is_asked(part[0])) {
         // Built for the whole workspace, nothing is built again that `cargo test --workspace` has built.
         let tests = format!("test --workspace --no-fail-fast --test {file}");
         println!("== cargo {tests} -- {options}");

@@ -1,13 +1,17 @@
-//! From samples to a table.
+//! From measurements to a table.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-/// One line of a program's answer.
+/// One line of a program's answer, and how it was asked.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(super) struct Measurement {
+    #[serde(skip)]
+    pub(super) task: &'static str,
+    #[serde(skip)]
+    pub(super) threads: usize,
     /// Which way PyTorch went; ours has one way only.
     pub(super) variant: Option<String>,
     pub(super) grids_per_second: f64,
@@ -15,14 +19,6 @@ pub(super) struct Measurement {
     pub(super) parameters: usize,
     /// The median time of one grid alone; only from decoding.
     pub(super) latency_ms_p50: Option<f64>,
-}
-
-/// A measurement and how it was made.
-#[derive(Clone, Debug)]
-pub(super) struct Sample {
-    pub(super) task: &'static str,
-    pub(super) threads: usize,
-    pub(super) measurement: Measurement,
 }
 
 /// What is set against what: the task, the figure's unit, and PyTorch's way with its name for people.
@@ -51,16 +47,16 @@ pub(super) struct Row {
     ratio: f64,
 }
 
-/// All comparisons that the samples allow, each for every number of threads.
-pub(super) fn rows(samples: &[Sample]) -> Vec<Row> {
-    let threads: BTreeSet<usize> = samples.iter().map(|sample| sample.threads).collect();
+/// All comparisons that the measurements allow, each for every number of threads.
+pub(super) fn rows(measurements: &[Measurement]) -> Vec<Row> {
+    let threads: BTreeSet<usize> = measurements.iter().map(|of| of.threads).collect();
     let mut rows = Vec::new();
     for [task, unit, variant, against] in COMPARISONS {
         for &threads in &threads {
-            let same = samples.iter().filter(|sample| sample.task == task && sample.threads == threads);
-            let same: Vec<_> = same.map(|sample| &sample.measurement).collect();
+            let same = measurements.iter().filter(|of| of.task == task && of.threads == threads);
+            let same: Vec<_> = same.collect();
             let median_of = |variant: Option<&str>| {
-                let went = same.iter().filter(|measurement| measurement.variant.as_deref() == variant);
+                let went = same.iter().filter(|of| of.variant.as_deref() == variant);
                 median(match unit {
                     "ms" => went.filter_map(|of| of.latency_ms_p50).collect(),
                     _ => went.map(|of| of.grids_per_second).collect(),
@@ -115,13 +111,12 @@ fn readable(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn sample(task: &'static str, threads: usize, variant: &str, rate: f64, latency: f64) -> Sample {
+    fn sample(task: &'static str, threads: usize, variant: &str, rate: f64, latency: f64) -> Measurement {
         let variant = (!variant.is_empty()).then(|| variant.to_owned());
         let latency_ms_p50 = (task == "decoding").then_some(latency);
         let batch = if task == "training" { 64 } else { 500 };
-        let measurement =
-            Measurement { variant, grids_per_second: rate, batch, parameters: 249_997, latency_ms_p50 };
-        Sample { task, threads, measurement }
+        let (grids_per_second, parameters) = (rate, 249_997);
+        Measurement { task, threads, variant, grids_per_second, batch, parameters, latency_ms_p50 }
     }
 
     #[test]
