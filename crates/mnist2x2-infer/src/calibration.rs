@@ -106,18 +106,10 @@ impl Calibration {
             .map_err(|error| Error::Calibration { path: path.into(), problem: error.to_string() })
     }
 
-    /// Writes it to the model folder `folder`, in place of any that is there.
+    /// Writes it to the model folder `folder` on `disk`, in place of any that is there.
     ///
     /// # Errors
     /// [`Error::Write`] if it cannot be written.
-    pub fn save(&self, folder: &Path) -> Result<(), Error> {
-        self.save_on(&Disk::default(), folder)
-    }
-
-    /// The same on a disk that may fail.
-    ///
-    /// # Errors
-    /// As [`Calibration::save`].
     pub fn save_on(&self, disk: &Disk, folder: &Path) -> Result<(), Error> {
         let path = folder.join(Self::FILE);
         let text = format!("{:#}\n", serde_json::json!(self));
@@ -160,7 +152,7 @@ mod tests {
         assert_eq!(Calibration::load(folder.path()).unwrap(), None);
         let temperature = Temperature::new(1.0 / 3.0).unwrap();
         let saved = Calibration { temperature, grids: 7, nll_before: 0.1, nll_after: 1e-17 };
-        saved.save(folder.path()).unwrap();
+        saved.save_on(&Disk::default(), folder.path()).unwrap();
         assert_eq!(Calibration::load(folder.path()).unwrap(), Some(saved));
 
         let path = folder.path().join(Calibration::FILE);

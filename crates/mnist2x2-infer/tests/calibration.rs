@@ -2,6 +2,7 @@
 
 use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma};
+use mnist2x2_formats::files::Disk;
 use mnist2x2_infer::{Calibration, Reading, Recognizer, Temperature};
 use mnist2x2_model::{Config, Parameters};
 use mnist2x2_picture::Picture;
@@ -48,7 +49,7 @@ fn the_answer_is_the_same_at_any_temperature_and_surer_at_a_lower_one() {
 fn a_recognizer_is_calibrated_by_the_file_beside_its_weights() {
     let folder = model_folder();
     assert_eq!(load(&folder).temperature(), Temperature::ONE);
-    calibration(2.5).save(folder.path()).unwrap();
+    calibration(2.5).save_on(&Disk::default(), folder.path()).unwrap();
     assert_eq!(load(&folder).calibration(), Some(&calibration(2.5)));
     std::fs::write(folder.path().join(Calibration::FILE), "{}").unwrap();
     let message = Recognizer::load(folder.path(), &Device::Cpu).unwrap_err().to_string();

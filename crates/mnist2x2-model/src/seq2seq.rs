@@ -89,14 +89,24 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::encode`] and [`Seq2Seq::decode`].
     pub fn loss(&self, images: &Tensor, tokens: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
-        let memory = self.encode(images)?;
-        self.check_decoder_input(tokens, &memory)?;
+        self.decoder_loss(tokens, targets, &self.encode(images)?)
+    }
+
+    /// As [`Seq2Seq::loss`], given encoded pictures.
+    ///
+    /// # Shapes
+    /// `tokens` (B, T) of u32, `targets` (B, T) of u32 or (B, T, V), `memory` (B, N, D) -> a scalar
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::decode`].
+    pub fn decoder_loss(&self, tokens: &Tensor, targets: &Tensor, memory: &Tensor) -> Result<Tensor, Error> {
+        self.check_decoder_input(tokens, memory)?;
         let distributions = [tokens.dims(), &[self.config().vocabulary]].concat();
         if targets.dims() != tokens.dims() && targets.dims() != distributions {
             let expected = format!("{:?} or {distributions:?}", tokens.dims());
             return Err(shape("targets", expected, targets.dims()));
         }
-        Ok(self.network().loss(tokens, targets, &memory)?)
+        Ok(self.network().loss(tokens, targets, memory)?)
     }
 
     /// The encoded picture, which every decoding step looks at.

@@ -72,7 +72,7 @@ pub(crate) fn line(from: (f64, f64), to: (f64, f64)) -> Element {
 impl Frame {
     /// A frame below a title and `legend`.
     pub(crate) fn new(x: Axis, y: Axis, labels: &Labels<'_>) -> Self {
-        let above = 2.0 * LINE + LINE * places(&labels.legend).last().map_or(0.0, |(_, row)| row + 1.0);
+        let above = LINE * (2 + labels.legend.len()) as f64;
         let (left, right) = (1.5 * MARGIN + widest(&y), WIDTH - MARGIN - widest(&x) / 2.0);
         Self { x, y, left, right, top: above + 8.0 }
     }
@@ -123,25 +123,10 @@ impl Frame {
     }
 }
 
-/// Where each entry of a legend begins, and in which row: from left to right while there is room.
-fn places(legend: &[(Element, String)]) -> Vec<(f64, f64)> {
-    let (mut x, mut row) = (MARGIN, 0.0);
-    let place = |(_, name): &(Element, String)| {
-        let width = SAMPLE + 6.0 + LETTER * name.chars().count() as f64;
-        if x > MARGIN && x + width > WIDTH - MARGIN {
-            (x, row) = (MARGIN, row + 1.0);
-        }
-        let begins = x;
-        x += width + 14.0;
-        (begins, row)
-    };
-    legend.iter().map(place).collect()
-}
-
-fn legend(entries: Vec<(Element, String)>) -> Vec<Element> {
-    let entry = |((x, row), (sample, name)): ((f64, f64), (Element, String))| {
-        let move_to = format!("translate({} {})", length(x), length((row + 1.6) * LINE));
+/// The entries one below the other.
+fn legend(entries: Vec<(Element, String)>) -> impl Iterator<Item = Element> {
+    (1..).zip(entries).map(|(row, (sample, name))| {
+        let move_to = format!("translate({MARGIN} {})", length(LINE * (f64::from(row) + 0.6)));
         element("g").with("transform", move_to).add([sample, text((SAMPLE + 6.0, 4.0), "start", &name)])
-    };
-    places(&entries).into_iter().zip(entries).map(entry).collect()
+    })
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use mnist2x2_formats::files::{hex, write_atomically};
+use mnist2x2_formats::files::hex;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,10 @@ const EMA_BEFORE: &str = "average";
 
 impl Checkpoint {
     /// The bytes of the file at `path` for this checkpoint of the run `run`.
-    pub(crate) fn to_bytes(&self, path: &Path, run: &str) -> Result<Vec<u8>, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Run`] if a number in it has no form as JSON.
+    pub fn to_bytes(&self, path: &Path, run: &str) -> Result<Vec<u8>, Error> {
         let failed = |error: &dyn Display| Error::run(path, format!("cannot be put into a file ({error})"));
         let parts = self.parts().map(to_bytes);
         let header = Header {
@@ -83,14 +86,6 @@ impl Checkpoint {
         let views = views.collect::<Result<Vec<_>, _>>().map_err(|error| failed(&error))?;
         let metadata = HashMap::from([(KEY.to_string(), header)]);
         safetensors::serialize(views, Some(metadata)).map_err(|error| failed(&error))
-    }
-
-    /// Writes the checkpoint of the run `run` to `path`, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if it cannot be written.
-    pub fn save(&self, path: &Path, run: &str) -> Result<(), Error> {
-        write_atomically(path, &self.to_bytes(path, run)?).map_err(Error::io(path))
     }
 
     /// Reads the checkpoint at `path`, which must be of the run `run` and of a model of `count` parameters.
@@ -195,7 +190,7 @@ mod tests {
     fn a_checkpoint_comes_back_to_the_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        checkpoint().save(&path, "mine").unwrap();
+        std::fs::write(&path, checkpoint().to_bytes(&path, "mine").unwrap()).unwrap();
         assert_eq!(Checkpoint::load(&path, "mine", 2).unwrap(), checkpoint());
         let message = Checkpoint::load(&path, "other", 2).unwrap_err().to_string();
         assert!(message.contains("another run.toml"), "{message}");
@@ -207,7 +202,7 @@ mod tests {
     fn a_flipped_bit_or_a_missing_end_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        checkpoint().save(&path, "mine").unwrap();
+        std::fs::write(&path, checkpoint().to_bytes(&path, "mine").unwrap()).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for place in 0..whole.len() {
             let mut damaged = whole.clone();

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use mnist2x2_data::Loader;
-use mnist2x2_infer::Temperature;
+use candle_core::Tensor;
+use mnist2x2_data::{Batch, Loader};
+use mnist2x2_infer::{Temperature, transcribe_memory};
 use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
-use crate::loss::{Targets, batch_loss};
-use crate::predict::decoding_parts;
+use crate::loss::{Targets, memory_loss};
+use crate::predict::{map_parts, predictions};
 use crate::{Error, Prediction, Workers, predict_dataset};
 
 /// How well a model reads a set of grids by greedy decoding.
@@ -100,26 +101,23 @@ pub fn evaluate(
     Ok(Evaluation::of(&predictions, start.elapsed().as_secs_f64()))
 }
 
-/// How well `model` reads the grids of `loader`, and their loss.
+/// How well `model` reads the grids of `loader`, and their loss under teacher forcing.
 ///
 /// # Errors
 /// As [`evaluate`].
 pub(crate) fn validate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<Validation, Error> {
-    let Evaluation { sequence_accuracy, digit_accuracy, .. } = evaluate(model, loader, workers, |_| ())?;
-    Ok(Validation { loss: mean_loss(model, loader, workers)?, sequence_accuracy, digit_accuracy })
-}
-
-/// The mean loss over all grids of `loader` under teacher forcing, in nats per token.
-fn mean_loss(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<f64, Error> {
-    let (model, epoch) = (model.frozen()?, loader.in_order());
-    let parts = |step| decoding_parts(epoch.batch_len(step)).into_iter().map(move |part| (step, part));
-    let parts = (0..epoch.steps()).flat_map(parts).collect();
-    let sums = workers.map(parts, |(step, part)| {
-        let grids = part.len();
-        let loss = batch_loss(&model, &epoch.part(step, part), &Targets::certain())?;
-        Ok(grids as f64 * f64::from(loss.to_scalar::<f32>()?))
-    })?;
-    Ok(sums.iter().sum::<f64>() / epoch.grids() as f64)
+    let judge = |model: &Seq2Seq, batch: &Batch, images: &Tensor| {
+        let memory = model.encode(images)?;
+        let loss = memory_loss(model, batch, images, &memory, &Targets::certain())?.to_scalar::<f32>()?;
+        let written = transcribe_memory(model, &memory)?;
+        Ok((batch.len as f64 * f64::from(loss), predictions(batch, &written, Temperature::ONE)))
+    };
+    let (losses, predictions): (Vec<f64>, Vec<_>) =
+        map_parts(model, loader, workers, judge, |_| ())?.into_iter().unzip();
+    let evaluation = Evaluation::of(&predictions.concat(), 0.0);
+    let Evaluation { sequences, sequence_accuracy, digit_accuracy, .. } = evaluation;
+    let loss = losses.iter().sum::<f64>() / sequences as f64;
+    Ok(Validation { loss, sequence_accuracy, digit_accuracy })
 }
 
 #[cfg(test)]

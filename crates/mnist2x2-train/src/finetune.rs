@@ -73,13 +73,11 @@ pub struct FinetuneData {
 pub struct Finetuning {
     trainer: Trainer,
     validation: Loader,
-    /// The weights that it begins with, in flat order, and their SHA-256.
+    /// The weights that it begins with, in flat order.
     base: Vec<f32>,
-    base_sha256: String,
-    before: Scores,
     held_out: Vec<LabeledExample>,
-    learned: u64,
-    corrections_sha256: String,
+    /// What there is to say before it has learned: it is as it was.
+    record: FinetuneRecord,
 }
 
 /// A model that has learned its corrections.
@@ -87,21 +85,20 @@ pub struct Finetuning {
 pub struct Finetuned {
     /// The model.
     pub model: Seq2Seq,
-    /// How much of the way from the old weights to those at the end of training it has gone, 0 to 1.
-    pub alpha: f64,
-    /// How it does beside the model that was begun with.
-    pub acceptance: Acceptance,
+    /// What `run.toml` says of it: how far it went, and how it does beside the model that was begun with.
+    pub record: FinetuneRecord,
 }
 
 impl Finetuning {
-    /// Prepares to train `base` by `recipe` on all of `data` but what is held out of it: digits to validate with, and
-    /// some of the corrections.
+    /// Prepares to train `base`, which was found at `origin`, by `recipe` on all of `data` but what is held out of it: digits
+    /// to validate with, and some of the corrections.
     ///
     /// # Errors
     /// [`Error::Corrections`] if there are fewer than ten, they are of another shape than the model's or show no digit, or
     /// the model reads all that are held out; and as [`Trainer::new`].
     pub fn new(
         base: &Recognizer,
+        origin: &str,
         recipe: Recipe,
         data: FinetuneData,
         workers: &Workers,
@@ -125,16 +122,17 @@ impl Finetuning {
         let strokes = recipe.draw(pendigits.as_ref())?;
         let drawn = Drawn::of(&learned, shape)?;
         let training = grids::training(&recipe, digits, strokes.as_ref(), (&drawn, share), shape)?;
-        Ok(Self {
-            trainer: begin(base.model(), recipe, training)?.with_validation(validation.clone())?,
-            validation,
-            base: base.model().parameters().to_flat()?,
+        let record = FinetuneRecord {
+            base: origin.into(),
             base_sha256: base.digest().into(),
-            before,
-            held_out,
-            learned: learned.len() as u64,
             corrections_sha256,
-        })
+            learned: learned.len() as u64,
+            alpha: 0.0,
+            acceptance: Acceptance { held_out: held_out.len() as u64, before, after: before },
+        };
+        let trainer = begin(base.model(), recipe, training)?.with_validation(validation.clone())?;
+        let base = base.model().parameters().to_flat()?;
+        Ok(Self { trainer, validation, base, held_out, record })
     }
 
     /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or all the way if it
@@ -153,8 +151,8 @@ impl Finetuning {
         let (model, alpha, accuracy) = self.interpolate_weights(workers)?;
         let weights = Weights { parameters: model.parameters().frozen()?, digest: String::new() };
         let after = score(&Recognizer::new(weights)?, &self.held_out, accuracy, workers)?;
-        let acceptance = Acceptance { held_out: self.held_out.len() as u64, before: self.before, after };
-        Ok(Some(Finetuned { model, alpha, acceptance }))
+        let acceptance = Acceptance { after, ..self.record.acceptance };
+        Ok(Some(Finetuned { model, record: FinetuneRecord { alpha, acceptance, ..self.record.clone() } }))
     }
 
     /// The model between the old weights and the new, old + alpha (new - old), at the largest alpha at which validation
@@ -168,7 +166,7 @@ impl Finetuning {
             let model = self.trainer.frozen(&values)?;
             let accuracy = evaluate(&model, &self.validation, workers, |_| ())?.sequence_accuracy;
             let found = (model, alpha.into(), accuracy);
-            if acceptance::keeps(self.before.validation, accuracy) {
+            if acceptance::keeps(self.record.acceptance.before.validation, accuracy) {
                 return Ok(found);
             }
             all_the_way.get_or_insert(found);
@@ -176,21 +174,9 @@ impl Finetuning {
         Ok(all_the_way.expect("the first alpha is 1"))
     }
 
-    /// What `run.toml` says of the outcome; `base` says in words where the model was that was begun with.
-    pub fn record(&self, base: String, outcome: &Finetuned) -> FinetuneRecord {
-        FinetuneRecord {
-            base,
-            base_sha256: self.base_sha256.clone(),
-            corrections_sha256: self.corrections_sha256.clone(),
-            learned: self.learned,
-            alpha: outcome.alpha,
-            acceptance: outcome.acceptance,
-        }
-    }
-
     /// Corrections that are learned from; the others are held out.
     pub fn learned(&self) -> u64 {
-        self.learned
+        self.record.learned
     }
 
     /// Corrections that are held out.

@@ -13,7 +13,6 @@ mod workers;
 // The recipe: every setting of a run.
 mod schedule;
 mod optimizer;
-mod model_selection;
 mod recipe;
 mod settings;
 
@@ -54,12 +53,11 @@ pub use evaluate::{Evaluation, Validation, evaluate};
 pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuning, LabeledExample, Scores};
 pub use loaders::TrainingData;
 pub use metrics::{EpochMetrics, StepReport};
-pub use model_selection::ModelSelection;
 pub use observer::Observer;
 pub use optimizer::{MatrixOptimizer, Optimizer, OptimizerSettings, OptimizerState};
 pub use pendigits::HELD_OUT_WRITERS;
 pub use predict::{EVALUATION_BATCH, Prediction, decode, predict_dataset, predict_inputs, predict_strokes};
-pub use recipe::{Grids, Recipe};
+pub use recipe::{Grids, ModelSelection, Recipe};
 pub use run_folder::RunFolder;
 pub use run_record::{DataRecord, ModelRecord, NUMERICS, RunRecord};
 pub use schedule::{Schedule, Shape};

@@ -1,6 +1,6 @@
 //! The loss: cross-entropy against certain, smoothed or distilled targets.
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, DType, Tensor};
 use candle_nn::ops::softmax;
 use mnist2x2_data::Batch;
 use mnist2x2_model::Seq2Seq;
@@ -10,10 +10,21 @@ use crate::{Error, Recipe};
 
 /// Mean cross-entropy over all positions of all sequences, with teacher forcing.
 pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
-    let device = model.parameters().device();
-    let images = image_tensor(batch, 0..batch.len, device)?;
-    let (tokens, labels) = token_tensors(batch, device)?;
-    Ok(model.loss(&images, &tokens, &targets.of(&images, &tokens, &labels, model.config().vocabulary)?)?)
+    let images = image_tensor(batch, 0..batch.len, model.parameters().device())?;
+    memory_loss(model, batch, &images, &model.encode(&images)?, targets)
+}
+
+/// The same, given the images (B, height, width) and what they are encoded as (B, N, D).
+pub(crate) fn memory_loss(
+    model: &Seq2Seq,
+    batch: &Batch,
+    images: &Tensor,
+    memory: &Tensor,
+    targets: &Targets,
+) -> Result<Tensor, Error> {
+    let (tokens, labels) = token_tensors(batch, images.device())?;
+    let targets = targets.of(images, &tokens, &labels, model.config().vocabulary)?;
+    Ok(model.decoder_loss(&tokens, &targets, memory)?)
 }
 
 /// The distributions over tokens that the loss is taken against.
@@ -93,24 +104,19 @@ impl Targets {
         labels: &Tensor,
         vocabulary: usize,
     ) -> Result<Tensor, Error> {
-        let rows = labels.flatten_all()?;
-        let right = smoothed(vocabulary, self.label_smoothing, labels.device())?.embedding(&rows)?; // (B T, V)
-        let (batch, length) = labels.dims2()?;
-        let right = right.reshape((batch, length, vocabulary))?; // (B, T, V)
+        let (smoothing, (batch, length)) = (self.label_smoothing, labels.dims2()?);
+        let certain = Tensor::eye(vocabulary, DType::F32, labels.device())?; // (V, V)
+        let smoothed = certain.affine(1.0 - smoothing, smoothing / vocabulary as f64)?;
+        let right = smoothed.embedding(&labels.flatten_all()?)?.reshape((batch, length, vocabulary))?; // (B, T, V)
         let Some(distillation) = &self.distillation else { return Ok(right) };
         let (weight, taught) = (distillation.weight, distillation.probabilities(images, tokens)?);
         Ok(((right * (1.0 - weight))? + (taught * weight)?)?)
     }
 }
 
-/// For each token the distribution that leaves it all but `smoothing`, which is spread over all: (V, V).
-fn smoothed(vocabulary: usize, smoothing: f64, device: &Device) -> Result<Tensor, Error> {
-    let certain = Tensor::eye(vocabulary, DType::F32, device)?;
-    Ok(certain.affine(1.0 - smoothing, smoothing / vocabulary as f64)?)
-}
-
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
     use mnist2x2_model::{Config, Parameters};
 
     use super::*;

@@ -104,35 +104,31 @@ pub struct OptimizerState {
 
 /// What the optimizer knows of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tensor {
-    /// What multiplies: decays, because a later norm undoes its scale.
-    Matrix { rows: usize, columns: usize },
-    /// Norms, biases, and vectors that are looked up.
-    Other { count: usize },
-}
-
-impl Tensor {
-    fn count(self) -> usize {
-        match self {
-            Self::Matrix { rows, columns } => rows * columns,
-            Self::Other { count } => count,
-        }
-    }
+struct Tensor {
+    count: usize,
+    /// Rows and columns of what multiplies, which decays, because a later norm undoes its scale; nothing for norms, biases,
+    /// and vectors that are looked up.
+    matrix: Option<[usize; 2]>,
 }
 
 impl Optimizer {
     /// An optimizer of `parameters`.
     pub fn new(settings: OptimizerSettings, parameters: &Parameters) -> Self {
-        let tensors = parameters.specs().map(|spec| match (spec.init, spec.shape.as_slice()) {
-            (Init::Weight { .. }, &[rows, columns]) => Tensor::Matrix { rows, columns },
-            _ => Tensor::Other { count: spec.count() },
+        let tensors = parameters.specs().map(|spec| {
+            let multiplies = matches!(spec.init, Init::Weight { .. });
+            let matrix = spec.shape.as_slice().try_into().ok().filter(|_| multiplies);
+            Tensor { count: spec.count(), matrix }
         });
         Self { settings, tensors: tensors.collect() }
     }
 
+    fn count(&self) -> usize {
+        self.tensors.iter().map(|tensor| tensor.count).sum()
+    }
+
     /// The state before the first step.
     pub fn initial_state(&self) -> OptimizerState {
-        let zeros = vec![0.0; self.tensors.iter().map(|tensor| tensor.count()).sum()];
+        let zeros = vec![0.0; self.count()];
         OptimizerState { steps: 0, first_moment: zeros.clone(), second_moment: zeros }
     }
 
@@ -149,22 +145,23 @@ impl Optimizer {
         workers: &Workers,
     ) {
         let OptimizerState { steps, first_moment, second_moment } = state;
-        let count: usize = self.tensors.iter().map(|tensor| tensor.count()).sum();
         let lengths = [values.len(), gradient.len(), first_moment.len(), second_moment.len()];
-        assert_eq!(lengths, [count; 4]);
+        assert_eq!(lengths, [self.count(); 4]);
         *steps += 1;
         let step = Step::new(&self.settings, rate * self.settings.learning_rate, *steps);
-        let mut rest = (values, gradient, &mut **first_moment, &mut **second_moment);
+        let (mut values, mut gradient) = (values, gradient);
+        let (mut first, mut second) = (&mut first_moment[..], &mut second_moment[..]);
         let part = |&tensor: &Tensor| {
-            let (count, (values, gradient, first, second)) = (tensor.count(), std::mem::take(&mut rest));
-            let (values, other_values) = values.split_at_mut(count);
-            let (gradient, other_gradients) = gradient.split_at(count);
-            let (first, other_firsts) = first.split_at_mut(count);
-            let (second, other_seconds) = second.split_at_mut(count);
-            rest = (other_values, other_gradients, other_firsts, other_seconds);
-            Part { tensor, values, gradient, first, second }
+            let range = ..tensor.count;
+            Some(Part {
+                tensor,
+                values: values.split_off_mut(range)?,
+                gradient: gradient.split_off(range)?,
+                first: first.split_off_mut(range)?,
+                second: second.split_off_mut(range)?,
+            })
         };
-        let parts: Vec<Part> = self.tensors.iter().map(part).collect();
+        let parts: Vec<Part> = self.tensors.iter().map_while(part).collect();
         workers.run(|| parts.into_par_iter().for_each(|part| step.apply(part)));
     }
 }
@@ -213,12 +210,10 @@ impl Step {
     }
 
     fn apply(&self, part: Part) {
-        match part.tensor {
-            Tensor::Other { .. } => self.adam_w(part, 1.0),
-            Tensor::Matrix { rows, columns } => match self.matrix_optimizer {
-                MatrixOptimizer::AdamW => self.adam_w(part, self.kept),
-                MatrixOptimizer::Muon => self.muon(part, [rows, columns]),
-            },
+        match (part.tensor.matrix, self.matrix_optimizer) {
+            (None, _) => self.adam_w(part, 1.0),
+            (Some(_), MatrixOptimizer::AdamW) => self.adam_w(part, self.kept),
+            (Some(size), MatrixOptimizer::Muon) => self.muon(part, size),
         }
     }
 
@@ -260,7 +255,7 @@ thread_local! {
 mod tests {
     use super::*;
 
-    const MATRIX: Tensor = Tensor::Matrix { rows: 1, columns: 2 };
+    const MATRIX: Tensor = Tensor { count: 2, matrix: Some([1, 2]) };
 
     /// Values of `torch.optim.AdamW([p], lr=0.1, betas=(0.8, 0.9), eps=1e-3, weight_decay=decay)` in f64 for p = (1, -2)
     /// under the gradients (0.5, -1), (-0.25, 3), (2, 0.125).
@@ -301,7 +296,7 @@ mod tests {
         for matrix_optimizer in [MatrixOptimizer::AdamW, MatrixOptimizer::Muon] {
             let settings =
                 OptimizerSettings { weight_decay: 0.5, matrix_optimizer, ..OptimizerSettings::adam() };
-            let tensors = vec![MATRIX, Tensor::Other { count: 1 }];
+            let tensors = vec![MATRIX, Tensor { count: 1, matrix: None }];
             let optimizer = Optimizer { settings, tensors };
             let mut values = [1.0, 1.0, 1.0];
             optimizer.step(&mut optimizer.initial_state(), &mut values, &[0.0; 3], 1.0, &workers());

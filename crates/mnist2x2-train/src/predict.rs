@@ -3,6 +3,7 @@
 use std::iter::repeat;
 use std::ops::Range;
 
+use candle_core::Tensor;
 use mnist2x2_data::pendigits::PenDigit;
 use mnist2x2_data::{Batch, Loader, RenderCondition, Strokes};
 use mnist2x2_infer::{Reading, Recognizer, Sequence, Temperature, Transcript, transcribe};
@@ -80,27 +81,40 @@ pub fn predict_dataset(
     workers: &Workers,
     done: impl FnMut(usize),
 ) -> Result<Vec<Prediction>, Error> {
-    let predict =
-        |labels: &[u8], transcript: Transcript| Prediction::new(labels, &transcript.at(temperature));
-    decode_dataset(model, loader, workers, predict, done)
+    let predict = |model: &Seq2Seq, batch: &Batch, images: &Tensor| {
+        Ok(predictions(batch, &transcribe(model, images)?, temperature))
+    };
+    Ok(map_parts(model, loader, workers, predict, done)?.concat())
 }
 
-/// What `job` makes of each grid's labels and transcript, in the order of the grids.
-pub(crate) fn decode_dataset<R>(
+/// What was written for each grid of `batch`, beside its labels.
+pub(crate) fn predictions(
+    batch: &Batch,
+    written: &[Transcript],
+    temperature: Temperature,
+) -> Vec<Prediction> {
+    let grids = batch.labels.chunks_exact(batch.shape.cells()).zip(written);
+    grids.map(|(labels, written)| Prediction::new(labels, &written.at(temperature))).collect()
+}
+
+/// What `job` makes of `model`, frozen, and each part of the grids of `loader` with its images (B, height, width), in their
+/// order and on all threads; `done` is told how many more grids have been read.
+pub(crate) fn map_parts<R: Send>(
     model: &Seq2Seq,
     loader: &Loader,
     workers: &Workers,
-    job: impl Fn(&[u8], Transcript) -> R,
+    job: impl Fn(&Seq2Seq, &Batch, &Tensor) -> Result<R, Error> + Sync,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<R>, Error> {
     let (model, epoch) = (model.frozen()?, loader.in_order());
-    let mut results = Vec::with_capacity(epoch.grids());
+    let mut results = Vec::new();
     for step in 0..epoch.steps() {
-        let batch = epoch.batch(step);
-        let transcripts = decode(&model, &batch, workers)?;
-        let grids = batch.labels.chunks_exact(loader.shape().cells()).zip(transcripts);
-        results.extend(grids.map(|(labels, transcript)| job(labels, transcript)));
-        done(batch.len);
+        let grids = epoch.batch_len(step);
+        results.extend(workers.map(decoding_parts(grids), |part| {
+            let batch = epoch.part(step, part);
+            job(&model, &batch, &image_tensor(&batch, 0..batch.len, model.parameters().device())?)
+        })?);
+        done(grids);
     }
     Ok(results)
 }
@@ -118,7 +132,7 @@ pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<T
 }
 
 /// The parts of a batch of `len` grids that one thread each decodes at once.
-pub(crate) fn decoding_parts(len: usize) -> Vec<Range<usize>> {
+fn decoding_parts(len: usize) -> Vec<Range<usize>> {
     split(len, len.div_ceil(DECODED_AT_ONCE))
 }
 

@@ -12,6 +12,8 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use mnist2x2_formats::files::Disk;
+use mnist2x2_infer::Calibration;
+use mnist2x2_model::Seq2Seq;
 
 use crate::checkpoint_folder::{CheckpointFolder, remove_litter};
 use crate::{
@@ -146,7 +148,11 @@ impl RunFolder {
     ) -> Result<Outcome, Error> {
         let outcome = trainer.run(workers, &mut Recorder { run: self, observer })?;
         match outcome {
-            Outcome::Finished => self.save_model(trainer, workers)?,
+            Outcome::Finished => {
+                let model = trainer.result()?;
+                let calibrate = |loader| calibrate(&model, loader, workers);
+                self.save_model(&model, trainer.validation().map(calibrate).transpose()?)?;
+            }
             Outcome::Stopped => self.save_checkpoint(trainer)?,
         }
         Ok(outcome)
@@ -210,12 +216,14 @@ impl RunFolder {
         (1..).zip(text.lines()).map(parse).collect()
     }
 
-    /// Writes the trained model and, if there is something to calibrate it with, its calibration. The weights come last:
-    /// they make the folder a model folder.
-    fn save_model(&self, trainer: &Trainer, workers: &Workers) -> Result<(), Error> {
-        let model = trainer.result()?;
-        if let Some(validation) = trainer.validation() {
-            calibrate(&model, validation, workers)?.save_on(self.disk(), &self.path)?;
+    /// Writes the trained model and its calibration, if it has one. The weights come last: they make the folder a model
+    /// folder.
+    ///
+    /// # Errors
+    /// [`Error::Infer`] or [`Error::Weights`] if something cannot be written.
+    pub fn save_model(&self, model: &Seq2Seq, calibration: Option<Calibration>) -> Result<(), Error> {
+        if let Some(calibration) = calibration {
+            calibration.save_on(self.disk(), &self.path)?;
         }
         Ok(mnist2x2_formats::save_on(self.disk(), model.parameters(), &self.path)?)
     }

@@ -224,10 +224,11 @@ impl Trainer {
         Ok(StepReport { epoch: number + 1, step: step + 1, steps: epoch.steps(), grids, loss })
     }
 
-    /// Validates the epoch, and keeps its weights if they are the best so far.
+    /// Validates the weights that would be saved now, and keeps them if they are the best so far.
     pub(crate) fn finish_epoch(&mut self, workers: &Workers) -> Result<EpochMetrics, Error> {
         let Position { epoch, loss_sum, grids, seconds, best_accuracy, best_steps, .. } = self.position();
-        let validation = self.validate(workers)?;
+        let read = |loader| validate(&self.frozen(self.newest())?, loader, workers);
+        let validation = self.validation.as_ref().map(read).transpose()?;
         self.state.position = Position { epoch: epoch + 1, best_accuracy, best_steps, ..Position::default() };
         if let Some(Validation { sequence_accuracy, .. }) = validation
             && self.recipe.model_selection.prefers(sequence_accuracy, best_accuracy)
@@ -244,12 +245,6 @@ impl Trainer {
             grids_per_second: grids as f64 / seconds,
             validation,
         })
-    }
-
-    /// Reads the validation grids with the weights that would be saved now.
-    fn validate(&self, workers: &Workers) -> Result<Option<Validation>, Error> {
-        let Some(loader) = &self.validation else { return Ok(None) };
-        validate(&self.frozen(self.newest())?, loader, workers).map(Some)
     }
 }
 

@@ -59,16 +59,16 @@ fn recipe() -> Recipe {
 /// The weights that come of it, and how many held-out corrections were read before, after, and in all.
 fn finetuned(base: &Recognizer, workers: &Workers) -> (Vec<f32>, [u64; 3]) {
     let examples = (0..30).map(zigzags).collect();
-    let mut finetuning = Finetuning::new(base, recipe(), data(examples), workers).unwrap();
+    let mut finetuning = Finetuning::new(base, "base", recipe(), data(examples), workers).unwrap();
     assert_eq!(finetuning.learned() + finetuning.held_out().len() as u64, 30);
     let outcome = finetuning.run(workers, &mut ()).unwrap().expect("nobody stopped it");
-    let Acceptance { held_out, before, after, .. } = outcome.acceptance;
+    let Acceptance { held_out, before, after, .. } = outcome.record.acceptance;
     let accuracy =
         |model| evaluate(model, finetuning.validation(), workers, |_| ()).unwrap().sequence_accuracy;
     let bits = |found: [f64; 2]| found.map(f64::to_bits);
     let validation = [accuracy(base.model()), accuracy(&outcome.model)];
     assert_eq!(bits([before.validation, after.validation]), bits(validation));
-    let record = finetuning.record("base".into(), &outcome);
+    let record = outcome.record;
     assert_eq!((record.learned, record.base_sha256), (finetuning.learned(), "base".into()));
     (outcome.model.parameters().to_flat().unwrap(), [before.corrections, after.corrections, held_out])
 }
@@ -87,7 +87,7 @@ fn a_style_is_learnt_and_the_same_again_gives_the_same_weights() {
 fn what_cannot_be_told_is_refused_before_anything_is_trained() {
     let workers = Workers::new(Some(1)).unwrap();
     let base = base(&workers);
-    let refusal = |recipe, data| match Finetuning::new(&base, recipe, data, &workers) {
+    let refusal = |recipe, data| match Finetuning::new(&base, "base", recipe, data, &workers) {
         Err(error) => error,
         Ok(_) => panic!("it was not refused"),
     };

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use mnist2x2::infer::Calibration;
 use mnist2x2::train::{
     Acceptance, EpochMetrics, FinetuneData, Finetuning, RunRecord, Scores, calibrate, with_overrides,
 };
-use mnist2x2::{Recipe, RunFolder, Seq2Seq, formats};
+use mnist2x2::{Recipe, RunFolder};
 use serde::Serialize;
 use toml::Table;
 
@@ -86,7 +85,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let (dataset, workers) = (args.data.resolve()?, args.compute.workers()?);
     let (rehearsal, data_record) = dataset.training_data(args.strokes.as_deref())?;
     let data = FinetuneData { rehearsal, examples, share: args.share };
-    let mut finetuning = Finetuning::new(&base, recipe, data, &workers)?;
+    let mut finetuning = Finetuning::new(&base, &args.model.origin(), recipe, data, &workers)?;
     console::log(&format!(
         "learning {} corrections beside {} digits; {} are held out",
         finetuning.learned(),
@@ -102,14 +101,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let Some(outcome) = finetuning.run(&workers, &mut progress)? else {
         bail!(Interrupted("stopped; nothing was written".into()));
     };
-    let acceptance = outcome.acceptance;
+    let acceptance = outcome.record.acceptance;
     let objection = acceptance.objection();
     if objection.is_none() {
         let (model, recipe) = (base.model().config().clone(), finetuning.trainer().recipe().clone());
         let mut record = RunRecord::new(model, recipe, data_record);
-        record.finetune = Some(finetuning.record(args.model.origin(), &outcome));
+        record.finetune = Some(outcome.record);
         let calibration = calibrate(&outcome.model, finetuning.validation(), &workers)?;
-        save(&out, &record, &outcome.model, &calibration, &epochs)?;
+        let folder = RunFolder::create(&out, &record)?;
+        epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
+        folder.save_model(&outcome.model, Some(calibration))?;
     }
     let model = objection.is_none().then_some(out.as_path());
     let (learnt, seconds) = (finetuning.learned(), start.elapsed().as_secs_f64());
@@ -137,20 +138,6 @@ impl Args {
         recipe.validate()?;
         Ok(recipe)
     }
-}
-
-/// Writes the model folder; the weights come last, and make it one.
-fn save(
-    path: &Path,
-    record: &RunRecord,
-    model: &Seq2Seq,
-    calibration: &Calibration,
-    epochs: &[EpochMetrics],
-) -> anyhow::Result<()> {
-    let folder = RunFolder::create(path, record)?;
-    epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
-    calibration.save(path)?;
-    Ok(formats::save(model.parameters(), path)?)
 }
 
 /// A share of something.

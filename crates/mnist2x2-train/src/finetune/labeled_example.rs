@@ -66,11 +66,8 @@ impl LabeledExample {
         self.labels.iter().enumerate().filter_map(move |(cell, digit)| {
             let digit = (*digit).filter(|_| !self.input.empty()[cell])?;
             let strokes = self.strokes.as_ref().and_then(|strokes| strokes[cell].as_ref());
-            Some((
-                strokes
-                    .map_or_else(|| self.input.cell(cell), |strokes| strokes.rasterize(STROKE_WIDTHS[pen])),
-                digit,
-            ))
+            let image = strokes.map(|strokes| strokes.rasterize(STROKE_WIDTHS[pen]));
+            Some((image.unwrap_or_else(|| self.input.cell(cell)), digit))
         })
     }
 }
@@ -123,20 +120,19 @@ impl Drawn {
 ///
 /// The same drawings are held out in whatever order they come, and about a quarter of all drawings always is, so that a
 /// model that learned from a store is judged by others when the store has grown. Drawings that are alike stay together.
-pub(super) fn hold_out(examples: Vec<LabeledExample>) -> (Vec<LabeledExample>, Vec<LabeledExample>) {
-    let mut ordered: Vec<([u8; 32], LabeledExample)> =
-        examples.into_iter().map(|example| (example.identity(), example)).collect();
-    ordered.sort_by_key(|(identity, _)| *identity);
-    let always = ordered.partition_point(|(identity, _)| identity[0] < ALWAYS_HELD_OUT);
-    let least = ordered.len().div_ceil(HOLD_OUT_ONE_IN);
-    let mut count = always.max(least);
-    while 0 < count && count < ordered.len() && ordered[count].0 == ordered[count - 1].0 {
+pub(super) fn hold_out(mut examples: Vec<LabeledExample>) -> (Vec<LabeledExample>, Vec<LabeledExample>) {
+    examples.sort_by_cached_key(LabeledExample::identity);
+    let always = examples.partition_point(|example| example.identity()[0] < ALWAYS_HELD_OUT);
+    let mut count = always.max(examples.len().div_ceil(HOLD_OUT_ONE_IN));
+    let is_like_the_last = |count: usize| match examples[..=count].last_chunk() {
+        Some([last, next]) => last.identity() == next.identity(),
+        None => false,
+    };
+    while count < examples.len() && is_like_the_last(count) {
         count += 1;
     }
-    let learned = ordered.split_off(count);
-    let examples =
-        |ordered: Vec<(_, LabeledExample)>| ordered.into_iter().map(|(_, example)| example).collect();
-    (examples(learned), examples(ordered))
+    let learned = examples.split_off(count);
+    (learned, examples)
 }
 
 #[cfg(test)]
