@@ -58,8 +58,8 @@ fn stitch_as<T>(digits: &Digits, grid: &[u32], shape: GridShape, out: &mut [T], 
     }
 }
 
-/// Writes the pixels of one digit, row by row, to its cell of an image.
-pub(crate) fn place<T>(pixels: impl IntoIterator<Item = T>, cell: usize, shape: GridShape, out: &mut [T]) {
+/// Writes the pixels of one digit, row by row, to its cell of an image, which has `shape.pixels()` of them.
+pub fn place<T>(pixels: impl IntoIterator<Item = T>, cell: usize, shape: GridShape, out: &mut [T]) {
     let (top, left) = (cell / shape.cols * SIDE, cell % shape.cols * SIDE);
     let lines = out.chunks_exact_mut(shape.width()).skip(top).take(SIDE);
     let places = lines.flat_map(|line| &mut line[left..left + SIDE]);

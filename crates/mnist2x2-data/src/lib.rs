@@ -69,7 +69,7 @@ pub mod hub;
 pub use augment::Augmentation;
 pub use digits::{Digits, PIXELS, SIDE};
 pub use error::Error;
-pub use grid::{GridShape, stitch, stitch_u8};
+pub use grid::{GridShape, place, stitch, stitch_u8};
 pub use loader::{Batch, Epoch, Loader};
 pub use normalize::{MEAN, STD, denormalize, normalize};
 pub use rasterize::{Brush, INK_SIDE, center_ink};

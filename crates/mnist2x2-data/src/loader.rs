@@ -73,11 +73,6 @@ impl Loader {
         self.source.check(self.shape, self.digits.len())
     }
 
-    /// Batches of one epoch.
-    pub fn steps_per_epoch(&self) -> usize {
-        self.source.len().div_ceil(self.batch)
-    }
-
     /// How the digits of a grid are laid out.
     pub fn shape(&self) -> GridShape {
         self.shape
@@ -112,7 +107,7 @@ pub struct Epoch<'a> {
 impl Epoch<'_> {
     /// How many batches it has.
     pub fn steps(&self) -> usize {
-        self.loader.steps_per_epoch()
+        self.grids().div_ceil(self.loader.batch)
     }
 
     /// How many grids it has.

@@ -1,6 +1,6 @@
 //! The picture that a model is given: each digit in MNIST's look, side by side.
 
-use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalize};
+use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalize, place};
 
 use crate::ink::Ink;
 use crate::normalization::normalize_digit;
@@ -50,19 +50,9 @@ impl ModelInput {
         let mut input = Self { shape, pixels: vec![0; shape.pixels()], empty: Vec::new() };
         for (cell, digit) in digits.into_iter().enumerate() {
             input.empty.push(digit.is_none());
-            for (i, gray) in digit.into_iter().flatten().enumerate() {
-                let place = input.place(cell, i);
-                input.pixels[place] = gray;
-            }
+            place(digit.into_iter().flatten(), cell, shape, &mut input.pixels);
         }
         input
-    }
-
-    /// Where pixel `i` of a cell is.
-    fn place(&self, cell: usize, i: usize) -> usize {
-        let [row, column] =
-            [cell / self.shape.cols * SIDE + i / SIDE, cell % self.shape.cols * SIDE + i % SIDE];
-        row * self.shape.width() + column
     }
 
     /// Rows and columns of cells.
@@ -89,7 +79,8 @@ impl ModelInput {
     /// If there is no such cell.
     pub fn cell(&self, cell: usize) -> [u8; PIXELS] {
         assert!(cell < self.shape.cells(), "cell {cell} of {}", self.shape.cells());
-        std::array::from_fn(|i| self.pixels[self.place(cell, i)])
+        let [top, left] = [cell / self.shape.cols, cell % self.shape.cols].map(|at| at * SIDE);
+        std::array::from_fn(|i| self.pixels[(top + i / SIDE) * self.shape.width() + left + i % SIDE])
     }
 
     /// The pixels as the network takes them: normalized.

@@ -58,24 +58,18 @@ pub(super) fn fetch(
 
 /// The answer whose body continues `part`; the part is cleared where the server begins at the beginning.
 fn respond(agent: &Agent, url: &str, part: &mut PartialFile) -> Result<Response<Body>, Error> {
+    let mut response = ask(agent, url, part.len())?;
     if part.len() > 0 {
-        let response = ask(agent, url, part.len())?;
         match response.status() {
             StatusCode::PARTIAL_CONTENT if begins_at(&response) == Some(part.len()) => return Ok(response),
-            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {} // Asked again below.
-            _ => return whole(url, part, response),
+            StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => response = ask(agent, url, 0)?,
+            _ => {}
         }
     }
-    whole(url, part, ask(agent, url, 0)?)
-}
-
-/// Accepts an answer that sends the whole file.
-fn whole(url: &str, part: &mut PartialFile, response: Response<Body>) -> Result<Response<Body>, Error> {
-    if response.status() != StatusCode::OK {
-        return Err(Error::Status { url: url.into(), status: response.status().as_u16() });
+    match response.status() {
+        StatusCode::OK => part.clear().map(|()| response),
+        status => Err(Error::Status { url: url.into(), status: status.as_u16() }),
     }
-    part.clear()?;
-    Ok(response)
 }
 
 /// Asks for the bytes of `url` from `start`.
