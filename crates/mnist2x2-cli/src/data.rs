@@ -136,7 +136,7 @@ impl Dataset {
     pub(crate) fn training_data(&self, strokes: Option<&Path>) -> anyhow::Result<(TrainingData, DataRecord)> {
         let digits = self.load(Split::Train)?;
         let pens = strokes.map(pendigits::read).transpose()?;
-        let Digests { images, labels } = Digests::of(&digits);
+        let Digests { images, labels, .. } = Digests::of(&digits);
         let record = DataRecord {
             dataset: self.name().into(),
             images_sha256: images,

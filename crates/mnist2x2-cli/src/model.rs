@@ -7,10 +7,12 @@ use mnist2x2::infer::Calibration;
 use mnist2x2::train::RunRecord;
 use mnist2x2::{Config, Device, Recognizer};
 
+use crate::console;
+
 /// The model to use.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// A model folder, a .safetensors or a PyTorch .pt [default: the model built into this program]
+    /// A model folder, a .safetensors or a file by PyTorch (.pt, .pth, .ckpt, .bin) [default: the model built into this program]
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
 }
@@ -22,10 +24,12 @@ impl ModelArgs {
     }
 
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Recognizer> {
-        Ok(match &self.model {
-            Some(path) => Recognizer::load(path, device)?,
-            None => Recognizer::built_in(device)?,
-        })
+        let Some(path) = &self.model else { return Ok(Recognizer::built_in(device)?) };
+        let recognizer = Recognizer::load(path, device)?;
+        if !recognizer.adaptation().is_none() {
+            console::log(&format!("{}: {}", path.display(), recognizer.adaptation()));
+        }
+        Ok(recognizer)
     }
 
     /// Where the model comes from, in words; of a run's folder, the data set that it was trained on too.

@@ -30,6 +30,12 @@ pub enum Error {
     Model(#[from] mnist2x2_model::Error),
 }
 
+impl From<crate::pt::PtError> for Error {
+    fn from(error: crate::pt::PtError) -> Self {
+        Self::Tensors(error.to_string())
+    }
+}
+
 impl Error {
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
         Self::File { path: path.into(), problem: problem.into() }

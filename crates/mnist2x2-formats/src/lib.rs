@@ -1,7 +1,7 @@
-//! Weights as files: a folder of this program, a `.safetensors`, or a PyTorch `.pt`; and files that appear whole or not
+//! Weights as files: a folder of this program, a `.safetensors`, or a file by PyTorch; and files that appear whole or not
 //! at all.
 //!
-//! Nothing read is ever executed, and what does not fit the model exactly is refused.
+//! Nothing read is ever executed. The model's tensors are read whole and exact; what else a file holds is left alone.
 //!
 //! ```
 //! use mnist2x2_formats::Weights;
@@ -20,7 +20,9 @@
 mod error;
 pub mod files;
 pub mod pt;
+mod adaptation;
 mod weights;
 
+pub use adaptation::Adaptation;
 pub use error::Error;
 pub use weights::{Weights, save, save_on, to_safetensors};

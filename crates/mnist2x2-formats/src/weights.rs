@@ -1,22 +1,23 @@
-//! Reading and writing models: a folder, a bare `.safetensors`, or a PyTorch `.pt`.
+//! Reading and writing models: a folder, a `.safetensors`, or a file by PyTorch.
 //!
-//! A *model folder* holds `config.json` ([`Config`] and the format's version) and `model.safetensors`. A bare file is
-//! taken to be of the published architecture. Nothing read is ever executed, and what does not fit exactly is refused.
+//! A *model folder* holds `config.json` ([`Config`] and the format's version) and `model.safetensors`. A bare file, and a
+//! folder of another program, is taken to be of the published architecture. What a file is, its content tells and not its
+//! name. Nothing read is ever executed. Tensors may lie under a prefix, among others and in other types of numbers;
+//! [`Adaptation`] says so. All of the model's must be there, in their shapes.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use candle_core::Device;
 use candle_core::safetensors::Load;
-use mnist2x2_model::{Config, Parameters, StateDict};
+use candle_core::{Device, Tensor};
+use mnist2x2_model::{Config, Parameters, StateDict, TensorSpec, parameter_groups};
 use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::adaptation::{Adaptation, Names, OTHER_SIZES, find};
 use crate::files::{Disk, hex};
 use crate::{Error, pt};
 
@@ -24,6 +25,8 @@ use crate::{Error, pt};
 const CONFIG: &str = "config.json";
 /// The file with the tensors in a model folder.
 const TENSORS: &str = "model.safetensors";
+/// The files with tensors that folders of other programs have, the likeliest first.
+const OTHER_TENSORS: [&str; 2] = ["pytorch_model.bin", "diffusion_pytorch_model.safetensors"];
 /// The version of `config.json` that this crate writes and reads.
 const FORMAT: u64 = 1;
 /// The largest file read: far above any model here, far below what would exhaust a machine.
@@ -31,68 +34,175 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// A trained model as it was read.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Weights {
     /// Its parameters, frozen.
     pub parameters: Parameters,
     /// SHA-256 of the file with the tensors, in hexadecimal: which model this is.
     pub digest: String,
+    /// What was done to the file's tensors to make them the model's.
+    pub adaptation: Adaptation,
 }
 
 impl Weights {
-    /// Reads a model folder, a `.safetensors` or a `.pt`.
+    /// Reads a model folder, a `.safetensors`, or a file by PyTorch.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be read; [`Error::File`] if it is damaged, or holds other tensors than the model's.
+    /// [`Error::Io`] if a file cannot be read; [`Error::File`] if it is damaged, or lacks a tensor of the model.
     pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
-        let (path, config) = if path.is_dir() {
-            (path.join(TENSORS), read_config(&path.join(CONFIG))?)
-        } else {
-            (path.to_path_buf(), Config::reference())
-        };
-        let unknown = "is neither a model folder nor a .safetensors nor a .pt file";
-        let parse = match path.extension().and_then(OsStr::to_str) {
-            Some("safetensors") => parse_safetensors,
-            Some("pt" | "pth") => parse_pt,
-            _ => return Err(Error::file(&path, unknown)),
-        };
-        let weights = Self::new(parse, &read_bounded(&path)?, &config, device);
-        weights.map_err(|error| match error {
+        let (file, config, architecture) = locate(path)?;
+        let bytes = read_bounded(&file)?;
+        let weights = kind_of(&bytes, &file).and_then(|parse| Self::parse(parse, &bytes, &config, device));
+        let mut weights = weights.map_err(|error| match error {
             Error::Tensors(problem) | Error::Model(mnist2x2_model::Error::Tensors(problem)) => {
-                Error::file(&path, problem)
+                let assumed =
+                    architecture.map(|why| format!("{why}, and the published architecture does not fit: "));
+                Error::file(&file, assumed.unwrap_or_default() + &problem)
             }
             other => other,
-        })
+        })?;
+        weights.adaptation.architecture = architecture;
+        Ok(weights)
     }
 
     /// A model from the bytes of a `.safetensors` file.
     ///
     /// # Errors
-    /// [`Error::Tensors`] if the bytes are damaged, [`Error::Model`] if they hold other tensors than the model's.
+    /// [`Error::Tensors`] if the bytes are damaged or lack a tensor of the model, [`Error::Model`] if one has another shape.
     pub fn from_safetensors(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        Self::new(parse_safetensors, bytes, config, device)
+        Self::parse(parse_safetensors, bytes, config, device)
     }
 
-    fn new(parse: Parse, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        let parameters = Parameters::from_state_dict(config, &parse(bytes)?, device)?;
-        Ok(Self { parameters, digest: hex(&Sha256::digest(bytes)) })
+    /// Parameters that come from no file; `digest` tells which they are.
+    pub fn new(parameters: Parameters, digest: impl Into<String>) -> Self {
+        Self { parameters, digest: digest.into(), adaptation: Adaptation::default() }
+    }
+
+    fn parse(parse: Parse, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+        config.validate()?;
+        let tensors: Vec<_> = parameter_groups(config).into_iter().flat_map(|group| group.tensors).collect();
+        let (state, adaptation) = parse(bytes, &tensors)?;
+        let parameters = Parameters::from_state_dict(config, &state, device)?;
+        Ok(Self { adaptation, ..Self::new(parameters, hex(&Sha256::digest(bytes))) })
     }
 }
 
-/// From the bytes of a file to the tensors in it.
-type Parse = fn(&[u8]) -> Result<StateDict, Error>;
+/// The file with the tensors at `path`, the sizes of its model, and of a folder without our `config.json` why they are
+/// those of the published architecture.
+fn locate(path: &Path) -> Result<(PathBuf, Config, Option<&'static str>), Error> {
+    if !path.exists() {
+        return Err(Error::file(path, "is not there; check the path"));
+    }
+    if !path.is_dir() {
+        return Ok((path.into(), Config::reference(), None));
+    }
+    let names = [TENSORS].into_iter().chain(OTHER_TENSORS);
+    let Some(tensors) = names.map(|name| path.join(name)).find(|file| file.is_file()) else {
+        return Err(Error::file(path, no_tensors(path)));
+    };
+    let config = path.join(CONFIG);
+    if !config.is_file() {
+        return Ok((tensors, Config::reference(), Some("it has no config.json")));
+    }
+    Ok(match read_config(&config)? {
+        Some(config) => (tensors, config, None),
+        None => (
+            tensors,
+            Config::reference(),
+            Some("its config.json has no `format`, so it is another program's"),
+        ),
+    })
+}
 
-fn parse_safetensors(bytes: &[u8]) -> Result<StateDict, Error> {
+/// That a folder has no file of tensors, and what to name instead.
+fn no_tensors(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let has_weights =
+        |path: &PathBuf| path.join(TENSORS).is_file() || path.extension().is_some_and(is_weights);
+    let mut others: Vec<_> = entries.filter(has_weights).collect();
+    others.sort();
+    let next = match others.first() {
+        Some(other) => format!("name what is in it, such as `{}`", other.display()),
+        None => "name a model folder, or the file with the weights itself".into(),
+    };
+    format!("is a folder without `{TENSORS}`; {next}")
+}
+
+/// Whether files of weights often end so.
+fn is_weights(extension: &std::ffi::OsStr) -> bool {
+    ["safetensors", "pt", "pth", "ckpt", "bin"].iter().any(|known| extension == *known)
+}
+
+/// From the bytes of a file to these tensors in it, and what was done to have them.
+type Parse = fn(&[u8], &[TensorSpec]) -> Result<(StateDict, Adaptation), Error>;
+
+/// How to read a file, by its content; by its name only if the content tells nothing.
+fn kind_of(bytes: &[u8], path: &Path) -> Result<Parse, Error> {
+    let problem = match bytes {
+        [_, _, _, _, _, 0, 0, 0, b'{', ..] => return Ok(parse_safetensors),
+        [b'P', b'K', ..] | [0x80, ..] => return Ok(parse_pt),
+        _ if bytes.starts_with(b"version https://git-lfs") => {
+            "is a pointer of Git LFS; fetch the file with `git lfs pull`"
+        }
+        [b'<', ..] => "is a web page; download the file itself",
+        _ if path.extension().is_some_and(|extension| extension == "safetensors") => {
+            return Ok(parse_safetensors);
+        }
+        [] => "is empty; copy or download it again",
+        _ => {
+            "is neither a model folder nor a .safetensors nor a file by torch.save; in PyTorch, \
+            `torch.save(model.state_dict(), path)` writes what is read"
+        }
+    };
+    Err(Error::file(path, problem))
+}
+
+fn parse_safetensors(bytes: &[u8], wanted: &[TensorSpec]) -> Result<(StateDict, Adaptation), Error> {
     let damaged = |error| Error::Tensors(format!("is no whole safetensors file ({error})"));
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let tensor = |(name, view): (String, TensorView<'_>)| match view.load(&Device::Cpu) {
-        Ok(tensor) => Ok((name, tensor)),
-        Err(error) => Err(Error::Tensors(format!("`{name}` cannot be read ({error})"))),
-    };
-    file.tensors().into_iter().map(tensor).collect()
+    let names = Names { tensors: file.names(), ..Names::default() };
+    let (_, adaptation) = find(&[names], wanted)?;
+    state_dict(wanted, adaptation, |name| {
+        let tensor = file
+            .tensor(name)
+            .map_err(|error| error.to_string())
+            .and_then(|view| view.load(&Device::Cpu).map_err(|error| format!("{error}; save it as float32")));
+        tensor.map_err(|problem| Error::Tensors(format!("`{name}` cannot be read: {problem}")))
+    })
 }
 
-fn parse_pt(bytes: &[u8]) -> Result<StateDict, Error> {
-    pt::read(bytes).map_err(|error| Error::Tensors(error.to_string()))
+fn parse_pt(bytes: &[u8], wanted: &[TensorSpec]) -> Result<(StateDict, Adaptation), Error> {
+    pt::with_dicts(bytes, |dicts| {
+        let names = dicts.iter().map(|dict| Names {
+            place: dict.place.clone(),
+            tensors: dict.names().collect(),
+            others: dict.others.clone(),
+        });
+        let names: Vec<_> = names.collect();
+        let (index, adaptation) = find(&names, wanted)?;
+        let mut room = pt::MAX_VALUES;
+        state_dict(wanted, adaptation, |name| Ok(dicts[index].read(name, &mut room)?))
+    })
+}
+
+/// These tensors, each as it is `read` under its name in the file, in f32.
+fn state_dict(
+    wanted: &[TensorSpec],
+    mut adaptation: Adaptation,
+    mut read: impl FnMut(&str) -> Result<Tensor, Error>,
+) -> Result<(StateDict, Adaptation), Error> {
+    let mut state = StateDict::new();
+    for TensorSpec { name, shape, .. } in wanted {
+        let tensor = read(&format!("{}{name}", adaptation.prefix))?;
+        if tensor.dims() != shape {
+            let problem = format!("`{name}` has shape {:?}, not {shape:?}; {OTHER_SIZES}", tensor.dims());
+            return Err(Error::Tensors(problem));
+        }
+        let tensor = adaptation.convert(tensor);
+        let failed = |problem| Error::Tensors(format!("`{name}` {problem}"));
+        state.insert(name.clone(), tensor.map_err(failed)?);
+    }
+    Ok((state, adaptation))
 }
 
 /// Writes a model folder, creating it if need be; each file is whole at every moment, and the tensors come last: where
@@ -133,18 +243,21 @@ fn config_json(config: &Config) -> String {
     format!("{fields:#}\n")
 }
 
-fn read_config(path: &Path) -> Result<Config, Error> {
+/// The sizes in a `config.json`; nothing if it is another program's.
+fn read_config(path: &Path) -> Result<Option<Config>, Error> {
     let config = parse_config(&read_bounded(path)?).map_err(|problem| Error::file(path, problem))?;
-    config.validate().map_err(|error| Error::file(path, error.to_string()))?;
+    if let Some(config) = &config {
+        config.validate().map_err(|error| Error::file(path, error.to_string()))?;
+    }
     Ok(config)
 }
 
-fn parse_config(bytes: &[u8]) -> Result<Config, String> {
+fn parse_config(bytes: &[u8]) -> Result<Option<Config>, String> {
     let mut fields: Map<String, Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     match fields.remove("format").and_then(|format| format.as_u64()) {
-        Some(FORMAT) => serde_json::from_value(fields.into()).map_err(|error| error.to_string()),
+        Some(FORMAT) => serde_json::from_value(fields.into()).map(Some).map_err(|error| error.to_string()),
         Some(other) => Err(format!("has format {other}; this program reads format {FORMAT}")),
-        None => Err(format!("has no `format`; a model folder of this program says {FORMAT}")),
+        None => Ok(None),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, SIDE};
-use mnist2x2_formats::Weights;
+use mnist2x2_formats::{Adaptation, Weights};
 use mnist2x2_model::{Config, Seq2Seq};
 use mnist2x2_picture::{Drawing, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
@@ -30,6 +30,7 @@ const ALTERNATIVES: usize = 4;
 pub struct Recognizer {
     model: Seq2Seq,
     digest: String,
+    adaptation: Adaptation,
     calibration: Option<Calibration>,
 }
 
@@ -39,14 +40,14 @@ impl Recognizer {
     /// # Errors
     /// [`Error::Model`] if the model's vocabulary or cells are not those of digits.
     pub fn new(weights: Weights) -> Result<Self, Error> {
-        let Weights { parameters, digest } = weights;
+        let Weights { parameters, digest, adaptation, .. } = weights;
         let Config { vocabulary, cell, .. } = *parameters.config();
         for (field, found, needed) in [("vocabulary", vocabulary, VOCABULARY), ("cell", cell, SIDE)] {
             if found != needed {
                 return Err(Error::Model { field, found, needed });
             }
         }
-        Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest, calibration: None })
+        Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest, adaptation, calibration: None })
     }
 
     /// The same with its confidences calibrated; the digits that it reads stay the same.
@@ -86,6 +87,11 @@ impl Recognizer {
     /// SHA-256 of the weights, in hexadecimal: which model this is.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// What was done to read the weights.
+    pub fn adaptation(&self) -> &Adaptation {
+        &self.adaptation
     }
 
     /// What makes its confidences match frequencies; `None` if they are the model's own.

@@ -12,7 +12,7 @@ use mnist2x2_picture::{Drawing, ModelInput, Picture};
 #[test]
 fn empty_cells_are_told_and_cost_no_confidence() {
     let parameters = Parameters::init(&Config::tiny(), 3, &Device::Cpu).unwrap();
-    let weights = Weights { parameters, digest: String::new() };
+    let weights = Weights::new(parameters, "");
     let recognizer = Recognizer::new(weights).unwrap();
     let shape = recognizer.shape();
     assert_eq!(shape, GridShape { rows: 1, cols: 3 });
@@ -38,7 +38,7 @@ fn empty_cells_are_told_and_cost_no_confidence() {
 #[test]
 fn a_batch_is_read_as_one_by_one() {
     let parameters = Parameters::init(&Config::tiny(), 4, &Device::Cpu).unwrap();
-    let recognizer = Recognizer::new(Weights { parameters, digest: String::new() }).unwrap();
+    let recognizer = Recognizer::new(Weights::new(parameters, "")).unwrap();
     let digits = synthetic::digits(Split::Test, 15, 0);
     let grids: Vec<ModelInput> = (0..5_u32)
         .map(|i| {

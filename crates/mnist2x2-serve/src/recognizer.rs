@@ -98,7 +98,7 @@ mod tests {
     fn reader() -> RecognizerReader {
         let config = Config { encoder_layers: 1, ..Config::tiny() };
         let parameters = Parameters::init(&config, 1, &Device::Cpu).unwrap();
-        RecognizerReader::new(Recognizer::new(Weights { parameters, digest: "d".into() }).unwrap(), "a test")
+        RecognizerReader::new(Recognizer::new(Weights::new(parameters, "d")).unwrap(), "a test")
     }
 
     /// A line in the middle cell of three.

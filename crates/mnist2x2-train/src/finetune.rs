@@ -149,7 +149,7 @@ impl Finetuning {
             return Ok(None);
         }
         let (model, alpha, accuracy) = self.interpolate_weights(workers)?;
-        let weights = Weights { parameters: model.parameters().frozen()?, digest: String::new() };
+        let weights = Weights::new(model.parameters().frozen()?, String::new());
         let after = score(&Recognizer::new(weights)?, &self.held_out, accuracy, workers)?;
         let acceptance = Acceptance { after, ..self.record.acceptance };
         Ok(Some(Finetuned { model, record: FinetuneRecord { alpha, acceptance, ..self.record.clone() } }))

@@ -26,7 +26,7 @@ fn base(workers: &Workers) -> Recognizer {
     let mut trainer = Trainer::from_loader(&Config::tiny(), recipe, loader, &Device::Cpu).unwrap();
     trainer.run(workers, &mut ()).unwrap();
     let parameters = trainer.result().unwrap().parameters().frozen().unwrap();
-    Recognizer::new(Weights { parameters, digest: "base".into() }).unwrap()
+    Recognizer::new(Weights::new(parameters, "base")).unwrap()
 }
 
 /// Three zigzags, no two alike, and somebody who says that each is a three.

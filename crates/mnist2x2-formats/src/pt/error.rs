@@ -5,31 +5,35 @@
 #[non_exhaustive]
 pub enum PtError {
     /// The file, or what it unpacks to, is over a limit.
-    #[error("{what} takes more than {limit} bytes, the most that is read")]
+    #[error("{what} takes more than {limit} bytes, the most that is read; save `model.state_dict()` alone")]
     TooLarge {
         /// What is too large.
         what: &'static str,
         /// The limit, in bytes.
         limit: usize,
     },
-    /// A file by PyTorch before 1.6, or by `_use_new_zipfile_serialization=False`.
+    /// A pickle that `torch.save` did not write.
     #[error(
-        "saved in PyTorch's old format, which is no zip archive: load it in PyTorch and `torch.save` it again"
+        "a pickle by other means than torch.save: refused; write it with `torch.save(model.state_dict(), path)`"
     )]
-    Legacy,
+    BarePickle,
     /// No zip archive, or a damaged one, or one packed in an unknown way: the reason.
     #[error(
         "no readable PyTorch archive: {0}; copy or download the file again, or save it anew with torch.save"
     )]
     Archive(String),
     /// An entry that every such archive has: its name within the archive's root folder.
-    #[error("the archive has no `{0}`: it is incomplete, or was not written by torch.save")]
+    #[error(
+        "the archive has no `{0}`: it is incomplete, or was not written by `torch.save(model.state_dict(), path)`"
+    )]
     Missing(&'static str),
-    /// Numbers in the byte order of another machine, as the archive calls it.
-    #[error("byte order `{0}`: only `little` is read; save the file again on a little-endian machine")]
+    /// Numbers in a byte order that is unknown, as the archive calls it.
+    #[error("byte order `{0}`: only `little` and `big` are read; save the file again with torch.save")]
     ByteOrder(String),
     /// A function or class outside the few of a state dict: its module and name.
-    #[error("asks to run `{0}`: refused; only plain tensors are read (save `model.state_dict()`)")]
+    #[error(
+        "asks to run `{0}`: refused; only plain tensors are read (save `model.state_dict()`, not the model)"
+    )]
     Refused(String),
     /// An instruction that `torch.save` of a state dict does not write.
     #[error(
@@ -52,7 +56,7 @@ pub enum PtError {
     /// A readable file whose content is something else, and what.
     #[error("no state dict: {0}; save `model.state_dict()`")]
     NoStateDict(String),
-    /// A tensor of other numbers than float32, or one whose parts contradict each other.
+    /// A tensor of other numbers than fractions, or one whose parts contradict each other.
     #[error("tensor {tensor} {problem}")]
     Tensor {
         /// The tensor's name.
@@ -63,7 +67,7 @@ pub enum PtError {
 }
 
 /// A name from the file as it may be shown: control characters escaped, so that none reach a terminal, and short.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     const LONGEST: usize = 80;
     let start: String = name.chars().take(LONGEST).collect();
     let cut = if start.len() < name.len() { "..." } else { "" };

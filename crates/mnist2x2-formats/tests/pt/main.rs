@@ -1,7 +1,9 @@
-//! Reading `.pt` files: honest ones (here), hostile ones (`refusals`), damaged ones (`mutations`).
+//! Reading `.pt` files: honest ones (here), a model in all the ways in which people save one (`ways`), hostile ones
+//! (`refusals`), damaged ones (`mutations`).
 
 mod mutations;
 mod refusals;
+mod ways;
 mod write;
 
 use std::collections::BTreeMap;
@@ -73,6 +75,19 @@ fn the_state_dict_may_stand_in_a_training_checkpoint() {
             dict(&[("epoch", write::int(3)), (key, state.clone()), ("history", b"](K\x01K\x02e".into())]);
         assert_eq!(read(&in_archive(&checkpoint, &[0; 24])), Ok(bare.clone()), "{key}");
     }
+}
+
+#[test]
+fn numbers_may_begin_with_their_highest_byte() {
+    let mut entries = write::entries_of(TINY);
+    for (name, content) in &mut entries {
+        match name.as_str() {
+            "tiny/byteorder" => *content = b"big".into(),
+            name if name.starts_with("tiny/data/") => content.chunks_exact_mut(4).for_each(<[u8]>::reverse),
+            _ => {}
+        }
+    }
+    assert_eq!(read(&zip_of(&entries, Stored)), read(TINY));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::commands::eval::Test;
 use crate::console::{self, duration, percent, program};
 use crate::data::Dataset;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::model::patches;
+use crate::model::{ModelArgs, patches};
 use crate::progress::Progress;
 
 /// Sequence accuracy of the published model on the reference test grids.
@@ -194,7 +194,7 @@ impl Sources<'_> {
 
 /// The model at `path`, and its entry in a run's record.
 fn find_model(path: &Path, device: &Device) -> anyhow::Result<(Seq2Seq, ModelRecord)> {
-    let recognizer = Recognizer::load(path, device)?;
+    let recognizer = ModelArgs::at(path.into()).load(device)?;
     let record = ModelRecord { path: path.into(), sha256: recognizer.digest().into() };
     Ok((recognizer.model().clone(), record))
 }
