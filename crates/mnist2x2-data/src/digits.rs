@@ -1,4 +1,8 @@
-//! Handwritten digits in memory.
+//! Handwritten digits in memory, and who wrote them.
+
+use std::collections::BTreeSet;
+
+use mnist2x2_random::Random;
 
 use crate::error::Error;
 
@@ -7,11 +11,24 @@ pub const SIDE: usize = 28;
 /// Pixels of one digit.
 pub const PIXELS: usize = SIDE * SIDE;
 
-/// Gray digits of 28 x 28 pixels with their labels.
+/// Gray digits of 28 x 28 pixels with their labels, and with their writers where those are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digits {
     pixels: Vec<u8>,
     labels: Vec<u8>,
+    writers: Option<Vec<u32>>,
+}
+
+/// Training digits in three parts that no writer has a share in two of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriterSplit {
+    /// To learn from.
+    pub training: Digits,
+    /// To choose by.
+    pub validation: Digits,
+    /// To calibrate and to stop by.
+    pub calibration: Digits,
 }
 
 impl Digits {
@@ -25,8 +42,30 @@ impl Digits {
         }
         match labels.iter().position(|&label| label > 9) {
             Some(index) => Err(Error::NotADigit { value: labels[index], index }),
-            None => Ok(Self { pixels, labels }),
+            None => Ok(Self { pixels, labels, writers: None }),
         }
+    }
+
+    /// The same digits, of which number `i` was written by `writers[i]`; only whether two are the same counts.
+    ///
+    /// # Errors
+    /// [`Error::WriterCount`] if there is not one writer for each digit.
+    pub fn with_writers(self, writers: Vec<u32>) -> Result<Self, Error> {
+        if writers.len() != self.len() {
+            return Err(Error::WriterCount { writers: writers.len(), digits: self.len() });
+        }
+        Ok(Self { writers: Some(writers), ..self })
+    }
+
+    /// The same digits, as if nobody knew who wrote them.
+    #[must_use]
+    pub fn without_writers(self) -> Self {
+        Self { writers: None, ..self }
+    }
+
+    /// Who wrote each digit; `None` if that is not known.
+    pub fn writers(&self) -> Option<&[u32]> {
+        self.writers.as_deref()
     }
 
     /// How many there are.
@@ -47,14 +86,68 @@ impl Digits {
     pub fn split_last(mut self, n: usize) -> (Self, Self) {
         let labels = self.labels.split_off(self.labels.len() - n);
         let pixels = self.pixels.split_off(self.labels.len() * PIXELS);
-        (self, Self { pixels, labels })
+        let writers = self.writers.as_mut().map(|writers| writers.split_off(self.labels.len()));
+        (self, Self { pixels, labels, writers })
     }
 
-    /// These digits, and `others` after them.
+    /// These digits, and `others` after them. Their writers are not kept: two sets may count differently.
     #[must_use]
     pub fn chain(mut self, others: &Self) -> Self {
         self.pixels.extend_from_slice(&others.pixels);
         self.labels.extend_from_slice(&others.labels);
+        self.without_writers()
+    }
+
+    /// The digits at these places, in this order.
+    ///
+    /// # Panics
+    /// If one is not below [`len`](Self::len).
+    #[must_use]
+    pub fn select(&self, places: &[usize]) -> Self {
+        Self {
+            pixels: places.iter().flat_map(|&i| self.image(i)).copied().collect(),
+            labels: places.iter().map(|&i| self.labels[i]).collect(),
+            writers: self.writers.as_ref().map(|writers| places.iter().map(|&i| writers[i]).collect()),
+        }
+    }
+
+    /// The same digits in an order that depends on `seed` and on their number alone.
+    #[must_use]
+    pub fn shuffled(&self, seed: u64) -> Self {
+        let order = Random::keyed(seed, "digits", 0, 0).permutation(self.len() as u32);
+        self.select(&order.into_iter().map(|i| i as usize).collect::<Vec<_>>())
+    }
+
+    /// These digits in three parts by whole writers: of each `one_in` writers, in the order of their numbers, one goes to
+    /// validation, and one to calibration. Each part keeps the order of its digits.
+    ///
+    /// `None` if the writers are not known, or if they are fewer than `one_in`, or `one_in` is below 3.
+    pub fn split_writers(&self, one_in: usize) -> Option<WriterSplit> {
+        let writers = self.writers()?;
+        let order: Vec<u32> = writers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        if one_in < 3 || order.len() < one_in {
+            return None;
+        }
+        // The last of each dozen, and the one in its middle: neighboring numbers wrote in the same place and time.
+        let part = |i: usize| order.binary_search(&writers[i]).unwrap_or_default() % one_in;
+        let (validation, calibration) = (one_in - 1, one_in / 2 - 1);
+        let places = |wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
+            (0..self.len()).filter(|&i| wanted(part(i))).collect()
+        };
+        Some(WriterSplit {
+            training: self.select(&places(&|part| part != validation && part != calibration)),
+            validation: self.select(&places(&|part| part == validation)),
+            calibration: self.select(&places(&|part| part == calibration)),
+        })
+    }
+
+    /// The same digits with rows and columns swapped.
+    pub(crate) fn transposed(mut self) -> Self {
+        for image in self.pixels.chunks_exact_mut(PIXELS) {
+            for (y, x) in (0..SIDE).flat_map(|y| (0..y).map(move |x| (y, x))) {
+                image.swap(y * SIDE + x, x * SIDE + y);
+            }
+        }
         self
     }
 
@@ -115,7 +208,54 @@ mod tests {
         let (first, last) = digits.split_last(2);
         assert_eq!((first.len(), last.len()), (3, 2));
         assert_eq!([first.label(2), last.label(0), first.image(2)[0], last.image(1)[783]], [2, 3, 2, 4]);
+        let picked = first.select(&[2, 0]);
+        assert_eq!((picked.len(), picked.label(0), picked.image(0)[3], picked.image(1)[3]), (2, 2, 2, 0));
         let turned = last.chain(&first);
         assert_eq!((turned.len(), turned.label(2), turned.image(2)[5], turned.image(0)[5]), (5, 0, 0, 3));
+    }
+
+    /// Digits of writers with these numbers; the label says which digit it is.
+    fn of_writers(writers: Vec<u32>) -> Digits {
+        let labels: Vec<u8> = (0..writers.len()).map(|i| (i % 10) as u8).collect();
+        let pixels = labels.iter().flat_map(|&label| [label; PIXELS]).collect();
+        Digits::new(pixels, labels).unwrap().with_writers(writers).unwrap()
+    }
+
+    #[test]
+    fn no_writer_is_in_two_parts_and_no_digit_is_lost() {
+        let writers: Vec<u32> = (0..400).map(|i| 7 * (i / 5 % 40) + 3).collect();
+        let digits = of_writers(writers);
+        let split = digits.split_writers(12).unwrap();
+        let parts = [&split.training, &split.validation, &split.calibration];
+        let own: Vec<BTreeSet<u32>> =
+            parts.iter().map(|part| part.writers().unwrap().iter().copied().collect()).collect();
+        assert_eq!(own.iter().map(BTreeSet::len).collect::<Vec<_>>(), [34, 3, 3]);
+        assert_eq!(own.iter().flatten().collect::<BTreeSet<_>>().len(), 40, "each in one part");
+        assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), 400);
+        assert!(parts.iter().all(|part| (0..part.len()).all(|i| part.image(i)[9] == part.label(i))));
+        assert_eq!(own[1], BTreeSet::from([11, 23, 35].map(|place| 7 * place + 3)));
+        assert_eq!(digits.split_writers(12).unwrap(), split);
+    }
+
+    #[test]
+    fn unknown_or_few_writers_are_not_split() {
+        assert_eq!(of_writers(vec![1, 2, 3, 4]).split_writers(5), None);
+        assert_eq!(of_writers(vec![1, 2, 3, 4]).split_writers(2), None);
+        assert!(of_writers(vec![1, 2, 3, 4]).split_writers(4).is_some());
+        assert_eq!(of_writers(vec![1, 2, 3, 4]).without_writers().split_writers(4), None);
+        let error = Digits::new(vec![0; PIXELS], vec![1]).unwrap().with_writers(vec![]).unwrap_err();
+        assert_eq!(error.to_string(), "there are 0 writers for 1 digits; pass one for each digit");
+        let (first, last) = of_writers(vec![5, 6, 7]).split_last(1);
+        assert_eq!((first.writers(), last.writers()), (Some([5, 6].as_slice()), Some([7].as_slice())));
+        assert_eq!(first.chain(&last).writers(), None);
+    }
+
+    #[test]
+    fn transposing_twice_changes_nothing() {
+        let pixels: Vec<u8> = (0..2 * PIXELS).map(|i| (i * 7 % 251) as u8).collect();
+        let digits = Digits::new(pixels, vec![1, 2]).unwrap();
+        let turned = digits.clone().transposed();
+        assert_eq!(turned.image(1)[3 * SIDE + 5], digits.image(1)[5 * SIDE + 3]);
+        assert_eq!(turned.transposed(), digits);
     }
 }

@@ -24,7 +24,7 @@ use self::mirrors::Mirrors;
 use self::progress::Observer;
 use self::remote_file::{PENDIGITS, RemoteFile};
 use crate::error::Error;
-use crate::mnist::FILES;
+use crate::mnist::{FILES, WRITERS};
 
 pub use self::progress::Progress;
 pub use self::source::Source;
@@ -35,6 +35,9 @@ pub const MIRRORS: [&str; 3] = [
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 ];
+
+/// Addresses of folders that hold the two files that name the writers of MNIST's digits, gzipped.
+pub const WRITERS_MIRRORS: [&str; 1] = ["https://raw.githubusercontent.com/facebookresearch/qmnist/master/"];
 
 /// Addresses of folders that hold both halves of the pen digits.
 pub const PENDIGITS_MIRRORS: [&str; 2] = [
@@ -54,6 +57,14 @@ const TIMEOUTS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(3),
 /// lacks a file; [`Error::Write`] if the disk fails, [`Error::Busy`] if another download fills the same folder.
 pub fn download(to: &Path, source: &Source, observer: Observer<'_>) -> Result<(), Error> {
     fill(to, &FILES.each_ref().map(RemoteFile::of_mnist), &MIRRORS, source, observer)
+}
+
+/// Makes the folder `to` hold the two files that name the writers of MNIST's digits, gzipped.
+///
+/// # Errors
+/// As [`download()`].
+pub fn download_writers(to: &Path, source: &Source, observer: Observer<'_>) -> Result<(), Error> {
+    fill(to, &WRITERS.each_ref().map(RemoteFile::of_mnist), &WRITERS_MIRRORS, source, observer)
 }
 
 /// Makes the folder `to` hold both halves of the Pen-Based Recognition of Handwritten Digits, UCI's data set 81, unpacked.

@@ -3,6 +3,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Where digits are found, in words.
+const FORMS: &str = "a folder with MNIST's four files, gzipped or not, of any number of digits (also in MNIST/raw), or with \
+                     EMNIST's (emnist-digits-..., emnist-mnist-...); a CSV file with label,pixel0,...,pixel783 (train.csv, \
+                     test.csv); a folder of PNG or JPEG pictures of one digit each, in folders 0 to 9 or called 7_name.png \
+                     (also in train and test)";
+
 /// Everything that this crate can refuse.
 ///
 /// Where an error has a cause of its own (the operating system's, the network's), `source()` tells it and the message
@@ -45,7 +51,7 @@ pub enum Error {
         name: &'static str,
     },
     /// A file of MNIST's form is not what its name says.
-    #[error("{}: {problem}; {}", path.display(), fetch("download it again", "", parent(path)))]
+    #[error("{}: {problem}; {}", path.display(), again(path))]
     BadFile {
         /// The file.
         path: PathBuf,
@@ -77,6 +83,40 @@ pub enum Error {
         pixels: usize,
         /// Number of labels given.
         labels: usize,
+    },
+    /// Not one writer for each digit.
+    #[error("there are {writers} writers for {digits} digits; pass one for each digit")]
+    WriterCount {
+        /// Number of writers given.
+        writers: usize,
+        /// Number of digits.
+        digits: usize,
+    },
+    /// Digits that are not as MNIST's, as a look at them tells.
+    #[error("{}: {oddity}; or take them as they are with `--as-is`", path.display())]
+    Odd {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is odd: a [`crate::Oddity`] in words.
+        oddity: String,
+    },
+    /// A place without digits of a form that is read, and the forms that are.
+    #[error("{} {problem}; what is read: {FORMS}", path.display())]
+    NoDigits {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is there or missing.
+        problem: String,
+    },
+    /// A line of a table of digits that cannot be understood.
+    #[error("{}, line {line}: {problem}; a line has a label of 0 to 9 and 784 gray values of 0 to 255", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        problem: String,
     },
     /// A label above 9.
     #[error("label {index} is {value}; digits are 0 to 9")]
@@ -149,10 +189,16 @@ pub enum Error {
 /// The next step: a command that fills `dir` with the data set that the file `name` belongs to.
 fn fetch(verb: &str, name: &str, dir: &Path) -> String {
     let set = if name.starts_with("pendigits") { "pendigits" } else { "mnist" };
-    format!("{verb} with `cargo xtask download-{set} --to {}`", dir.display())
+    let writers = if name.starts_with("qmnist") { " --writers" } else { "" };
+    format!("{verb} with `cargo xtask download-{set}{writers} --to {}`", dir.display())
 }
 
-/// The folder that `path` lies in.
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// The next step where the file at `path` is damaged.
+fn again(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with("emnist") {
+        return "get it again from where it came".into();
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fetch("download it again", &name, dir)
 }

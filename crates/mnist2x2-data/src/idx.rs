@@ -1,5 +1,6 @@
 //! The IDX format of MNIST's files (Y. Le Cun, C. Cortes, C. Burges, *The MNIST database*, 1998): a magic number, the
-//! dimensions as big-endian `u32`, then one byte for each pixel or label.
+//! dimensions as big-endian `u32`, then one byte for each pixel or label. Files that name writers have big-endian `i32`
+//! instead of bytes.
 //!
 //! A header is a claim by whoever made the file. It is held against the length before anything is allocated or read
 //! by it.
@@ -15,19 +16,23 @@ use crate::gzip;
 /// The longest file that is read, unpacked, in bytes: four times MNIST's longest, room for larger sets of the same form.
 const MAX_LEN: u64 = 192 << 20;
 
-/// The two kinds of file that MNIST has.
+/// The kinds of file that MNIST has, and the one that was made for it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// `idx3-ubyte`: count x 28 x 28 gray values.
     Images,
     /// `idx1-ubyte`: count labels.
     Labels,
+    /// `idx2-int`: count x 8 numbers that tell where a digit comes from.
+    Writers,
 }
 
 impl Kind {
-    /// The first four bytes of such a file: data type 8 (`u8`) and the number of dimensions.
+    const ALL: [Self; 3] = [Self::Images, Self::Labels, Self::Writers];
+
+    /// The first four bytes of such a file: data type (8 is `u8`, 12 is `i32`) and the number of dimensions.
     pub const fn magic(self) -> u32 {
-        0x0000_0801 + self.item_shape().len() as u32
+        (if self.number_len() == 4 { 0x0c00 } else { 0x0800 }) + 1 + self.item_shape().len() as u32
     }
 
     /// The header of a file of `count` items: the magic number and the dimensions.
@@ -43,14 +48,20 @@ impl Kind {
 
     /// Bytes of one item.
     pub(crate) fn item_len(self) -> usize {
-        self.item_shape().iter().product::<u32>() as usize
+        self.item_shape().iter().product::<u32>() as usize * self.number_len()
     }
 
-    /// Height and width of an image; a label has no dimensions.
+    /// Bytes of one number.
+    const fn number_len(self) -> usize {
+        if matches!(self, Self::Writers) { 4 } else { 1 }
+    }
+
+    /// Height and width of an image, numbers of a row about a writer; a label has no dimensions.
     const fn item_shape(self) -> &'static [u32] {
         match self {
             Self::Images => &[SIDE as u32; 2],
             Self::Labels => &[],
+            Self::Writers => &[8],
         }
     }
 
@@ -59,12 +70,13 @@ impl Kind {
         match self {
             Self::Images => "images",
             Self::Labels => "labels",
+            Self::Writers => "writers",
         }
     }
 }
 
 /// The items of the file at `path`, gzipped or not, exactly as many as its header announces: of images, count x 784
-/// bytes, image by image, row by row.
+/// bytes, image by image, row by row; of writers, count x 32 bytes.
 ///
 /// # Errors
 /// [`Error::Read`] if it cannot be read, [`Error::BadFile`] if its gzip stream, header, image size or length is wrong.
@@ -108,13 +120,13 @@ fn count(kind: Kind, header: &[u8]) -> Result<u64, String> {
         words.get(i).map(|word| u32::from_be_bytes(*word)).ok_or_else(too_few)
     };
     check_magic(kind, word(0)?)?;
-    if kind == Kind::Images {
-        let (rows, cols) = (word(2)?, word(3)?);
-        if [rows, cols] != [SIDE as u32; 2] {
-            return Err(format!(
-                "its header says that images have {rows} x {cols} pixels, but MNIST's have 28 x 28"
-            ));
-        }
+    let shape = kind.item_shape();
+    let found = (0..shape.len()).map(|axis| word(2 + axis)).collect::<Result<Vec<_>, _>>()?;
+    if found != shape {
+        let (name, unit) = (kind.name(), if kind == Kind::Images { "pixels" } else { "numbers" });
+        let sides = |shape: &[u32]| shape.iter().map(u32::to_string).collect::<Vec<_>>().join(" x ");
+        let (found, needed) = (sides(&found), sides(shape));
+        return Err(format!("its header says that {name} have {found} {unit}, but MNIST's have {needed}"));
     }
     word(1).map(u64::from)
 }
@@ -122,7 +134,7 @@ fn count(kind: Kind, header: &[u8]) -> Result<u64, String> {
 /// Refuses other kinds and other formats.
 fn check_magic(kind: Kind, found: u32) -> Result<(), String> {
     let (name, magic) = (kind.name(), kind.magic());
-    match [Kind::Images, Kind::Labels].into_iter().find(|other| other.magic() == found) {
+    match Kind::ALL.into_iter().find(|other| other.magic() == found) {
         Some(same) if same == kind => Ok(()),
         Some(other) => Err(format!("it holds {}, not {name}; two files were swapped", other.name())),
         None => Err(format!("it begins with {found:#010x}, but a file of {name} begins with {magic:#010x}")),

@@ -2,11 +2,13 @@
 //!
 //! | step | modules |
 //! |---|---|
-//! | bytes -> [`Digits`] | [`mnist`] reads MNIST's files, whose format is [`idx`]; [`pendigits`] reads pen strokes; [`synthetic`] needs no files |
+//! | bytes -> [`Digits`] | [`mnist`] reads MNIST's files, whose format is [`idx`]; [`csv`] reads tables; [`pendigits`] reads pen strokes; [`synthetic`] needs no files |
 //! | pen [`Strokes`] -> pixels | [`Strokes::rasterize`] draws one digit as MNIST's look, [`StrokeRenderer`] a grid as people draw on a canvas |
 //! | digits -> other digits | [`Augmentation`] turns, slants, scales, moves and bends |
 //! | digits -> grids | [`GridSource`] says which digits make a grid, [`mod@reference`] lists the published grids, [`stitch`] makes one image |
 //! | grids -> [`Batch`]es | [`Loader`]: seeded, shuffled, normalized ([`normalize`](normalize())) |
+//!
+//! Where the writers of digits are known ([`Digits::writers`]), [`Digits::split_writers`] holds out people instead of digits.
 //!
 //! Feature `download` adds the module `download`, which fetches MNIST and the pen digits; feature `hub` adds `hub`, which
 //! reads MNIST with candle-datasets.
@@ -41,6 +43,8 @@ mod sha256;
 
 // Bytes -> digits.
 mod digits;
+mod oddity;
+pub mod csv;
 pub mod idx;
 pub mod mnist;
 pub mod pendigits;
@@ -67,11 +71,12 @@ pub mod download;
 pub mod hub;
 
 pub use augment::Augmentation;
-pub use digits::{Digits, PIXELS, SIDE};
+pub use digits::{Digits, PIXELS, SIDE, WriterSplit};
 pub use error::Error;
 pub use grid::{GridShape, place, stitch, stitch_u8};
 pub use loader::{Batch, Epoch, Loader};
 pub use normalize::{MEAN, STD, denormalize, normalize};
+pub use oddity::Oddity;
 pub use rasterize::{Brush, INK_SIDE, center_ink};
 pub use render::StrokeRenderer;
 pub use render_conditions::RenderCondition;

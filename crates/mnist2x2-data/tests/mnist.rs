@@ -157,3 +157,59 @@ fn a_test_file_in_the_place_of_a_training_file_is_refused() {
         "its content is that of t10k-images-idx3-ubyte; two files were swapped",
     );
 }
+
+/// A file that names the writer of each digit by its class.
+fn writers(classes: &[u32], writer: impl Fn(u32) -> u32) -> Vec<u8> {
+    let rows = (0..).zip(classes).flat_map(|(i, &class)| [class, 4, writer(i), i, class + 30, 7 * i, 0, 0]);
+    let words: Vec<u32> = [0xc02, classes.len() as u32, 8].into_iter().chain(rows).collect();
+    idx(&words, &[])
+}
+
+#[test]
+fn writers_are_found_beside_the_digits() {
+    let dir = folder((IMAGES, &images()), (LABELS, &labels()));
+    let put = |bytes: &[u8]| fs::write(dir.path().join("qmnist-train-labels-idx2-int.gz"), bytes).unwrap();
+    let load = || mnist::load(dir.path(), Split::Train);
+    assert_eq!(load().unwrap().writers(), None);
+    assert_eq!(Digests::of(&load().unwrap()).writers, None);
+    put(&gzip(&writers(&[3, 1, 4, 1, 9, 2, 6], |i| 100 + i / 2)));
+    let digits = load().unwrap();
+    assert_eq!(
+        digits.writers(),
+        Some([100, 100, 101, 101, 102].as_slice()),
+        "rows after the last digit are others'"
+    );
+    assert!(Digests::of(&digits).writers.is_some_and(|sha256| sha256.len() == 64));
+    assert_eq!(digits.without_writers(), Digits::new(pixels(), vec![3, 1, 4, 1, 9]).unwrap());
+    let refuse = |bytes: &[u8], what: &str| {
+        put(bytes);
+        let message = load().unwrap_err().to_string();
+        let step = format!("with `cargo xtask download-mnist --writers --to {}`", dir.path().display());
+        assert!(message.contains(what) && message.contains(&step), "{message}");
+    };
+    refuse(&writers(&[3, 1, 7, 1, 9], |i| i), "row 2 is of a 7, but digit 2 is a 4");
+    refuse(&writers(&[3, 1, 4], |i| i), "it names 3 writers, but there are 5 digits");
+    refuse(&labels(), "it holds labels, not writers; two files were swapped");
+    refuse(&idx(&[0xc02, 1, 7], &[0; 28]), "writers have 7 numbers, but MNIST's have 8");
+    refuse(&idx(&[0xc02, u32::MAX, 8], &[0; 32]), "more than this program reads of one file");
+}
+
+#[test]
+fn all_of_mnist_has_writers_and_is_split_by_them() {
+    let Some(dir) = std::env::var_os("MNIST_DIR") else {
+        return eprintln!("skipped: MNIST_DIR does not name the folder with MNIST's files");
+    };
+    let [train, test] = [Split::Train, Split::Test].map(|split| mnist::load(dir.as_ref(), split).unwrap());
+    let (Some(_), Some(writers)) = (train.writers(), test.writers()) else {
+        return eprintln!("skipped: MNIST_DIR has no files that name writers");
+    };
+    let count = |writers: &[u32]| writers.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!(count(writers), 297);
+    let split = train.split_writers(12).unwrap();
+    let parts = [split.training, split.validation, split.calibration];
+    assert_eq!(parts.each_ref().map(Digits::len), [50_044, 4_972, 4_984]);
+    assert_eq!(parts.map(|part| count(part.writers().unwrap())), [450, 44, 45]);
+    assert!(
+        Digests::of(&train).are_official(Split::Train) && train.oddity().is_none() && test.oddity().is_none()
+    );
+}

@@ -34,7 +34,7 @@ impl Drawing {
     /// cell, in cells of this width and height.
     ///
     /// # Errors
-    /// [`Error::Cells`] if there are not as many cells, [`Error::Canvas`] if they have no area, [`Error::Strokes`] if a
+    /// [`Error::Cells`] if there are not as many cells, [`Error::Canvas`] if they have no area, [`Error::Data`] if a
     /// coordinate is not finite.
     pub fn from_cells<S: AsRef<[Point]>>(
         cells: impl IntoIterator<Item = impl IntoIterator<Item = S>>,
@@ -151,7 +151,7 @@ mod tests {
         let few = drawing(&cells[1..], 100.0).unwrap_err().to_string();
         assert_eq!(few, "cells: there are 5, and 6 are needed");
         let nowhere = Drawing::from_cells(vec![[[[0.0, f32::NAN]]]; 6], 100.0, 80.0, SHAPE);
-        assert!(matches!(nowhere, Err(Error::Strokes(_))), "{nowhere:?}");
+        assert!(matches!(nowhere, Err(Error::Data(_))), "{nowhere:?}");
     }
 
     #[test]

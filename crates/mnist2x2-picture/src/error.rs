@@ -44,7 +44,15 @@ pub enum Error {
         /// Cells of the grid.
         needed: usize,
     },
-    /// Strokes that lead nowhere.
+    /// A picture of a digit with its label that cannot be used.
+    #[error("{} {problem}", path.display())]
+    Labeled {
+        /// The picture, or the folder.
+        path: PathBuf,
+        /// Why not, and what to do.
+        problem: String,
+    },
+    /// Strokes that lead nowhere, or files of digits that are missing or damaged.
     #[error(transparent)]
-    Strokes(#[from] mnist2x2_data::Error),
+    Data(#[from] mnist2x2_data::Error),
 }

@@ -4,6 +4,9 @@
 //! ([`Picture`]), guide lines are removed, connected ink is given to the cells of the grid, and each cell's digit is drawn
 //! anew with MNIST's pen, in MNIST's size and place. A [`Drawing`], whose strokes are known, goes the shorter way of
 //! [`ModelInput::from_drawing`].
+//!
+//! [`Dataset`] finds digits on disk in any form that is read: MNIST's files, tables, and folders of labeled pictures, each
+//! of which goes the same way.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -25,6 +28,11 @@ mod drawing;
 mod model_input;
 mod render_strokes;
 
+// Whole sets of digits.
+mod labeled_pictures;
+mod dataset;
+
+pub use dataset::Dataset;
 pub use drawing::Drawing;
 pub use error::Error;
 pub use model_input::ModelInput;
