@@ -13,8 +13,10 @@ use crate::digits::SIDE;
 use crate::error::Error;
 use crate::gzip;
 
-/// The longest file that is read, unpacked, in bytes: four times MNIST's longest, room for larger sets of the same form.
+/// The longest file of images that is read, unpacked, in bytes: four times MNIST's, room for larger sets of the same form.
 const MAX_LEN: u64 = 192 << 20;
+/// The same of other files: what so many images can need.
+const MAX_OTHER_LEN: u64 = 16 << 20;
 
 /// The kinds of file that MNIST has, and the one that was made for it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +97,7 @@ pub fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, Error> {
     reader.by_ref().take(kind.header_len() as u64).read_to_end(&mut header).map_err(failed)?;
     let items_len = count(kind, &header).map_err(bad)? * kind.item_len() as u64;
     let announced = format!("its header announces {} bytes", header.len() as u64 + items_len);
-    if items_len > MAX_LEN {
+    if items_len > if kind == Kind::Images { MAX_LEN } else { MAX_OTHER_LEN } {
         return Err(bad(format!("{announced}, more than this program reads of one file")));
     }
     // Memory for what is announced, once and exactly, but no more than this file can hold.

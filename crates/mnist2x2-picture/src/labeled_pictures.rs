@@ -39,7 +39,7 @@ pub(crate) fn read(folder: &Path) -> Result<Digits, Error> {
     for entry in entries(folder)? {
         match (entry.is_dir(), label(&entry)) {
             (true, Some(label)) => {
-                pictures.extend(entries(&entry)?.into_iter().map(|path| (path, Some(label))))
+                pictures.extend(entries(&entry)?.into_iter().map(|path| (path, Some(label))));
             }
             (true, None) => {}
             (false, label) => pictures.push((entry, label)),

@@ -99,7 +99,7 @@ fn table(digits: &Digits, labels: bool) -> String {
     let row = |first: String, rest: Vec<String>| format!("{}{}\n", label(first), rest.join(","));
     let names = row("label".into(), (0..PIXELS).map(|i| format!("pixel{i}")).collect());
     let line = |i: usize| {
-        row(digits.label(i).to_string(), digits.image(i).iter().map(|gray| gray.to_string()).collect())
+        row(digits.label(i).to_string(), digits.image(i).iter().map(ToString::to_string).collect())
     };
     names + &(0..digits.len()).map(line).collect::<String>()
 }

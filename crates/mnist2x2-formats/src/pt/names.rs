@@ -54,31 +54,42 @@ const STORAGES: [(&str, &str, usize); 15] = [
     ("QInt32Storage", "qint32", 4),
 ];
 
-/// What else training programs save beside weights, in words. All of it is plain data: what makes it is never run here,
-/// and what it makes is dropped.
+/// What else training programs save beside weights: of tensors that are not read what they are, in words, of all else
+/// nothing. All of it is plain data: what makes it is never run here, and what it makes is dropped.
 fn inert(module: &str, name: &str) -> Option<&'static str> {
-    Some(match (module, name) {
-        ("torch._utils", "_rebuild_sparse_tensor" | "_rebuild_sparse_csr_tensor") => "a sparse tensor",
-        ("torch._utils", "_rebuild_qtensor") => "a quantized tensor",
-        ("torch._utils", "_rebuild_meta_tensor_no_storage") => "a tensor without numbers, of device meta",
-        ("torch._utils", "_rebuild_tensor_v3") => "a tensor of another type of numbers",
-        ("numpy", "dtype" | "ndarray")
-        | ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct" | "scalar") => "a NumPy array",
-        ("torch.storage", "UntypedStorage")
-        | ("torch.serialization", "_get_layout")
-        | ("torch", "Tensor") => "",
-        ("torch.nn.parameter", "Parameter") | ("torch", "device" | "Size") | ("_codecs", "encode") => "",
-        ("torch", kind) if kind.starts_with("float8_") || STORAGES.iter().any(|known| known.1 == kind) => "",
-        ("torch", "per_tensor_affine" | "per_channel_affine") => "",
-        ("collections", "Counter") | ("argparse", "Namespace") => "",
-        ("__builtin__" | "builtins", "set" | "frozenset" | "list" | "dict" | "bytearray" | "complex") => "",
-        ("pathlib" | "pathlib._local", "PosixPath" | "WindowsPath" | "PurePosixPath" | "PureWindowsPath") => {
-            ""
-        }
-        ("datetime", "datetime" | "date" | "timedelta") => "",
-        _ => return None,
-    })
+    let is_type =
+        module == "torch" && (name.starts_with("float8_") || STORAGES.iter().any(|it| it.1 == name));
+    let is_plain =
+        is_type || PLAIN.iter().any(|(modules, names)| modules.contains(&module) && names.contains(&name));
+    let foreign =
+        FOREIGN.iter().find(|(modules, names, _)| modules.contains(&module) && names.contains(&name));
+    foreign.map(|&(.., what)| what).or(is_plain.then_some(""))
 }
+
+/// Names that stand for the same, in any of these modules.
+type Names = (&'static [&'static str], &'static [&'static str]);
+
+const PLAIN: [Names; 9] = [
+    (&["torch"], &["Tensor", "device", "Size", "per_tensor_affine", "per_channel_affine"]),
+    (&["torch.nn.parameter"], &["Parameter"]),
+    (&["torch.storage", "torch.serialization"], &["UntypedStorage", "_get_layout"]),
+    (&["_codecs"], &["encode"]),
+    (&["collections"], &["Counter"]),
+    (&["argparse"], &["Namespace"]),
+    (&["__builtin__", "builtins"], &["set", "frozenset", "list", "dict", "bytearray", "complex"]),
+    (&["pathlib", "pathlib._local"], &["PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"]),
+    (&["datetime"], &["datetime", "date", "timedelta"]),
+];
+
+/// The same, and what they make.
+const FOREIGN: [(&[&str], &[&str], &str); 6] = [
+    (&["torch._utils"], &["_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor"], "a sparse tensor"),
+    (&["torch._utils"], &["_rebuild_qtensor"], "a quantized tensor"),
+    (&["torch._utils"], &["_rebuild_meta_tensor_no_storage"], "a tensor without numbers, of device meta"),
+    (&["torch._utils"], &["_rebuild_tensor_v3"], "a tensor of another type of numbers"),
+    (&["numpy"], &["dtype", "ndarray"], "a NumPy array"),
+    (&["numpy.core.multiarray", "numpy._core.multiarray"], &["_reconstruct", "scalar"], "a NumPy array"),
+];
 
 /// What `pickletools` calls an opcode that the machine does not have.
 pub(super) fn opcode_name(opcode: u8) -> Option<&'static str> {

@@ -91,7 +91,7 @@ impl<'a> Machine<'a> {
     /// Takes a step that pushes a value; [`Self::change`] takes the others.
     fn step(&mut self, opcode: u8) -> Result<(), Fault> {
         let value = match opcode {
-            b'N' => Value::Inert(""),
+            b'N' | 0x8f => Value::Inert(""), // None, an empty set
             0x88 | 0x89 => Value::Bool(opcode == 0x88),
             b'G' => self.skip(8)?,
             b'K' => Value::Int(self.unsigned(1)?.into()),
@@ -111,7 +111,6 @@ impl<'a> Machine<'a> {
             b't' => self.since_mark().map(|items| self.keep(Value::Tuple, &items))?,
             b']' => self.keep(Value::List, &[]),
             b'}' => self.keep(Value::Dict, &[]),
-            0x8f => Value::Inert(""),                             // an empty set
             0x91 => self.since_mark().map(|_| Value::Inert(""))?, // a frozen set
             b'h' => self.recall(1)?,
             b'j' => self.recall(4)?,
@@ -253,7 +252,7 @@ impl<'a> Machine<'a> {
 }
 
 /// What the name of a function, its module before it, stands for.
-fn function<'a>(name: [Value<'a>; 2]) -> Result<Value<'a>, Fault> {
+fn function(name: [Value<'_>; 2]) -> Result<Value<'_>, Fault> {
     let [Value::Text(module), Value::Text(name)] = name else {
         return Err("a function whose name is no text".into());
     };
