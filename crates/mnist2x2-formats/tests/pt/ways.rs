@@ -33,7 +33,7 @@ const TYPES: [(&str, DType); 4] = [
 /// The names of a state dict under a prefix, each with the program of its tensor; and the one storage that they share.
 fn programs(prefix: &str, (class, dtype): (&str, DType)) -> (Vec<(String, Vec<u8>)>, Vec<u8>) {
     let (state, mut storage, mut offset) = (state(), Vec::new(), 0);
-    let length = state.values().map(|tensor| tensor.elem_count()).sum::<usize>() as i32;
+    let length = state.values().map(candle_core::Tensor::elem_count).sum::<usize>() as i32;
     let program = |(name, tensor): (&String, &candle_core::Tensor)| {
         let shape: Vec<i32> = tensor.dims().iter().map(|&axis| axis as i32).collect();
         // As if it had been transposed twice: its values lie column by column.
