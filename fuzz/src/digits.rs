@@ -10,7 +10,7 @@ use mnist2x2_corrections::Correction;
 use mnist2x2_data::download::{Source, download_pendigits};
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, SIDE, Strokes, idx, mnist, pendigits, stitch_u8, synthetic};
-use mnist2x2_picture::{Drawing, ModelInput, Picture};
+use mnist2x2_picture::{Dataset, Drawing, ModelInput, Picture};
 
 use crate::files::with_files;
 
@@ -21,7 +21,7 @@ const COUNT: usize = 3;
 /// An unpacked file of images or labels.
 pub(crate) fn idx(bytes: &[u8]) {
     with_files(&[("digits", bytes)], |folder| {
-        for kind in [idx::Kind::Images, idx::Kind::Labels] {
+        for kind in [idx::Kind::Images, idx::Kind::Labels, idx::Kind::Writers] {
             idx::read(&folder.join("digits"), kind).ok();
         }
     });
@@ -47,6 +47,42 @@ pub(crate) fn gzip_seeds() -> Vec<Vec<u8>> {
         encoder.finish().expect("memory takes all")
     });
     packed.into_iter().chain([images()]).collect()
+}
+
+/// A file that names the writers of good digits.
+pub(crate) fn writers(bytes: &[u8]) {
+    let [images_file, labels_file] = Split::Train.files().map(|file| file.name);
+    let files =
+        [(images_file, images()), (labels_file, labels()), (Split::Train.writers().name, bytes.into())];
+    let files = files.each_ref().map(|(name, bytes)| (format!("writers/{name}"), bytes.as_slice()));
+    with_files(&files.each_ref().map(|(name, bytes)| (name.as_str(), *bytes)), |folder| {
+        mnist::load(&folder.join("writers"), Split::Train).map(|digits| digits.split_writers(3)).ok();
+    });
+}
+
+pub(crate) fn writers_seeds() -> Vec<Vec<u8>> {
+    let digits = synthetic::digits(Split::Train, COUNT, 0);
+    let rows =
+        (0..COUNT).flat_map(|index| [usize::from(digits.label(index)), 4, 100 + index, 1, 30, 7, 0, 0]);
+    let words: Vec<usize> = [0xc02, COUNT, 8].into_iter().chain(rows).collect();
+    vec![header(&words)]
+}
+
+/// A table of digits.
+pub(crate) fn csv(bytes: &[u8]) {
+    with_files(&[("csv/train.csv", bytes)], |folder| {
+        Dataset::find(&folder.join("csv")).and_then(|dataset| dataset.load(Split::Train)).ok();
+    });
+}
+
+pub(crate) fn csv_seeds() -> Vec<Vec<u8>> {
+    let digits = synthetic::digits(Split::Train, COUNT, 0);
+    let line = |index: usize| {
+        let grays: Vec<String> = digits.image(index).iter().map(ToString::to_string).collect();
+        format!("{},{}\n", digits.label(index), grays.join(","))
+    };
+    let lines: Vec<String> = (0..COUNT).map(line).collect();
+    vec![lines.concat().into(), format!("label,pixel0\n{}", lines.concat()).into()]
 }
 
 /// Pen strokes in the UNIPEN format, drawn if they can be read.

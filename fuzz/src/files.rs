@@ -1,6 +1,6 @@
 //! A folder for readers that want files.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -15,7 +15,9 @@ thread_local! {
 pub(crate) fn with_files<T>(files: &[(&str, &[u8])], read: impl FnOnce(&Path) -> T) -> T {
     FOLDER.with(|folder| {
         for (name, bytes) in files {
-            write(&folder.path().join(name), bytes).expect("the temporary folder can be written to");
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap_or(folder.path())).expect("a folder can be made in it");
+            write(&path, bytes).expect("the temporary folder can be written to");
         }
         read(folder.path())
     })

@@ -28,9 +28,11 @@ pub struct Target {
 
 /// Every reader.
 #[rustfmt::skip]
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "idx", read: digits::idx, seeds: digits::idx_seeds },
     Target { name: "gzip", read: digits::gzip, seeds: digits::gzip_seeds },
+    Target { name: "writers", read: digits::writers, seeds: digits::writers_seeds },
+    Target { name: "csv", read: digits::csv, seeds: digits::csv_seeds },
     Target { name: "unipen", read: digits::unipen, seeds: digits::unipen_seeds },
     Target { name: "compress", read: digits::compress, seeds: digits::compress_seeds },
     Target { name: "strokes", read: digits::strokes, seeds: digits::strokes_seeds },

@@ -21,14 +21,22 @@ pub(crate) fn safetensors_seeds() -> Vec<Vec<u8>> {
     vec![tiny_weights().into()]
 }
 
-/// A PyTorch state dict.
+/// A PyTorch state dict, by itself and as the weights of a folder.
 pub(crate) fn pt(bytes: &[u8]) {
     pt::read(bytes).ok();
+    with_files(&[("pt/pytorch_model.bin", bytes)], |folder| {
+        Weights::load(&folder.join("pt"), &Device::Cpu).ok()
+    });
 }
 
-/// By PyTorch itself; see `make_tiny_pt.py` beside it.
+/// By PyTorch itself, but for the first; see the scripts beside them.
 pub(crate) fn pt_seeds() -> Vec<Vec<u8>> {
-    vec![include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/tiny.pt").into()]
+    vec![
+        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/tiny.pt").into(),
+        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/legacy.pt").into(),
+        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/protocol4.pt").into(),
+        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/checkpoint.ckpt").into(),
+    ]
 }
 
 /// The sizes of a model in a folder with good weights, and how it is calibrated.

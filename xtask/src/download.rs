@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use mnist2x2_data::Error;
-use mnist2x2_data::download::{Progress, Source, download, download_pendigits};
+use mnist2x2_data::download::{Progress, Source, download, download_pendigits, download_writers};
 use tqdm::Tqdm;
 
 /// Where files come from and where to.
@@ -20,9 +20,23 @@ pub(crate) struct Arguments {
     from: Option<String>,
 }
 
+/// Where MNIST comes from and where to.
+#[derive(Args)]
+pub(crate) struct Mnist {
+    #[command(flatten)]
+    arguments: Arguments,
+    /// Fetch the two files that name the writer of every digit too.
+    #[arg(long)]
+    writers: bool,
+}
+
 /// Fetches what the folder of MNIST's files lacks.
-pub(crate) fn mnist(arguments: &Arguments) -> Result<()> {
-    fetch(arguments, "data/mnist", "MNIST's four files", download)
+pub(crate) fn mnist(Mnist { arguments, writers }: &Mnist) -> Result<()> {
+    fetch(arguments, "data/mnist", "MNIST's four files", download)?;
+    if *writers {
+        fetch(arguments, "data/mnist", "the two files that name writers", download_writers)?;
+    }
+    Ok(())
 }
 
 /// Fetches what the folder of pen strokes lacks.

@@ -25,7 +25,7 @@ use clap::Parser;
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
     /// Fetch MNIST's four files into a folder; does nothing if they are there.
-    DownloadMnist(download::Arguments),
+    DownloadMnist(download::Mnist),
     /// Fetch pen strokes of handwritten digits (UCI data set 81, both halves); does nothing if they are there.
     DownloadPendigits(download::Arguments),
     /// Check the house rules: layers, cycles of modules, manifests, sources, documents.

@@ -1,8 +1,8 @@
-//! `--dataset` and `--data-dir`: MNIST from a folder, MNIST downloaded, or the built-in synthetic digits.
+//! `--dataset` and `--data-dir`: digits from a folder or file, MNIST downloaded, or the built-in synthetic digits.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::bail;
 use clap::ValueEnum;
@@ -10,6 +10,7 @@ use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
 use mnist2x2::data::pendigits;
 use mnist2x2::data::{Digits, Error, GridShape, GridSource, Loader, reference, synthetic};
+use mnist2x2::picture;
 use mnist2x2::train::{DataRecord, TrainingData};
 
 use crate::console::{self, Bar};
@@ -25,11 +26,17 @@ pub(crate) struct DataArgs {
     /// Which digits
     #[arg(long, value_enum, default_value_t)]
     dataset: Choice,
-    /// The folder with MNIST's four files
+    /// The folder with MNIST's four files, or with other digits
     ///
-    /// Without it: the folder in the environment variable `MNIST_DIR`, else data/mnist, to which MNIST is downloaded.
-    #[arg(long, value_name = "DIR")]
+    /// Read are: MNIST's files in IDX form, of any number of digits, also in MNIST/raw; EMNIST's digits under their own names;
+    /// a CSV file with `label,pixel0,...,pixel783`, or a folder with train.csv; a folder of PNG or JPEG pictures of one digit
+    /// each, in folders 0 to 9 or called 7_name.png. Without it: the folder in the environment variable `MNIST_DIR`, else
+    /// data/mnist, to which MNIST is downloaded.
+    #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
+    /// Take digits as they are, even where they look inverted or turned on their side
+    #[arg(long)]
+    as_is: bool,
 }
 
 /// `--dataset`.
@@ -38,7 +45,7 @@ enum Choice {
     /// MNIST; synthetic digits if it must be downloaded and there is no network
     #[default]
     Auto,
-    /// MNIST or nothing
+    /// MNIST, or the digits in --data-dir, or nothing
     Mnist,
     /// Digits drawn by this program
     Synthetic,
@@ -47,7 +54,8 @@ enum Choice {
 /// Digits to train on and to test with.
 #[derive(Clone, Debug)]
 pub(crate) enum Dataset {
-    Mnist(PathBuf),
+    /// Those at a path; and what they are called, once they were loaded, or by the run that recorded them.
+    Found(picture::Dataset, OnceLock<String>),
     Synthetic,
 }
 
@@ -55,7 +63,7 @@ impl DataArgs {
     /// The digits that were asked for, downloaded if need be.
     ///
     /// # Errors
-    /// If a named folder lacks files, or the download fails for another reason than a missing network.
+    /// If there are no digits at the path, or the download fails for another reason than a missing network.
     pub(crate) fn resolve(&self) -> anyhow::Result<Dataset> {
         if self.dataset == Choice::Synthetic {
             return Ok(Dataset::Synthetic);
@@ -63,18 +71,24 @@ impl DataArgs {
         let from_environment =
             || std::env::var_os("MNIST_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         if let Some(dir) = self.data_dir.clone().or_else(from_environment) {
-            return Ok(Dataset::Mnist(dir));
+            return self.find(&dir);
         }
         let dir = PathBuf::from(DEFAULT_DIR);
         let found = if mnist::is_present(&dir) { Ok(()) } else { fetch(&dir) };
         match found {
-            Ok(()) => Ok(Dataset::Mnist(dir)),
+            Ok(()) => self.find(&dir),
             Err(Error::Unreachable { .. }) if self.dataset == Choice::Auto => {
                 console::log("MNIST cannot be fetched (no network): using built-in synthetic digits instead");
                 Ok(Dataset::Synthetic)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The digits at `path`.
+    fn find(&self, path: &Path) -> anyhow::Result<Dataset> {
+        let found = picture::Dataset::find(path)?;
+        Ok(Dataset::Found(if self.as_is { found.as_is() } else { found }, OnceLock::new()))
     }
 
     /// The options that find the same digits again, each with a space before it.
@@ -90,11 +104,14 @@ impl Dataset {
     /// If the folder lacks files.
     pub(crate) fn check_test_files(&self) -> anyhow::Result<()> {
         match self {
-            Self::Mnist(dir) if !mnist::is_present(dir) => bail!(
+            Self::Found(found, _) if !found.has(Split::Test) && found.is_idx() => bail!(
                 "{0} lacks some of MNIST's four files; fetch them with `cargo xtask download-mnist --to {0}`, or train \
                 with --no-test",
-                dir.display()
+                found.path().display()
             ),
+            Self::Found(found, _) if !found.has(Split::Test) => {
+                bail!("{} has no digits to test with; train with --no-test", found.path().display())
+            }
             _ => Ok(()),
         }
     }
@@ -104,21 +121,24 @@ impl Dataset {
     /// # Errors
     /// If they cannot be had again.
     pub(crate) fn of_run(record: &DataRecord, args: &DataArgs) -> anyhow::Result<Self> {
-        let where_they_were = || record.folder.clone().filter(|folder| mnist::is_present(folder));
+        let where_they_were = || record.folder.clone().filter(|folder| picture::Dataset::find(folder).is_ok());
         match record.dataset.as_str() {
             "synthetic" => Ok(Self::Synthetic),
-            "mnist" => {
+            name @ ("mnist" | "emnist" | "own") => {
                 let data_dir = args.data_dir.clone().or_else(where_they_were);
-                DataArgs { dataset: Choice::Mnist, data_dir }.resolve()
+                match (DataArgs { dataset: Choice::Mnist, data_dir, as_is: args.as_is }.resolve())? {
+                    Self::Found(found, _) => Ok(Self::Found(found, OnceLock::from(name.to_owned()))),
+                    synthetic @ Self::Synthetic => Ok(synthetic),
+                }
             }
             other => bail!("the run used the data set `{other}`, which this program does not know"),
         }
     }
 
-    /// `mnist` or `synthetic`.
-    pub(crate) fn name(&self) -> &'static str {
+    /// What its digits are called in records and results: `mnist` (the official ones), `emnist`, `own` or `synthetic`.
+    pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Mnist(_) => "mnist",
+            Self::Found(_, name) => name.get().map_or("own", String::as_str),
             Self::Synthetic => "synthetic",
         }
     }
@@ -126,7 +146,11 @@ impl Dataset {
     /// The digits of a split. There are as many synthetic ones as MNIST has.
     pub(crate) fn load(&self, split: Split) -> anyhow::Result<Digits> {
         Ok(match (self, split) {
-            (Self::Mnist(dir), _) => mnist::load(dir, split)?,
+            (Self::Found(found, name), _) => {
+                let digits = found.load(split)?;
+                name.get_or_init(|| found.name(&digits).into());
+                digits
+            }
             (Self::Synthetic, Split::Train) => synthetic::digits(split, 60_000, SYNTHETIC_SEED),
             (Self::Synthetic, Split::Test) => synthetic::digits(split, 10_000, SYNTHETIC_SEED),
         })
@@ -143,7 +167,7 @@ impl Dataset {
             labels_sha256: labels,
             strokes_sha256: pens.as_ref().map(|pens| pens.sha256.clone()),
             folder: match self {
-                Self::Mnist(folder) => Some(folder.clone()),
+                Self::Found(found, _) => Some(found.path().into()),
                 Self::Synthetic => None,
             },
             strokes: strokes.map(Path::to_path_buf),

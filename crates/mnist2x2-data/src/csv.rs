@@ -100,12 +100,12 @@ mod tests {
     /// A table of three digits, with names.
     fn table() -> String {
         let digits = synthetic::digits(Split::Train, 3, 0);
-        let names = (0..PIXELS).map(|i| format!(",pixel{i}")).collect::<String>();
+        let row = |first: String, rest: Vec<String>| format!("{first},{}\n", rest.join(","));
         let line = |i: usize| {
-            let grays = digits.image(i).iter().map(|gray| format!(",{gray}")).collect::<String>();
-            format!("{}{grays}\n", digits.label(i))
+            row(digits.label(i).to_string(), digits.image(i).iter().map(ToString::to_string).collect())
         };
-        format!("label{names}\n{}{}{}", line(0), line(1), line(2))
+        let names = row("label".into(), (0..PIXELS).map(|i| format!("pixel{i}")).collect());
+        format!("{names}{}{}{}", line(0), line(1), line(2))
     }
 
     fn read_text(text: &[u8]) -> Result<Digits, String> {

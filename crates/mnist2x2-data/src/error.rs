@@ -101,7 +101,7 @@ pub enum Error {
         oddity: String,
     },
     /// A place without digits of a form that is read, and the forms that are.
-    #[error("{} {problem}; what is read: {FORMS}", path.display())]
+    #[error("{} {problem}; what is read: {FORMS}; {}", path.display(), fetch("fetch MNIST", "", path))]
     NoDigits {
         /// The file or folder.
         path: PathBuf,

@@ -148,6 +148,11 @@ pub fn is_present(dir: &Path) -> bool {
     FILES.iter().all(|file| gzip::find(dir, file.name).is_some())
 }
 
+/// Whether `dir` has one of the four files at least, in some form.
+pub fn is_begun(dir: &Path) -> bool {
+    FILES.iter().any(|file| gzip::find(dir, file.name).is_some())
+}
+
 /// Whether `dir` has the two files of `split` in some form, whatever their content.
 pub fn has(dir: &Path, split: Split) -> bool {
     split.files().iter().all(|file| gzip::find(dir, file.name).is_some())

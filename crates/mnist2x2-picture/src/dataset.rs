@@ -44,7 +44,7 @@ impl Dataset {
         let has_any =
             |has: fn(&Path, Split) -> bool, path: &Path| has(path, Split::Train) || has(path, Split::Test);
         if let Some(folder) =
-            PLACES.map(|place| path.join(place)).into_iter().find(|it| has_any(mnist::has, it))
+            PLACES.map(|place| path.join(place)).into_iter().find(|it| mnist::is_begun(it))
         {
             return at(if folder.ends_with("raw") { folder } else { path.into() }, Form::Mnist);
         }
@@ -69,6 +69,11 @@ impl Dataset {
     /// The file or folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether these are files of MNIST's form and under its names.
+    pub fn is_idx(&self) -> bool {
+        self.form == Form::Mnist
     }
 
     /// What it is, in words.

@@ -77,5 +77,5 @@ macro_rules! targets {
 }
 
 targets! {
-    idx gzip unipen compress strokes correction picture safetensors pt config recipe checkpoint request body
+    idx gzip writers csv unipen compress strokes correction picture safetensors pt config recipe checkpoint request body
 }

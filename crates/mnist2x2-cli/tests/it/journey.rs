@@ -9,7 +9,7 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
     let bench = Bench::new();
     let run = bench.done("train --data-dir mnist --limit 64 --epochs 2 --out run");
     assert!(run.stderr.contains("epoch  2/2  loss "), "{}", run.stderr);
-    assert!(run.stdout.contains("40 reference grids of mnist digits"), "{}", run.stdout);
+    assert!(run.stdout.contains("40 reference grids of own digits"), "{}", run.stdout);
     assert!(run.stderr.contains("predict --model run IMAGE"), "the next command to try: {}", run.stderr);
     let files = [
         "accuracy.svg",
@@ -27,7 +27,7 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
     assert!(String::from_utf8(bench.read("report/index.html")).unwrap().starts_with("<!DOCTYPE html>"));
     assert!(eval["calibration_error"].is_number() && eval["temperature"].is_number(), "{eval}");
     assert_eq!(eval["accuracy_at_coverage"].as_array().unwrap().len(), 3, "{eval}");
-    for (field, expected) in [("dataset", "mnist"), ("grids", "reference")] {
+    for (field, expected) in [("dataset", "own"), ("grids", "reference")] {
         assert_eq!(eval[field], expected, "{eval}");
     }
     assert_eq!((&eval["sequences"], &eval["digits"]), (&40.into(), &160.into()), "{eval}");

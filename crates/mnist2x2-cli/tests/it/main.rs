@@ -12,6 +12,9 @@ mod pictures;
 /// What the shipped model's card says.
 mod card;
 
+/// Weights and digits in the forms in which people have them.
+mod forms;
+
 /// What goes wrong: one clear line, the right exit code, nothing half-written.
 mod bad_input;
 

@@ -15,6 +15,13 @@ use zip::CompressionMethod::{Deflated, Stored};
 /// Written by `make_tiny_pt.py` beside it, in torch.save's layout.
 const TINY: &[u8] = include_bytes!("../fixtures/tiny.pt");
 
+/// Written by PyTorch itself; `make_forms.py` beside them says what each is.
+const FORMS: [&[u8]; 3] = [
+    include_bytes!("../fixtures/legacy.pt"),
+    include_bytes!("../fixtures/protocol4.pt"),
+    include_bytes!("../fixtures/checkpoint.ckpt"),
+];
+
 /// A tensor that can be compared.
 #[derive(Clone, Debug, PartialEq)]
 struct Raw {
@@ -44,6 +51,18 @@ fn every_layout_of_a_tensor_comes_out_in_row_major_order() {
         ("transposed", tensor(&[3, 2], &[0.0, 1.5, 0.5, 2.0, 1.0, 2.5])),
     ];
     assert_eq!(read(TINY), Ok(expected.map(|(name, tensor)| (name.into(), tensor)).into()));
+}
+
+#[test]
+fn every_form_by_pytorch_itself_gives_the_same_tensors() {
+    let expected = [
+        ("plain", tensor(&[2, 3], &[0.0, 0.5, 1.0, 1.5, 2.0, 2.5])),
+        ("turned", tensor(&[3, 2], &[0.0, 1.5, 0.5, 2.0, 1.0, 2.5])),
+    ];
+    let expected: BTreeMap<_, _> = expected.map(|(name, tensor)| (name.into(), tensor)).into();
+    for form in FORMS {
+        assert_eq!(read(form), Ok(expected.clone()));
+    }
 }
 
 #[test]
