@@ -26,7 +26,7 @@ const STEPS: [[&str; 3]; 12] = [
     ["browser", "cargo xtask browser-test", "Does the drawing page work in a browser, in every corner?"],
     [
         "miri",
-        "cargo +nightly miri test --package mnist2x2-kernels --lib --test laws --test sub_layers",
+        "cargo +nightly miri test --package mnist2x2-kernels --lib --test laws --test sub_layers --test absurd_sizes",
         "Are the kernels free of undefined behavior?",
     ],
     ["mutants", "cargo xtask mutants", "Do the tests notice what is broken on purpose?"],

@@ -47,13 +47,33 @@ fn both_passes<const N: usize, L: SubLayer<N>>(c: &mut Criterion, name: &str, la
 
 fn sub_layers(c: &mut Criterion) {
     for (name, tokens, causal) in [("encoder", PATCHES, false), ("decoder", TOKENS, true)] {
-        let attention = SelfAttention::new(WIDTH, HEADS, causal);
+        let attention = SelfAttention::new(WIDTH, HEADS, causal).expect("sizes of the published model");
         both_passes(c, &format!("self-attention {name}"), &attention, [GRIDS, tokens, tokens]);
-        both_passes(c, &format!("mlp {name}"), &Mlp::new(WIDTH, 2 * WIDTH), [GRIDS * tokens]);
+        both_passes(
+            c,
+            &format!("mlp {name}"),
+            &Mlp::new(WIDTH, 2 * WIDTH).expect("sizes of the published model"),
+            [GRIDS * tokens],
+        );
     }
-    both_passes(c, "cross-attention", &CrossAttention::new(WIDTH, HEADS), [GRIDS, TOKENS, PATCHES]);
-    both_passes(c, "patch embedding", &PatchEmbedding::new(PATCHES, 196, WIDTH), [GRIDS]);
-    both_passes(c, "head and loss", &Head::new(13, WIDTH).loss(), [GRIDS * TOKENS]);
+    both_passes(
+        c,
+        "cross-attention",
+        &CrossAttention::new(WIDTH, HEADS).expect("sizes of the published model"),
+        [GRIDS, TOKENS, PATCHES],
+    );
+    both_passes(
+        c,
+        "patch embedding",
+        &PatchEmbedding::new(PATCHES, 196, WIDTH).expect("sizes of the published model"),
+        [GRIDS],
+    );
+    both_passes(
+        c,
+        "head and loss",
+        &Head::new(13, WIDTH).expect("sizes of the published model").loss(),
+        [GRIDS * TOKENS],
+    );
 }
 
 fn whole_step(c: &mut Criterion) {
@@ -83,11 +103,14 @@ fn candle_step(c: &mut Criterion) {
 /// One token of every sequence, with keys and values kept.
 fn decoding(c: &mut Criterion) {
     for batch in [1, 500] {
-        let (layer, cross) = (SelfAttention::new(WIDTH, HEADS, true), CrossAttention::new(WIDTH, HEADS));
+        let (layer, cross) = (
+            SelfAttention::new(WIDTH, HEADS, true).expect("sizes of the published model"),
+            CrossAttention::new(WIDTH, HEADS).expect("sizes of the published model"),
+        );
         let (params, of_cross) = (numbers(layer.size(), 1), numbers(cross.size(), 2));
         let (x, memory) = (numbers(batch * WIDTH, 3), numbers(batch * PATCHES * WIDTH, 4));
         let (mut y, mut scratch) = (x.clone(), Scratch::new());
-        let mut cache = KeyValueCache::new(batch, TOKENS, WIDTH);
+        let mut cache = KeyValueCache::new(batch, TOKENS, WIDTH).expect("sizes of the published model");
         c.bench_function(&format!("self-attention 5 steps of {batch}"), |b| {
             b.iter(|| {
                 cache.reset(batch);
@@ -96,7 +119,7 @@ fn decoding(c: &mut Criterion) {
                 }
             });
         });
-        let mut cache = KeyValueCache::new(batch, PATCHES, WIDTH);
+        let mut cache = KeyValueCache::new(batch, PATCHES, WIDTH).expect("sizes of the published model");
         cross.project_memory(&of_cross, &memory, &mut cache, &mut scratch);
         c.bench_function(&format!("cross-attention step of {batch}"), |b| {
             b.iter(|| cross.step(&of_cross, black_box(&x), &mut y, &cache, &mut scratch));

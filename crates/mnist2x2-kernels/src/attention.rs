@@ -7,7 +7,7 @@
 use pulp::Simd;
 
 use crate::gemm::{Matrix, product};
-use crate::scratch::LINE;
+use crate::sizes::{numbers_in, sum, whole_lines};
 use crate::softmax::{softmax_of_columns, softmax_of_columns_backward};
 use crate::transpose::transpose;
 
@@ -30,35 +30,35 @@ pub(crate) type Qkv<'a> = [&'a [f32]; 3];
 impl Attention {
     /// How many probabilities there are.
     pub(crate) fn probabilities_len(&self) -> usize {
-        self.batch * self.heads * self.keys * self.pitch()
+        numbers_in([self.batch, self.heads, self.keys, self.pitch()])
     }
 
     /// How far the rows of a matrix with a column for each query lie apart: T, rounded up to whole vectors of any
     /// instruction set. The columns between are zero in the transposed queries, so what they become stays harmless, and
     /// no vector is read or written in part, which would cost more than all arithmetic on it.
     fn pitch(&self) -> usize {
-        self.queries.next_multiple_of(LINE)
+        whole_lines(self.queries)
     }
 
     /// Numbers in the queries, and as many in the output.
     pub(crate) fn queries_len(&self) -> usize {
-        self.batch * self.queries * self.width
+        numbers_in([self.batch, self.queries, self.width])
     }
 
     /// Numbers in the keys, and as many in the values.
     pub(crate) fn keys_len(&self) -> usize {
-        self.batch * self.keys * self.width
+        numbers_in([self.batch, self.keys, self.width])
     }
 
     /// How long the scratch of [`Self::forward`] is: the transposed queries of one sequence.
     pub(crate) fn forward_scratch_len(&self) -> usize {
-        self.pitch() * self.width
+        numbers_in([self.pitch(), self.width])
     }
 
     /// How long the scratch of [`Self::backward`] is: the output's transposed gradient for one sequence, and the gradient
     /// of one head's scores.
     pub(crate) fn backward_scratch_len(&self) -> usize {
-        self.pitch() * (self.width + self.keys)
+        numbers_in([self.pitch(), sum([self.width, self.keys])])
     }
 
     fn head_width(&self) -> usize {

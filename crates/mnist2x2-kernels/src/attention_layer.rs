@@ -5,6 +5,7 @@
 use std::array;
 use std::ops::Range;
 
+use candle_core::{Result, bail};
 use pulp::Simd;
 
 use crate::attention::Attention;
@@ -13,6 +14,7 @@ use crate::layer_norm::{STATISTICS, layer_norm, layer_norm_backward};
 use crate::layout::{CrossAttentionLayout, SelfAttentionLayout};
 use crate::linear::Linear;
 use crate::scratch::{ROWS_AT_A_TIME, Scratch, packed_len, split, split_ref};
+use crate::sizes::{check_sizes, numbers_in};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
 /// `y = x + out(attention(qkv(norm(x))))`, with a causal mask where the tokens are written one by one.
@@ -45,32 +47,41 @@ pub struct AttentionLayer<const N: usize> {
 impl SelfAttention {
     /// The sub-layer of width D = `width`.
     ///
-    /// # Panics
-    /// If `heads` does not divide `width`.
-    pub fn new(width: usize, heads: usize, causal: bool) -> Self {
+    /// # Errors
+    /// If `heads` does not divide `width`, or `width` is zero or more than memory holds.
+    pub fn new(width: usize, heads: usize, causal: bool) -> Result<Self> {
         let layout = SelfAttentionLayout::new(width);
+        check("self-attention", [width, heads], layout.size())?;
         let (qkv, bias) = (layout.qkv_weight.start, layout.qkv_bias.start);
         let of_qkv = [0, 1, 2].map(|i| [qkv + i * width * width, bias + i * width]);
         let norm = layout.norm_weight.start..layout.norm_bias.end;
         let out = [layout.out_weight.start, layout.out_bias.start];
-        Self { causal, ..Self::at(layout.size(), [width, heads], norm, of_qkv, out) }
+        Ok(Self { causal, ..Self::at(layout.size(), [width, heads], norm, of_qkv, out) })
     }
 }
 
 impl CrossAttention {
     /// The sub-layer of width D = `width`.
     ///
-    /// # Panics
-    /// If `heads` does not divide `width`.
-    pub fn new(width: usize, heads: usize) -> Self {
+    /// # Errors
+    /// As [`SelfAttention::new`].
+    pub fn new(width: usize, heads: usize) -> Result<Self> {
         let layout = CrossAttentionLayout::new(width);
+        check("cross-attention", [width, heads], layout.size())?;
         let [kv, bias] = [layout.kv_weight.start, layout.kv_bias.start];
         let q = [layout.q_weight.start, layout.q_bias.start];
         let of_qkv = [q, [kv, bias], [kv + width * width, bias + width]];
         let norm = layout.norm_weight.start..layout.norm_bias.end;
         let out = [layout.out_weight.start, layout.out_bias.start];
-        Self::at(layout.size(), [width, heads], norm, of_qkv, out)
+        Ok(Self::at(layout.size(), [width, heads], norm, of_qkv, out))
     }
+}
+
+fn check(what: &str, [width, heads]: [usize; 2], params: usize) -> Result<()> {
+    if heads == 0 || !width.is_multiple_of(heads) {
+        bail!("{what}: {heads} heads do not divide a width of {width}");
+    }
+    check_sizes(what, &[width], params)
 }
 
 impl<const N: usize> AttentionLayer<N> {
@@ -82,7 +93,6 @@ impl<const N: usize> AttentionLayer<N> {
         of_qkv: [[usize; 2]; 3],
         out: [usize; 2],
     ) -> Self {
-        assert!(heads > 0 && width.is_multiple_of(heads), "{heads} heads do not divide a width of {width}");
         let square = |[weight, bias]: [usize; 2]| Linear::at(weight, bias, [width, width]);
         let [q, k, v] = of_qkv.map(square);
         Self { params, heads, causal: false, norm, q, k, v, out: square(out) }
@@ -102,7 +112,7 @@ impl<const N: usize> AttentionLayer<N> {
 /// Lengths of what the forward pass saves: norm(x), its statistics, q, k, v, the probabilities and the heads' output.
 fn saved_lens(sizes: &Attention) -> [usize; 7] {
     let (queries, keys) = (sizes.queries_len(), sizes.keys_len());
-    let statistics = STATISTICS * sizes.batch * sizes.queries;
+    let statistics = numbers_in([STATISTICS, sizes.batch, sizes.queries]);
     [queries, statistics, queries, keys, keys, sizes.probabilities_len(), queries]
 }
 

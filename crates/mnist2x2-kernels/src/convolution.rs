@@ -1,6 +1,7 @@
 //! A convolution and its non-linearity (T. Xiao and others, *Early Convolutions Help Transformers See Better*, 2021, put
 //! a few of them before the first patch).
 
+use candle_core::Result;
 use pulp::Simd;
 
 use crate::gelu::gelu_with_derivative;
@@ -9,6 +10,7 @@ use crate::layout::ConvolutionLayout;
 use crate::linear::Linear;
 use crate::scratch::{ROWS_AT_A_TIME, Scratch};
 use crate::simd::multiply;
+use crate::sizes::{check_sizes, numbers_in, sum};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 use crate::windows::Windows;
 
@@ -30,14 +32,17 @@ pub struct Convolution {
 impl Convolution {
     /// The convolution of maps of `height` x `width` pixels from `channels` to `outputs` numbers a pixel.
     ///
-    /// # Panics
-    /// If `stride` is zero.
-    pub fn new([height, width]: [usize; 2], [channels, outputs]: [usize; 2], stride: usize) -> Self {
-        assert!(stride > 0, "windows must move");
+    /// # Errors
+    /// If a size is zero, or they make more numbers than memory holds.
+    pub fn new([height, width]: [usize; 2], [channels, outputs]: [usize; 2], stride: usize) -> Result<Self> {
         let layout = ConvolutionLayout::new(channels, outputs);
+        // The windows of a map show the most numbers of all that is made of it, and as many more of the next map.
+        let shown = numbers_in([height.max(ROWS_AT_A_TIME), width, layout.weight.len() / outputs.max(1)]);
+        let numbers = sum([layout.size(), shown, numbers_in([height, width, outputs])]);
+        check_sizes("convolution", &[height, width, channels, outputs, stride], numbers)?;
         let windows = Windows { height, width, channels, stride };
         let linear = Linear::at(layout.weight.start, layout.bias.start, [outputs, windows.window_len()]);
-        Self { layout, windows, linear }
+        Ok(Self { layout, windows, linear })
     }
 
     /// Rows, columns and channels of the result.
@@ -58,7 +63,7 @@ impl Convolution {
 
     /// How many numbers the windows of so many maps show.
     fn shown_len(&self, maps: usize) -> usize {
-        maps * self.windows.count() * self.windows.window_len()
+        numbers_in([maps, self.windows.count(), self.windows.window_len()])
     }
 
     fn gather(&self, maps: &[f32], shown: &mut [f32]) {
@@ -75,8 +80,8 @@ impl SubLayer<1> for Convolution {
     const DATA: [bool; 1] = [true];
 
     fn lens(&self, [batch]: [usize; 1]) -> Lens<1> {
-        let y = batch * self.result_len();
-        Lens { params: self.layout.size(), inputs: [batch * self.windows.map_len()], y, saved: y }
+        let [x, y] = [self.windows.map_len(), self.result_len()].map(|len| numbers_in([batch, len]));
+        Lens { params: self.layout.size(), inputs: [x], y, saved: y }
     }
 
     fn at_a_time(&self, _: [usize; 1]) -> usize {

@@ -1,11 +1,13 @@
 //! Writing a sequence one token at a time: attention of the newest token over keys and values kept from before.
 
+use candle_core::Result;
 use pulp::{Simd, WithSimd};
 
 use crate::attention_layer::{AttentionLayer, CrossAttention, SelfAttention};
 use crate::layer_norm::{STATISTICS, layer_norm};
-use crate::scratch::{LINE, Scratch};
+use crate::scratch::Scratch;
 use crate::simd::{load, store, vectors};
+use crate::sizes::{check_sizes, numbers_in, whole_lines};
 use crate::softmax::softmax;
 use crate::transpose::transpose;
 
@@ -25,10 +27,15 @@ pub struct KeyValueCache {
 
 impl KeyValueCache {
     /// An empty cache for `batch` sequences of up to `capacity` places and vectors of D = `width`.
-    pub fn new(batch: usize, capacity: usize, width: usize) -> Self {
+    ///
+    /// # Errors
+    /// If a size is zero, or they make more numbers than memory holds.
+    pub fn new(batch: usize, capacity: usize, width: usize) -> Result<Self> {
+        let numbers = numbers_in([batch, whole_lines(capacity), width]);
+        check_sizes("cache", &[batch, capacity, width], numbers)?;
         let mut cache = Self { batch, width, capacity, len: 0, keys: Vec::new(), values: Vec::new() };
         cache.reset(batch);
-        cache
+        Ok(cache)
     }
 
     /// How many places are filled in every sequence.
@@ -75,15 +82,18 @@ impl KeyValueCache {
     }
 
     /// Forgets everything and makes room for another batch, reusing the memory.
+    ///
+    /// # Panics
+    /// If the batch is more than memory holds.
     pub fn reset(&mut self, batch: usize) {
-        self.keys.resize(batch * self.pitch() * self.width, 0.0);
-        self.values.resize(batch * self.capacity * self.width, 0.0);
+        self.keys.resize(numbers_in([batch, self.pitch(), self.width]), 0.0);
+        self.values.resize(numbers_in([batch, self.capacity, self.width]), 0.0);
         (self.batch, self.len) = (batch, 0);
     }
 
     /// How far the rows of the transposed keys lie apart.
     fn pitch(&self) -> usize {
-        self.capacity.next_multiple_of(LINE)
+        whole_lines(self.capacity)
     }
 
     /// Adds one place to every sequence; k and v (B, D).
@@ -149,7 +159,7 @@ impl SelfAttention {
     /// all of the cache. The same as the last row of the forward pass with a causal mask; x and y (B, D).
     ///
     /// # Panics
-    /// If the cache is full, or a slice is shorter than the cache's batch says.
+    /// If the cache is full or of another width, or a slice is shorter than the cache's batch says.
     pub fn step(
         &self,
         params: &[f32],
@@ -167,7 +177,7 @@ impl CrossAttention {
     /// Keys and values of a memory (B, N, D), to be attended over in every [`Self::step`]; N is the cache's capacity.
     ///
     /// # Panics
-    /// If the memory is shorter than the cache's batch and capacity say.
+    /// If the memory is shorter than the cache's batch and capacity say, or the cache is of another width.
     pub fn project_memory(
         &self,
         params: &[f32],
@@ -181,7 +191,7 @@ impl CrossAttention {
     /// The sub-layer for one token of each of B sequences over a memory given to [`Self::project_memory`]; x and y (B, D).
     ///
     /// # Panics
-    /// If the cache is empty, or a slice is shorter than the cache's batch says.
+    /// If the cache is empty or of another width, or a slice is shorter than the cache's batch says.
     pub fn step(
         &self,
         params: &[f32],
@@ -227,6 +237,7 @@ impl<const N: usize> WithSimd for Step<'_, N> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layer, params, x, y, mut cache, scratch } = self;
         let (batch, width, pitch) = (cache.get().batch, cache.get().width, cache.get().pitch());
+        assert_eq!(width, layer.q.inputs, "the cache is another layer's");
         let len = batch * width;
         let (x, y) = (&x[..len], &mut y[..len]);
         let lens = [len, batch * STATISTICS, len, len, len, len, pitch, layer.q.scratch_len()];
@@ -257,6 +268,7 @@ impl WithSimd for ProjectMemory<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layer, params, memory, cache, scratch } = self;
+        assert_eq!(cache.width, layer.q.inputs, "the cache is another layer's");
         let len = cache.values.len();
         let [k, v, weight] = scratch.parts([len, len, layer.k.scratch_len()]);
         layer.k.forward(simd, params, &memory[..len], None, k, weight);

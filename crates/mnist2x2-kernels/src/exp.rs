@@ -20,7 +20,9 @@ const UNDERFLOW: f32 = -87.33;
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let splat = |c| simd.splat_f32s(c);
-    let clamped = simd.max_f32s(splat(UNDERFLOW), x);
+    let underflows = simd.less_than_f32s(x, splat(UNDERFLOW));
+    // No maximum: on some instruction sets that of NaN and a number is the number.
+    let clamped = simd.select_f32s(underflows, splat(UNDERFLOW), x);
     let rounded = simd.mul_add_e_f32s(clamped, splat(std::f32::consts::LOG2_E), splat(ROUND));
     let n = simd.sub_f32s(rounded, splat(ROUND));
     let r = simd.mul_add_e_f32s(n, splat(-LN_2_HIGH), clamped);
@@ -32,7 +34,6 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let exp_r = simd.add_f32s(simd.mul_add_e_f32s(p, simd.mul_f32s(r, r), r), splat(1.0));
     let bits: S::u32s = pulp::cast(rounded);
     let two_to_n: S::f32s = pulp::cast(simd.wrapping_dyn_shl_u32s(bits, simd.splat_u32s(23)));
-    let underflows = simd.less_than_f32s(x, splat(UNDERFLOW));
     simd.select_f32s(underflows, splat(0.0), simd.mul_f32s(exp_r, two_to_n))
 }
 
@@ -67,6 +68,15 @@ mod tests {
                 let exact = f64::from(x).exp();
                 assert!((f64::from(y) / exact - 1.0).abs() < 2e-7, "{}: exp({x}) = {y}", level.name());
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so() {
+        for level in Level::available() {
+            let mut y = [0.0, f32::NAN, -f32::NAN, -1e4, 0.0];
+            level.run(Exp(&mut y));
+            assert_eq!(y.map(f32::is_nan), [false, true, true, false, false], "{}: {y:?}", level.name());
         }
     }
 

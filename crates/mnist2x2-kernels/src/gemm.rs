@@ -10,6 +10,7 @@
 use pulp::{Simd, WithSimd};
 
 use crate::panel::Panel;
+use crate::sizes::{numbers_in, sum};
 
 /// A matrix whose element (i, j) is `data[i * row + j * column]`.
 #[derive(Clone, Copy)]
@@ -65,8 +66,10 @@ impl Gemm<'_> {
     /// Whether every element named by shape and strides lies inside its slice. All pointer arithmetic rests on this.
     fn is_inside(&self) -> bool {
         let [m, k, n] = self.shape;
+        // An offset that is too large for a number saturates, and is outside every slice.
         let spans = |len: usize, (rows, row): (usize, usize), (columns, column): (usize, usize)| {
-            rows == 0 || columns == 0 || (rows - 1) * row + (columns - 1) * column < len
+            let last = sum([numbers_in([rows.max(1) - 1, row]), numbers_in([columns.max(1) - 1, column])]);
+            rows == 0 || columns == 0 || last < len
         };
         spans(self.a.data.len(), (m, self.a.row), (k, self.a.column))
             && spans(self.b.0.len(), (k, self.b.1), (n, 1))
@@ -213,6 +216,19 @@ mod tests {
                 assert!(c.iter().all(|&c| c == 2.0), "{shape:?}");
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "reaches past its slice")]
+    fn refuses_strides_whose_product_wraps() {
+        let a = Matrix { data: &[1.0; 4], row: 1 << (usize::BITS - 1), column: 1 };
+        Level::scalar().run(Gemm {
+            shape: [3, 1, 1],
+            a,
+            b: (&[1.0], 1),
+            c: (&mut [0.0; 3], 1),
+            start: Start::Zero,
+        });
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The head: logits, and the loss they are trained by.
 
+use candle_core::Result;
 use pulp::Simd;
 
 use crate::cross_entropy::cross_entropy;
@@ -7,6 +8,7 @@ use crate::gemm::Start;
 use crate::layout::HeadLayout;
 use crate::linear::Linear;
 use crate::scratch::Scratch;
+use crate::sizes::{check_sizes, numbers_in};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
 /// `logits = x W^T + b`.
@@ -22,10 +24,14 @@ pub struct Head {
 
 impl Head {
     /// The head over V = `vocabulary` tokens for vectors of D = `width`.
-    pub fn new(vocabulary: usize, width: usize) -> Self {
+    ///
+    /// # Errors
+    /// If a size is zero, or they make more numbers than memory holds.
+    pub fn new(vocabulary: usize, width: usize) -> Result<Self> {
         let layout = HeadLayout::new(vocabulary, width);
+        check_sizes("head", &[vocabulary, width], layout.size())?;
         let linear = Linear::at(layout.weight.start, layout.bias.start, [vocabulary, width]);
-        Self { layout, linear }
+        Ok(Self { layout, linear })
     }
 
     /// The loss of these logits.
@@ -38,7 +44,7 @@ impl SubLayer<1> for Head {
     type Sizes = [usize; 1];
 
     fn lens(&self, [rows]: [usize; 1]) -> Lens<1> {
-        let [x, y] = [self.linear.inputs, self.linear.outputs].map(|width| rows * width);
+        let [x, y] = [self.linear.inputs, self.linear.outputs].map(|width| numbers_in([rows, width]));
         Lens { params: self.layout.size(), inputs: [x], y, saved: 0 }
     }
 

@@ -45,9 +45,9 @@ fn moments<S: Simd>(simd: S, x: &[f32]) -> (f32, f32) {
     let mean = simd.reduce_sum_f32s(sum) / len as f32;
     let mut squares = simd.splat_f32s(0.0);
     for i in 0..count {
-        let centred = simd.sub_f32s(load(simd, x, i), simd.splat_f32s(mean));
-        let centred = within(simd, centred, i, len, 0.0);
-        squares = simd.mul_add_e_f32s(centred, centred, squares);
+        let centered = simd.sub_f32s(load(simd, x, i), simd.splat_f32s(mean));
+        let centered = within(simd, centered, i, len, 0.0);
+        squares = simd.mul_add_e_f32s(centered, centered, squares);
     }
     let variance = simd.reduce_sum_f32s(squares) / len as f32;
     (mean, 1.0 / (variance + EPSILON).sqrt())

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::sizes::numbers_in;
 use crate::windows::SIDE;
 
 /// One parameter of a sub-layer.
@@ -30,12 +31,13 @@ macro_rules! layout {
         }
 
         impl $layout {
-            /// The layout for these sizes.
+            /// The layout for these sizes. What lies past the largest number there is has no length.
             pub fn new($($size: usize),+) -> Self {
-                let mut end = 0;
+                let mut end = 0_usize;
                 $(
-                    end += [$($side),+].iter().product::<usize>();
-                    let $field = end - [$($side),+].iter().product::<usize>()..end;
+                    let start = end;
+                    end = end.saturating_add(numbers_in([$($side),+]));
+                    let $field = start..end;
                 )+
                 Self { $($field,)+ $($size,)+ }
             }
@@ -59,8 +61,8 @@ layout! {
     SelfAttentionLayout(width) {
         norm_weight "norm.weight" [width];
         norm_bias "norm.bias" [width];
-        qkv_weight "qkv.weight" [3 * width, width];
-        qkv_bias "qkv.bias" [3 * width];
+        qkv_weight "qkv.weight" [numbers_in([3, width]), width];
+        qkv_bias "qkv.bias" [numbers_in([3, width])];
         out_weight "out.weight" [width, width];
         out_bias "out.bias" [width];
     }
@@ -73,8 +75,8 @@ layout! {
         norm_bias "norm.bias" [width];
         q_weight "q.weight" [width, width];
         q_bias "q.bias" [width];
-        kv_weight "kv.weight" [2 * width, width];
-        kv_bias "kv.bias" [2 * width];
+        kv_weight "kv.weight" [numbers_in([2, width]), width];
+        kv_bias "kv.bias" [numbers_in([2, width])];
         out_weight "out.weight" [width, width];
         out_bias "out.bias" [width];
     }
@@ -96,7 +98,7 @@ layout! {
     /// The parameters of a convolution; a row of `weight` has a window's numbers row by row, the channels of a pixel side by
     /// side.
     ConvolutionLayout(channels, outputs) {
-        weight "weight" [outputs, SIDE * SIDE * channels];
+        weight "weight" [outputs, numbers_in([SIDE, SIDE, channels])];
         bias "bias" [outputs];
     }
 }

@@ -12,7 +12,7 @@
 //!    are the caller's. For writing token by token there is a [`KeyValueCache`].
 //! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one tensor of rank 1,
-//!    laid out as [`SelfAttentionLayout`] and its like say.
+//!    laid out as [`SelfAttentionLayout`] and its like say. [`Gradients`] is the backward pass in the calling thread alone.
 //!
 //! Everything runs in the thread that calls, and the same call gives the same bits on the same machine: data parallelism
 //! belongs to the caller.
@@ -36,6 +36,8 @@
 //! ```
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![cfg_attr(test, allow(clippy::float_cmp, reason = "tests ask for exact zeros and ones"))]
+
+mod sizes;
 
 mod simd;
 
@@ -74,8 +76,8 @@ mod candle;
 
 pub use attention_layer::{AttentionLayer, CrossAttention, SelfAttention};
 pub use candle::{
-    cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding, project_memory,
-    self_attention, self_attention_step, stem, token_embedding,
+    Gradients, cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding,
+    project_memory, self_attention, self_attention_step, stem, token_embedding,
 };
 pub use convolution::Convolution;
 pub use decode::KeyValueCache;
@@ -85,7 +87,7 @@ pub use layout::{
     SelfAttentionLayout, TokenEmbeddingLayout,
 };
 pub use mlp::Mlp;
-pub use orthogonal::Orthogonaliser;
+pub use orthogonal::Orthogonalizer;
 pub use patch_embedding::PatchEmbedding;
 pub use scratch::Scratch;
 pub use simd::Level;

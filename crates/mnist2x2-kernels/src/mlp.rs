@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use candle_core::Result;
 use pulp::Simd;
 
 use crate::gelu::gelu_with_derivative;
@@ -11,6 +12,7 @@ use crate::layout::MlpLayout;
 use crate::linear::Linear;
 use crate::scratch::{ROWS_AT_A_TIME, Scratch, packed_len, split, split_ref};
 use crate::simd::multiply;
+use crate::sizes::{check_sizes, numbers_in};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
 /// `y = x + fc2(gelu(fc1(norm(x))))`, over any number of rows.
@@ -29,18 +31,22 @@ pub struct Mlp {
 
 impl Mlp {
     /// The sub-layer of width D = `width` and inner width `hidden`.
-    pub fn new(width: usize, hidden: usize) -> Self {
+    ///
+    /// # Errors
+    /// If a size is zero, or they make more numbers than memory holds.
+    pub fn new(width: usize, hidden: usize) -> Result<Self> {
         let layout = MlpLayout::new(width, hidden);
+        check_sizes("mlp", &[width, hidden], layout.size())?;
         let norm = layout.norm_weight.start..layout.norm_bias.end;
         let fc1 = Linear::at(layout.fc1_weight.start, layout.fc1_bias.start, [hidden, width]);
         let fc2 = Linear::at(layout.fc2_weight.start, layout.fc2_bias.start, [width, hidden]);
-        Self { layout, norm, fc1, fc2 }
+        Ok(Self { layout, norm, fc1, fc2 })
     }
 
     /// Lengths of norm(x), its statistics, the derivative of the GELU and its value.
     fn saved_lens(&self, rows: usize) -> [usize; 4] {
-        let hidden = rows * self.fc1.outputs;
-        [rows * self.fc1.inputs, rows * STATISTICS, hidden, hidden]
+        [self.fc1.inputs, STATISTICS, self.fc1.outputs, self.fc1.outputs]
+            .map(|width| numbers_in([rows, width]))
     }
 }
 
@@ -48,7 +54,7 @@ impl SubLayer<1> for Mlp {
     type Sizes = [usize; 1];
 
     fn lens(&self, [rows]: [usize; 1]) -> Lens<1> {
-        let len = rows * self.fc1.inputs;
+        let len = numbers_in([rows, self.fc1.inputs]);
         let saved = packed_len(self.saved_lens(rows));
         Lens { params: self.layout.size(), inputs: [len], y: len, saved }
     }

@@ -4,6 +4,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::gemm::{Matrix, product};
 use crate::scratch::Scratch;
+use crate::sizes::numbers_in;
 use crate::transpose::transpose;
 
 /// Rounds of the iteration: singular values above a fortieth of the largest come near 1, smaller ones grow forty times.
@@ -18,12 +19,12 @@ const POLYNOMIAL: [f32; 3] = [3.4445, -4.7750, 2.0315];
 /// The Newton-Schulz iteration of K. Jordan and others, *Muon: An optimizer for hidden layers in neural networks*, 2024. A
 /// matrix of zeros stays one.
 #[derive(Clone, Copy, Debug)]
-pub struct Orthogonaliser {
+pub struct Orthogonalizer {
     rows: usize,
     columns: usize,
 }
 
-impl Orthogonaliser {
+impl Orthogonalizer {
     /// For matrices of this shape.
     pub fn new(rows: usize, columns: usize) -> Self {
         Self { rows, columns }
@@ -37,7 +38,7 @@ impl Orthogonaliser {
     /// # Panics
     /// If `x` is shorter than that.
     pub fn run(&self, x: &mut [f32], scratch: &mut Scratch) {
-        let x = &mut x[..self.rows * self.columns];
+        let x = &mut x[..numbers_in([self.rows, self.columns])];
         let squares: f32 = x.iter().map(|v| v * v).sum();
         if squares == 0.0 {
             return;
@@ -52,7 +53,7 @@ impl Orthogonaliser {
 }
 
 struct Iteration<'a> {
-    shape: Orthogonaliser,
+    shape: Orthogonalizer,
     x: &'a mut [f32],
     scratch: &'a mut Scratch,
 }
@@ -62,7 +63,7 @@ impl WithSimd for Iteration<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { shape: Orthogonaliser { rows, columns }, x, scratch } = self;
+        let Self { shape: Orthogonalizer { rows, columns }, x, scratch } = self;
         // Tall, so that the square of the matrix is the smaller of the two.
         let (tall, wide) = (rows.max(columns), rows.min(columns));
         let [from, to, square, fourth] = scratch.parts([tall * wide, tall * wide, wide * wide, wide * wide]);
@@ -118,7 +119,7 @@ mod tests {
 
     fn orthogonal(x: &[f32], [rows, columns]: [usize; 2], level: Level) -> Vec<f32> {
         let mut out = x.to_vec();
-        Orthogonaliser::new(rows, columns).run(&mut out, &mut Scratch::at(level));
+        Orthogonalizer::new(rows, columns).run(&mut out, &mut Scratch::at(level));
         out
     }
 

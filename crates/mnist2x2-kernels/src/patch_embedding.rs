@@ -1,5 +1,6 @@
 //! The embedding of an image's patches (A. Dosovitskiy et al., *An Image is Worth 16x16 Words*, 2021, equation 1).
 
+use candle_core::Result;
 use pulp::Simd;
 
 use crate::gemm::Start;
@@ -7,6 +8,7 @@ use crate::layout::PatchEmbeddingLayout;
 use crate::linear::Linear;
 use crate::scratch::Scratch;
 use crate::simd::add;
+use crate::sizes::{check_sizes, numbers_in};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
 /// `y = proj(patches) + pos`: a linear map of every patch and a learned vector for every position.
@@ -22,10 +24,14 @@ pub struct PatchEmbedding {
 
 impl PatchEmbedding {
     /// The embedding of N = `positions` patches of P = `pixels` numbers into vectors of D = `width`.
-    pub fn new(positions: usize, pixels: usize, width: usize) -> Self {
+    ///
+    /// # Errors
+    /// If a size is zero, or they make more numbers than memory holds.
+    pub fn new(positions: usize, pixels: usize, width: usize) -> Result<Self> {
         let layout = PatchEmbeddingLayout::new(positions, pixels, width);
+        check_sizes("patch embedding", &[positions, pixels, width], layout.size())?;
         let proj = Linear::at(layout.proj_weight.start, layout.proj_bias.start, [width, pixels]);
-        Self { positions, layout, proj }
+        Ok(Self { positions, layout, proj })
     }
 }
 
@@ -35,8 +41,9 @@ impl SubLayer<1> for PatchEmbedding {
     const DATA: [bool; 1] = [true];
 
     fn lens(&self, [batch]: [usize; 1]) -> Lens<1> {
-        let patches = batch * self.positions * self.proj.inputs;
-        Lens { params: self.layout.size(), inputs: [patches], y: batch * self.layout.pos.len(), saved: 0 }
+        let [x, y] =
+            [self.proj.inputs, self.proj.outputs].map(|width| numbers_in([batch, self.positions, width]));
+        Lens { params: self.layout.size(), inputs: [x], y, saved: 0 }
     }
 
     #[inline(always)]

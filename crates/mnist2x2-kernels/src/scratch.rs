@@ -1,10 +1,7 @@
 //! Working memory that is asked for once and used again.
 
 use crate::simd::Level;
-
-/// Numbers per 64-byte cache line, to which every part of a buffer is aligned where the allocation allows; also the widest
-/// vector there is.
-pub(crate) const LINE: usize = 16;
+use crate::sizes::{LINE, sum, whole_lines};
 
 /// Working memory of the kernels: grows to what the largest call needs and is then reused, so that a loop over batches
 /// of one size allocates once.
@@ -35,7 +32,7 @@ impl Scratch {
 
     /// Parts of these lengths, holding anything.
     pub(crate) fn parts<const N: usize>(&mut self, lens: [usize; N]) -> [&mut [f32]; N] {
-        let needed = packed_len(lens) + LINE;
+        let needed = sum([packed_len(lens), LINE]);
         if self.parts.len() < needed {
             self.parts.resize(needed, 0.0);
         }
@@ -59,13 +56,13 @@ pub(crate) const ROWS_AT_A_TIME: usize = 128;
 
 /// How long a buffer is that [`split`] can divide into parts of these lengths.
 pub(crate) fn packed_len<const N: usize>(lens: [usize; N]) -> usize {
-    lens.iter().map(|len| len.next_multiple_of(LINE)).sum()
+    sum(lens.map(whole_lines))
 }
 
 /// Divides a buffer of [`packed_len`] into parts, each beginning a whole number of cache lines from the first.
 pub(crate) fn split<const N: usize>(mut buffer: &mut [f32], lens: [usize; N]) -> [&mut [f32]; N] {
     lens.map(|len| {
-        let (part, rest) = std::mem::take(&mut buffer).split_at_mut(len.next_multiple_of(LINE));
+        let (part, rest) = std::mem::take(&mut buffer).split_at_mut(whole_lines(len));
         buffer = rest;
         &mut part[..len]
     })
@@ -74,7 +71,7 @@ pub(crate) fn split<const N: usize>(mut buffer: &mut [f32], lens: [usize; N]) ->
 /// [`split`] for reading.
 pub(crate) fn split_ref<const N: usize>(mut buffer: &[f32], lens: [usize; N]) -> [&[f32]; N] {
     lens.map(|len| {
-        let (part, rest) = buffer.split_at(len.next_multiple_of(LINE));
+        let (part, rest) = buffer.split_at(whole_lines(len));
         buffer = rest;
         &part[..len]
     })

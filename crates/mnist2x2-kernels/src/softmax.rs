@@ -85,9 +85,9 @@ pub(crate) fn softmax_of_columns_backward<S: Simd>(
             dot = simd.mul_add_e_f32s(load(simd, p, i), load(simd, dp, i), dot);
         }
         for (p, dp) in p.chunks_exact(columns).zip(dp.chunks_exact_mut(columns)) {
-            let centred = simd.sub_f32s(load(simd, dp, i), dot);
+            let centered = simd.sub_f32s(load(simd, dp, i), dot);
             let scaled = simd.mul_f32s(load(simd, p, i), simd.splat_f32s(scale));
-            store(simd, dp, i, simd.mul_f32s(scaled, centred));
+            store(simd, dp, i, simd.mul_f32s(scaled, centered));
         }
     }
 }
@@ -154,6 +154,17 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_makes_the_whole_row_so() {
+        for (level, at) in Level::available().into_iter().flat_map(|l| [(l, 0), (l, 3), (l, 18)]) {
+            let (mut row, mut columns) = ([0.5; 19], [0.5; 19]);
+            (row[at], columns[at]) = (f32::NAN, f32::NAN);
+            level.run(Softmax(&mut row, 1.0));
+            level.run(Columns(&mut columns, 1, false));
+            assert!(row.iter().chain(&columns).all(|p| p.is_nan()), "{} {at}", level.name());
         }
     }
 

@@ -3,10 +3,12 @@
 
 use std::ops::Range;
 
+use candle_core::Result;
 use pulp::Simd;
 
 use crate::convolution::Convolution;
 use crate::scratch::{Scratch, packed_len, split};
+use crate::sizes::{check_sizes, sum};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};
 
 /// Each convolution with its non-linearity reads the maps that the one before gave.
@@ -24,18 +26,21 @@ pub struct Stem {
 impl Stem {
     /// A stem that reads images of `height` x `width` pixels, of convolutions with these numbers of outputs and these strides.
     ///
-    /// # Panics
-    /// If there is no convolution, or a stride is zero.
-    pub fn new(image: [usize; 2], convolutions: &[(usize, usize)]) -> Self {
-        assert!(!convolutions.is_empty(), "a stem has a convolution");
+    /// # Errors
+    /// If there is no convolution, a size is zero, or they make more numbers than memory holds.
+    pub fn new(image: [usize; 2], convolutions: &[(usize, usize)]) -> Result<Self> {
+        check_sizes("stem", &[convolutions.len()], 0)?;
         let (mut map, mut channels) = (image, 1);
         let next = |&(outputs, stride): &(usize, usize)| {
-            let convolution = Convolution::new(map, [channels, outputs], stride);
+            let convolution = Convolution::new(map, [channels, outputs], stride)?;
             let [rows, columns, _] = convolution.shape();
             (map, channels) = ([rows, columns], outputs);
-            convolution
+            Ok(convolution)
         };
-        Self { convolutions: convolutions.iter().map(next).collect() }
+        let convolutions = convolutions.iter().map(next).collect::<Result<Vec<_>>>()?;
+        let params = sum(convolutions.iter().map(|convolution| convolution.lens([1]).params));
+        check_sizes("stem", &image, params)?;
+        Ok(Self { convolutions })
     }
 
     /// Rows, columns and channels of the result.
@@ -72,7 +77,7 @@ impl SubLayer<1> for Stem {
 
     fn lens(&self, sizes: [usize; 1]) -> Lens<1> {
         let each = || self.convolutions.iter().map(|convolution| convolution.lens(sizes));
-        let saved = each().map(|lens| packed_len([lens.saved; 2])).sum();
+        let saved = sum(each().map(|lens| packed_len([lens.saved; 2])));
         let inputs = self.convolutions[0].lens(sizes).inputs;
         Lens { params: each().map(|lens| lens.params).sum(), inputs, y: self.last().lens(sizes).y, saved }
     }

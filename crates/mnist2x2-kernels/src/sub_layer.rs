@@ -57,7 +57,7 @@ pub trait SubLayer<const N: usize> {
     /// Inputs that are data as a rule. Their gradient costs much, so it is left out where its slice is empty.
     const DATA: [bool; N] = [false; N];
 
-    /// The lengths of all slices.
+    /// The lengths of all slices. One that no slice can have, because it is too large for a number, is the largest number.
     fn lens(&self, sizes: Self::Sizes) -> Lens<N>;
 
     /// How much of the batch [`Self::infer`] takes at a time.
@@ -104,7 +104,8 @@ pub trait SubLayer<const N: usize> {
             sizes
         };
         let (batch, at_a_time) = (sizes.as_ref()[0], self.at_a_time(sizes).max(1));
-        let one = self.lens(with_batch(1));
+        let (all, one) = (self.lens(sizes), self.lens(with_batch(1)));
+        let (inputs, y): ([_; N], _) = (array::from_fn(|i| &inputs[i][..all.inputs[i]]), &mut y[..all.y]);
         for first in (0..batch).step_by(at_a_time) {
             let sizes = with_batch(at_a_time.min(batch - first));
             let inputs = array::from_fn(|i| &inputs[i][first * one.inputs[i]..]);

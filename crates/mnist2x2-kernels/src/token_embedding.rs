@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
+use candle_core::Result;
+
 use crate::layout::TokenEmbeddingLayout;
+use crate::sizes::check_sizes;
 
 /// `y[b, t] = token[tokens[b, t]] + pos[t]`: a learned vector for every token and one for every position.
 ///
@@ -16,8 +19,13 @@ pub struct TokenEmbedding {
 
 impl TokenEmbedding {
     /// The embedding of a vocabulary of V tokens at up to `positions` places into vectors of D = `width`.
-    pub fn new(vocabulary: usize, positions: usize, width: usize) -> Self {
-        Self { width, layout: TokenEmbeddingLayout::new(vocabulary, positions, width) }
+    ///
+    /// # Errors
+    /// If a size is zero, or they make more numbers than memory holds.
+    pub fn new(vocabulary: usize, positions: usize, width: usize) -> Result<Self> {
+        let layout = TokenEmbeddingLayout::new(vocabulary, positions, width);
+        check_sizes("token embedding", &[vocabulary, positions, width], layout.size())?;
+        Ok(Self { width, layout })
     }
 
     /// Where the parameters lie in their slice.
@@ -28,10 +36,10 @@ impl TokenEmbedding {
     /// The forward pass over sequences of `length` tokens, the first at position `first` (0 unless decoding goes on).
     ///
     /// # Panics
-    /// If a token is outside the vocabulary, a position is past the last, or a slice is too short.
+    /// If a token is outside the vocabulary, a position is past the last, a slice is too short, or `length` is zero.
     pub fn forward(&self, length: usize, first: usize, params: &[f32], tokens: &[u32], y: &mut [f32]) {
         for (i, (y, &token)) in y.chunks_exact_mut(self.width).zip(tokens).enumerate() {
-            let (token, position) = self.places(token, first + i % length);
+            let (token, position) = self.places(token, first.saturating_add(i % length));
             for ((y, token), position) in y.iter_mut().zip(&params[token]).zip(&params[position]) {
                 *y = token + position;
             }
@@ -44,7 +52,7 @@ impl TokenEmbedding {
     /// As [`Self::forward`].
     pub fn backward(&self, length: usize, first: usize, tokens: &[u32], dy: &[f32], d_params: &mut [f32]) {
         for (i, (dy, &token)) in dy.chunks_exact(self.width).zip(tokens).enumerate() {
-            let (token, position) = self.places(token, first + i % length);
+            let (token, position) = self.places(token, first.saturating_add(i % length));
             for place in [token, position] {
                 d_params[place].iter_mut().zip(dy).for_each(|(d, dy)| *d += dy);
             }
@@ -54,8 +62,9 @@ impl TokenEmbedding {
     /// Where the vectors of a token and of a position lie.
     fn places(&self, token: u32, position: usize) -> (Range<usize>, Range<usize>) {
         let row = |table: &Range<usize>, i: usize| {
+            let rows = table.len() / self.width;
+            assert!(i < rows, "token {token} or position {position} is outside its table");
             let start = table.start + i * self.width;
-            assert!(start < table.end, "token {token} or position {position} is outside its table");
             start..start + self.width
         };
         (row(&self.layout.token, token as usize), row(&self.layout.pos, position))

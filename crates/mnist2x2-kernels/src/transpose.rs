@@ -3,6 +3,8 @@
 //! Blocks of 4 x 4 go through registers; four of them, one above the other, fill whole cache lines of the result. That
 //! runs at the speed of a plain copy, four times as fast as what the compiler makes of two loops.
 
+use crate::sizes::{numbers_in, sum};
+
 const BLOCK: usize = 4;
 /// Rows of the source that make one cache line of the result.
 const STRIP: usize = 16;
@@ -14,7 +16,10 @@ pub(crate) fn transpose(
     (x, x_stride): (&[f32], usize),
     (to, to_stride): (&mut [f32], usize),
 ) {
-    let inside = |len, rows: usize, columns, stride| rows == 0 || (rows - 1) * stride + columns <= len;
+    // A reach that is too large for a number saturates, and is longer than every slice.
+    let inside = |len, rows: usize, columns, stride| {
+        rows == 0 || columns == 0 || sum([numbers_in([rows - 1, stride]), columns]) <= len
+    };
     assert!(inside(x.len(), rows, columns, x_stride), "the matrix reaches past its slice");
     assert!(inside(to.len(), columns, rows, to_stride), "the transpose reaches past its slice");
     let (whole_rows, whole_columns) = (rows / BLOCK * BLOCK, columns / BLOCK * BLOCK);
@@ -41,7 +46,7 @@ pub(crate) fn transpose(
 ///
 /// # Safety
 /// 4 numbers must be readable at each of `x + i * stride` and writable at each of `to + i * to_stride`, for `i` in `0..4`.
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 unsafe fn block(x: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     use std::arch::x86_64::{
@@ -63,7 +68,7 @@ unsafe fn block(x: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
 ///
 /// # Safety
 /// 4 numbers must be readable at each of `x + i * stride` and writable at each of `to + i * to_stride`, for `i` in `0..4`.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(not(target_arch = "x86_64"), miri))]
 #[inline(always)]
 unsafe fn block(x: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
     // SAFETY: the pointers are the caller's promise.
@@ -94,6 +99,12 @@ mod tests {
                 assert!(row[rows..].iter().all(|gap| gap.is_nan()), "wrote between the rows");
             }
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "reaches past its slice")]
+    fn refuses_a_stride_whose_product_wraps() {
+        transpose([5, 4], (&[1.0; 8], 1 << (usize::BITS - 2)), (&mut [0.0; 20], 5));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use oracle::{assert_close, numbers, wide};
 fn later_tokens_do_not_reach_earlier_ones() {
     let [b, t, d, h] = [2, 6, 15, 3];
     for level in Level::available() {
-        let layer = SelfAttention::new(d, h, true);
+        let layer = SelfAttention::new(d, h, true).unwrap();
         let (params, mut x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
         let (mut before, mut after, mut scratch) = (x.clone(), x.clone(), Scratch::at(level));
         layer.infer([b, t, t], &params, [&x], &mut before, &mut scratch);
@@ -31,11 +31,11 @@ fn later_tokens_do_not_reach_earlier_ones() {
 fn steps_with_a_cache_are_the_rows_of_one_causal_pass() {
     let [b, t, d, h] = [3, 5, 24, 3];
     for level in Level::available() {
-        let layer = SelfAttention::new(d, h, true);
+        let layer = SelfAttention::new(d, h, true).unwrap();
         let (params, x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
         let (mut whole, mut scratch) = (x.clone(), Scratch::at(level));
         layer.infer([b, t, t], &params, [&x], &mut whole, &mut scratch);
-        let mut cache = KeyValueCache::new(1, t, d);
+        let mut cache = KeyValueCache::new(1, t, d).unwrap();
         cache.reset(b);
         for i in 0..t {
             let row =
@@ -52,12 +52,12 @@ fn steps_with_a_cache_are_the_rows_of_one_causal_pass() {
 fn a_step_over_a_remembered_memory_is_a_row_of_cross_attention() {
     let [b, n, d, h] = [3, 7, 15, 3];
     for level in Level::available() {
-        let layer = CrossAttention::new(d, h);
+        let layer = CrossAttention::new(d, h).unwrap();
         let (params, x) = (numbers(layer.size(), 1), numbers(b * d, 2));
         let (memory, mut scratch) = (numbers(b * n * d, 3), Scratch::at(level));
         let (mut whole, mut y) = (x.clone(), x.clone());
         layer.infer([b, 1, n], &params, [&x, &memory], &mut whole, &mut scratch);
-        let mut cache = KeyValueCache::new(b, n, d);
+        let mut cache = KeyValueCache::new(b, n, d).unwrap();
         layer.project_memory(&params, &memory, &mut cache, &mut scratch);
         layer.step(&params, &x, &mut y, &cache, &mut scratch);
         assert_close(&y, &wide(&whole), 1e-5);
@@ -100,9 +100,9 @@ fn inference_is_the_forward_pass<const N: usize, L: SubLayer<N>>(
 fn inference_in_blocks_is_the_forward_pass() {
     let [b, t, n, d, h] = [67, 3, 4, 6, 2];
     let (x, memory) = (numbers(b * t * d, 1), numbers(b * n * d, 2));
-    inference_is_the_forward_pass(&SelfAttention::new(d, h, false), [b, t, t], [&x]);
-    inference_is_the_forward_pass(&CrossAttention::new(d, h), [b, t, n], [&x, &memory]);
-    inference_is_the_forward_pass(&Mlp::new(d, 11), [b * t], [&x]);
+    inference_is_the_forward_pass(&SelfAttention::new(d, h, false).unwrap(), [b, t, t], [&x]);
+    inference_is_the_forward_pass(&CrossAttention::new(d, h).unwrap(), [b, t, n], [&x, &memory]);
+    inference_is_the_forward_pass(&Mlp::new(d, 11).unwrap(), [b * t], [&x]);
 }
 
 #[test]
@@ -117,15 +117,15 @@ fn zero_and_huge_inputs_give_finite_numbers() {
         };
         let params = |size, scale| numbers(size, 1).iter().map(|p| p * scale).collect::<Vec<_>>();
 
-        let layer = SelfAttention::new(d, h, true);
+        let layer = SelfAttention::new(d, h, true).unwrap();
         let large = params(layer.size(), 30.0);
         finite("self-attention", both_passes(&layer, [b, t, t], &large, [&x], &mut scratch));
 
-        let layer = Mlp::new(d, 37);
+        let layer = Mlp::new(d, 37).unwrap();
         let large = params(layer.lens([1]).params, 30.0);
         finite("mlp", both_passes(&layer, [b * t], &large, [&x], &mut scratch));
 
-        let layer = Head::new(13, d).loss();
+        let layer = Head::new(13, d).unwrap().loss();
         let usual = params(layer.lens([1]).params, 1.0);
         let last: Vec<f32> = (0..b * t * 13).map(|i| if i % 13 == 12 { 1.0 } else { 0.0 }).collect();
         finite("head", both_passes(&layer, [b * t], &usual, [&x, &last], &mut scratch));
@@ -135,7 +135,7 @@ fn zero_and_huge_inputs_give_finite_numbers() {
 #[test]
 fn the_same_call_gives_the_same_bits() {
     let [b, t, d] = if cfg!(miri) { [1, 3, 8] } else { [8, 16, 64] };
-    let layer = SelfAttention::new(d, 4, false);
+    let layer = SelfAttention::new(d, 4, false).unwrap();
     let (params, x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
     let run = || both_passes(&layer, [b, t, t], &params, [&x], &mut Scratch::new());
     assert_eq!(run(), run());

@@ -70,7 +70,7 @@ fn self_attention_agrees_with_the_composition() {
     let sizes = fast(&[[2, 3, 4, 2], [3, 5, 24, 3], [2, 7, 15, 3], [3, 1, 6, 2], [1, 19, 32, 2]]);
     for ([b, t, d, h], causal) in sizes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
         let plain = |v: &[&[f64]]| oracle::self_attention(v[0], v[1], [b, t, d], h, causal);
-        check(&SelfAttention::new(d, h, causal), [b, t, t], plain);
+        check(&SelfAttention::new(d, h, causal).unwrap(), [b, t, t], plain);
     }
 }
 
@@ -79,7 +79,7 @@ fn cross_attention_agrees_with_the_composition() {
     // B, T, N, D, H
     for [b, t, n, d, h] in fast(&[[2, 3, 2, 4, 2], [3, 5, 7, 24, 3], [2, 1, 19, 15, 3], [1, 5, 16, 32, 2]]) {
         let plain = |v: &[&[f64]]| oracle::cross_attention(v[0], v[1], v[2], [b, t, n, d], h);
-        check(&CrossAttention::new(d, h), [b, t, n], plain);
+        check(&CrossAttention::new(d, h).unwrap(), [b, t, n], plain);
     }
 }
 
@@ -87,7 +87,7 @@ fn cross_attention_agrees_with_the_composition() {
 fn mlp_agrees_with_the_composition() {
     // rows, D, F
     for [rows, d, hidden] in fast(&[[3, 4, 5], [15, 24, 37], [1, 6, 3], [9, 17, 64]]) {
-        check(&Mlp::new(d, hidden), [rows], |v| oracle::mlp(v[0], v[1], d, hidden));
+        check(&Mlp::new(d, hidden).unwrap(), [rows], |v| oracle::mlp(v[0], v[1], d, hidden));
     }
 }
 
@@ -97,7 +97,7 @@ fn convolution_agrees_with_the_composition() {
     let sizes = [[2, 3, 4, 2, 5, 2], [15, 4, 3, 1, 3, 1], [2, 17, 16, 3, 2, 1], [3, 1, 7, 2, 17, 3]];
     for [b, h, w, channels, outputs, stride] in fast(&sizes) {
         let plain = |v: &[&[f64]]| oracle::convolution(v[0], v[1], [h, w, channels], stride);
-        check(&Convolution::new([h, w], [channels, outputs], stride), [b], plain);
+        check(&Convolution::new([h, w], [channels, outputs], stride).unwrap(), [b], plain);
     }
 }
 
@@ -106,14 +106,14 @@ fn patch_embedding_agrees_with_the_composition() {
     // B, N, P, D
     for [b, n, pixels, d] in fast(&[[2, 3, 5, 4], [3, 7, 11, 24], [1, 1, 37, 19]]) {
         let plain = |v: &[&[f64]]| oracle::patch_embedding(v[0], v[1], [n, pixels, d]);
-        check(&PatchEmbedding::new(n, pixels, d), [b], plain);
+        check(&PatchEmbedding::new(n, pixels, d).unwrap(), [b], plain);
     }
 }
 
 #[test]
 fn token_embedding_agrees_with_the_composition() {
     let (sizes, length, tokens) = ([13, 5, 6], 3, [12, 0, 7, 7, 12, 1_u32]);
-    let layer = TokenEmbedding::new(13, 5, 6);
+    let layer = TokenEmbedding::new(13, 5, 6).unwrap();
     let (params, dy) = (numbers(layer.layout().size(), 1), numbers(tokens.len() * 6, 2));
     let (mut y, mut d_params) = (dy.clone(), vec![0.0; params.len()]);
     layer.forward(length, 0, &params, &tokens, &mut y);
@@ -128,7 +128,7 @@ fn token_embedding_agrees_with_the_composition() {
 #[test]
 fn head_agrees_with_the_composition() {
     for [v, d] in fast(&[[5, 4], [13, 24], [17, 7]]) {
-        let (head, rows) = (Head::new(v, d), 6);
+        let (head, rows) = (Head::new(v, d).unwrap(), 6);
         check(&head, [rows], |x| oracle::linear(x[1], &x[0][..v * d], &x[0][v * d..]));
         let (loss, targets) = (head.loss(), distributions(rows, v));
         for level in Level::available() {

@@ -6,7 +6,10 @@ use crate::Error;
 
 /// The most parameters that a configuration may ask for: a guard against damaged files, a thousand times the published
 /// model.
-const MAX_PARAMETERS: usize = 250_000_000;
+const MAX_PARAMETERS: u64 = 250_000_000;
+/// The most numbers that the reading of one picture may have to hold: 1 GiB of `f32`, a thousand times what the published model
+/// needs.
+const MAX_ACTIVATIONS: u64 = 1 << 28;
 /// The most convolutions of a stem.
 const MAX_CONVOLUTIONS: usize = 8;
 /// The most patches of an image: attention weighs each against each.
@@ -125,7 +128,7 @@ impl Config {
 
     /// N: patches in an image.
     pub fn patches(&self) -> usize {
-        (self.image_height() / self.patch_height) * (self.image_width() / self.patch_width)
+        (self.image_height() / self.patch_height).saturating_mul(self.image_width() / self.patch_width)
     }
 
     /// How many pixels of a side the stem makes one of.
@@ -178,13 +181,51 @@ impl Config {
         divides("stem", self.reduction(), self.patch_height, "the patch's height")?;
         divides("stem", self.reduction(), self.patch_width, "the patch's width")?;
         divides("heads", self.heads, self.width, "the width")?;
-        match self.patches() {
-            0..=MAX_PATCHES => Ok(()),
-            n => Err(Error::Config {
-                field: "patch_width",
-                problem: format!("gives {n} patches, more than {MAX_PATCHES}"),
-            }),
+        let refuse = |field, problem| Err(Error::Config { field, problem });
+        let n = self.patches();
+        if n > MAX_PATCHES {
+            return refuse("patch_width", format!("gives {n} patches, more than {MAX_PATCHES}"));
         }
+        let parts = self.activations();
+        let all: u64 = parts.iter().map(|(_, numbers)| numbers).sum();
+        let (field, largest) = parts.into_iter().max_by_key(|(_, numbers)| *numbers).unwrap_or_default();
+        if all > MAX_ACTIVATIONS {
+            let problem = format!(
+                "makes {largest} of the {all} numbers that reading one picture takes, of which {MAX_ACTIVATIONS} are allowed"
+            );
+            return refuse(field, problem);
+        }
+        Ok(())
+    }
+
+    /// How many numbers the reading of one picture holds at most, each count with the field that it comes from: the maps of the
+    /// stem and what its windows show; one block of the encoder, with and without its attention; the decoder's keys,
+    /// values, attention and logits.
+    fn activations(&self) -> [(&'static str, u64); 5] {
+        let [n, t, d, f, h, v] = [
+            self.patches(),
+            self.max_tokens(),
+            self.width,
+            self.feed_forward_width,
+            self.heads,
+            self.vocabulary,
+        ]
+        .map(|size| size as u64);
+        let mut map = [self.image_height(), self.image_width()].map(|side| side as u64);
+        let pixels = map[0] * map[1];
+        let of_stem = self.convolutions().map(|(inputs, convolution)| {
+            map = map.map(|side| side.div_ceil(convolution.stride as u64));
+            map[0] * map[1] * (9 * inputs as u64 + 2 * convolution.channels as u64)
+        });
+        let stem = of_stem.sum();
+        let blocks = self.decoder_layers as u64;
+        [
+            ("cell", pixels + n * self.patch_numbers() as u64),
+            ("stem", stem),
+            ("width", n * (8 * d + 2 * f) + blocks * t * (8 * d + 2 * f) + 2 * blocks * (t + n) * d),
+            ("heads", h * n * n + blocks * h * t * (t + n)),
+            ("vocabulary", t * v),
+        ]
     }
 
     /// Every size at least 1 and none so large that the products below overflow or ask for absurd memory.
@@ -218,13 +259,14 @@ impl Config {
     }
 
     /// The number of parameters but for biases and norms, known before any table of tensors is made.
-    fn approximate_parameters(&self) -> usize {
-        let (d, f) = (self.width, self.feed_forward_width);
+    fn approximate_parameters(&self) -> u64 {
+        let [d, f, encoder, decoder] =
+            [self.width, self.feed_forward_width, self.encoder_layers, self.decoder_layers].map(|x| x as u64);
         let attention = 4 * d * d;
-        let blocks =
-            self.encoder_layers * (attention + 2 * d * f) + self.decoder_layers * (2 * attention + 2 * d * f);
-        let stem: usize = self.convolutions().map(|(inputs, c)| 9 * inputs * c.channels).sum();
-        let embeddings = self.patch_numbers() + self.cells() * self.cell * self.cell + 2 * self.vocabulary;
+        let blocks = encoder * (attention + 2 * d * f) + decoder * (2 * attention + 2 * d * f);
+        let stem: u64 = self.convolutions().map(|(inputs, c)| 9 * inputs as u64 * c.channels as u64).sum();
+        let pixels = self.image_height() as u64 * self.image_width() as u64;
+        let embeddings = self.patch_numbers() as u64 + pixels + 2 * self.vocabulary as u64;
         blocks + stem + d * embeddings
     }
 }
@@ -241,6 +283,52 @@ mod tests {
         let tiny = Config::tiny();
         tiny.validate().unwrap();
         assert_eq!((tiny.patches(), tiny.patch_numbers(), tiny.max_tokens()), (14, 168, 4));
+    }
+
+    #[test]
+    fn sensible_models_of_many_digits_are_valid() {
+        for preset in [Config::reference(), Config::fine()] {
+            for [rows, cols] in [[1, 1], [1, 5], [3, 3], [8, 8], [16, 16]] {
+                Config { rows, cols, ..preset.clone() }.validate().unwrap();
+            }
+        }
+        Config { rows: 32, cols: 32, ..Config::reference() }.validate().unwrap();
+    }
+
+    /// Nothing overflows, whatever a file says.
+    #[test]
+    fn absurd_sizes_are_refused() {
+        let absurd = [0, 1 << 31, 1 << 32, 1 << 62, usize::MAX / 3 + 1, usize::MAX];
+        let sizes = serde_json::to_value(Config::fine()).unwrap();
+        let fields: Vec<&String> = sizes.as_object().unwrap().keys().filter(|name| *name != "stem").collect();
+        for (a, b) in fields.iter().flat_map(|a| fields.iter().map(move |b| (*a, *b))) {
+            for (x, y) in absurd.iter().flat_map(|x| absurd.iter().map(move |y| (*x, *y))) {
+                let mut sizes = sizes.clone();
+                (sizes[a], sizes[b]) = (x.into(), y.into());
+                let config: Config = serde_json::from_value(sizes).unwrap();
+                config.validate().unwrap_err();
+            }
+        }
+        for (channels, stride) in absurd.iter().flat_map(|x| absurd.iter().map(move |y| (*x, *y))) {
+            let stem = vec![Convolution { channels, stride }; 8];
+            Config { stem, ..Config::fine() }.validate().unwrap_err();
+        }
+        // The largest that each field allows by itself.
+        let most = Config {
+            rows: 64,
+            cols: 64,
+            cell: 1024,
+            stem: vec![Convolution { channels: 1024, stride: 8 }; 8],
+            patch_height: 1024,
+            patch_width: 1024,
+            width: 8192,
+            heads: 8192,
+            feed_forward_width: 65_536,
+            encoder_layers: 256,
+            decoder_layers: 256,
+            vocabulary: 65_536,
+        };
+        most.validate().unwrap_err();
     }
 
     #[test]
@@ -263,6 +351,21 @@ mod tests {
             ),
             (Config { width: usize::MAX, ..reference() }, "`width` is 18446744073709551615"),
             (Config { width: 8192, encoder_layers: 256, ..reference() }, "more than 250000000"),
+            (
+                Config {
+                    rows: 64,
+                    cols: 64,
+                    stem: vec![Convolution { channels: 1024, stride: 1 }],
+                    patch_height: 28,
+                    patch_width: 28,
+                    width: 4,
+                    heads: 1,
+                    ..reference()
+                },
+                "`stem` makes 6605570048 of the ",
+            ),
+            (Config { rows: 32, cols: 32, heads: 64, ..reference() }, "`heads` makes "),
+            (Config { rows: 20, cols: 20, feed_forward_width: 65_536, ..reference() }, "`width` makes "),
         ];
         for (config, expected) in cases {
             let message = config.validate().unwrap_err().to_string();

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result as CandleResult, Storage, Tensor, Var};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result as CandleResult, Tensor, Var};
+use mnist2x2_kernels::Gradients;
 
 use crate::Error;
 use crate::parameters::{Group, Parameters};
@@ -34,13 +34,15 @@ impl Parameters {
         Ok(())
     }
 
-    /// The gradient in flat order of a loss whose backward pass gave `grads`.
+    /// The gradient in flat order of a loss.
     ///
     /// # Errors
     /// As [`GroupGradient::sum`].
-    pub fn gradient(&self, grads: &GradStore) -> Result<Vec<f32>, Error> {
-        let mut flat = vec![0.0; self.count()];
-        self.group_gradients(&mut flat)?.into_iter().try_for_each(|mut group| group.sum([(1.0, grads)]))?;
+    pub fn gradient(&self, loss: &Tensor) -> Result<Vec<f32>, Error> {
+        let (gradients, mut flat) = (Gradients::of(loss)?, vec![0.0; self.count()]);
+        self.group_gradients(&mut flat)?
+            .into_iter()
+            .try_for_each(|mut group| group.sum([(1.0, &gradients)]))?;
         Ok(flat)
     }
 
@@ -86,32 +88,15 @@ impl GroupGradient<'_> {
     ///
     /// # Errors
     /// [`Error::Tensors`] if one has no gradient for this group: part of the model would silently not be trained.
-    pub fn sum<'g>(&mut self, losses: impl IntoIterator<Item = (f32, &'g GradStore)>) -> Result<(), Error> {
+    pub fn sum<'g>(&mut self, losses: impl IntoIterator<Item = (f32, &'g Gradients)>) -> Result<(), Error> {
         self.gradient.fill(0.0);
-        for (weight, grads) in losses {
-            let missing = || Error::Tensors(format!("`{}` received no gradient", self.name));
-            let gradient = grads.get(self.variable).ok_or_else(missing)?;
-            let sum = &mut *self.gradient;
-            with_values(gradient, |values| {
-                sum.iter_mut().zip(values).for_each(|(sum, g)| *sum += weight * g);
-            })?;
+        for (weight, gradients) in losses {
+            if !gradients.add(self.variable, weight, self.gradient)? {
+                return Err(Error::Tensors(format!("`{}` received no gradient", self.name)));
+            }
         }
         Ok(())
     }
-}
-
-/// Hands the values of a tensor of rank 1 to `read`, on the CPU without copying them.
-fn with_values(tensor: &Tensor, read: impl FnOnce(&[f32])) -> CandleResult<()> {
-    let (storage, layout) = tensor.storage_and_layout();
-    if let (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) =
-        (&*storage, layout.contiguous_offsets())
-    {
-        read(&values[start..end]);
-        return Ok(());
-    }
-    drop(storage);
-    read(&tensor.to_vec1::<f32>()?);
-    Ok(())
 }
 
 /// Copies values into a variable, without the tensor that [`candle_core::Var::set`] asks for.

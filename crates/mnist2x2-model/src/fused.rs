@@ -92,7 +92,7 @@ impl Network for Fused {
         let (batch, _, width) = memory.dims3()?;
         let start = |[_, cross, _]: &[Tensor; 3]| {
             let memory = kernels::project_memory(memory, cross, self.config.heads)?;
-            Ok([KeyValueCache::new(batch, capacity, width), memory])
+            Ok([KeyValueCache::new(batch, capacity, width)?, memory])
         };
         let blocks = self.decoder.iter().map(start).collect::<Result<_>>()?;
         Ok(Box::new(FusedDecoding { network: self, blocks, position: 0 }))

@@ -40,6 +40,9 @@ mod seq2seq;
 /// candle's own types, so that a dependent crate need not name candle.
 pub use candle_core::{DType, Device, Tensor};
 
+/// The backward pass of a loss.
+pub use mnist2x2_kernels::Gradients;
+
 pub use config::{Config, Convolution};
 pub use error::Error;
 pub use flat::GroupGradient;

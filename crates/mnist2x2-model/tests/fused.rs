@@ -26,7 +26,7 @@ fn both(config: &Config) -> [Seq2Seq; 2] {
 /// The loss and its gradient in flat order.
 fn gradient(model: &Seq2Seq, [images, tokens, targets]: &[Tensor; 3]) -> (f32, Vec<f32>) {
     let loss = model.loss(images, tokens, targets).unwrap();
-    let gradient = model.parameters().gradient(&loss.backward().unwrap()).unwrap();
+    let gradient = model.parameters().gradient(&loss).unwrap();
     (loss.to_scalar().unwrap(), gradient)
 }
 

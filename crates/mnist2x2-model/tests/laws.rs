@@ -53,8 +53,8 @@ fn every_tensor_moves(model: &Seq2Seq) {
     let parameters = model.parameters();
     let before = parameters.to_flat().unwrap();
 
-    let grads = loss(model, &batch(model.config(), 3, DType::F32)).unwrap().backward().unwrap();
-    let gradient = parameters.gradient(&grads).unwrap();
+    let loss = loss(model, &batch(model.config(), 3, DType::F32)).unwrap();
+    let gradient = parameters.gradient(&loss).unwrap();
     let after: Vec<f32> = before.iter().zip(&gradient).map(|(value, g)| value - 0.1 * g).collect();
     parameters.set_flat(&after).unwrap();
 

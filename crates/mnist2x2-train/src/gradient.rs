@@ -1,8 +1,7 @@
 //! The loss of a batch and its gradient, computed in shards.
 
-use candle_core::backprop::GradStore;
 use mnist2x2_data::Epoch;
-use mnist2x2_model::Seq2Seq;
+use mnist2x2_model::{Gradients, Seq2Seq};
 
 use crate::Error;
 use crate::batch::split;
@@ -26,12 +25,12 @@ pub(crate) fn batch_gradient(
     let shards = workers.map(split(grids, shards), |range| {
         let share = range.len() as f32 / grids as f32;
         let loss = batch_loss(model, &epoch.part(step, range), targets)?;
-        let grads = loss.backward()?;
-        Ok(Shard { share, loss: loss.to_scalar()?, grads })
+        Ok(Shard { share, loss: loss.to_scalar()?, gradients: Gradients::of(&loss)? })
     })?;
     let groups = model.parameters().group_gradients(flat)?;
-    workers
-        .map(groups, |mut group| Ok(group.sum(shards.iter().map(|shard| (shard.share, &shard.grads)))?))?;
+    workers.map(groups, |mut group| {
+        Ok(group.sum(shards.iter().map(|shard| (shard.share, &shard.gradients)))?)
+    })?;
     Ok(shards.iter().map(|shard| f64::from(shard.share) * f64::from(shard.loss)).sum())
 }
 
@@ -41,7 +40,7 @@ struct Shard {
     share: f32,
     /// Its mean loss.
     loss: f32,
-    grads: GradStore,
+    gradients: Gradients,
 }
 
 #[cfg(test)]

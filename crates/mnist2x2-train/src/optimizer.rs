@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use mnist2x2_kernels::{Orthogonaliser, Scratch};
+use mnist2x2_kernels::{Orthogonalizer, Scratch};
 use mnist2x2_model::{Init, Parameters};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -237,7 +237,7 @@ impl Step {
             *m = momentum * *m + (1.0 - momentum) * g;
             direction.push(momentum * *m + (1.0 - momentum) * g);
         }
-        SCRATCH.with_borrow_mut(|scratch| Orthogonaliser::new(rows, columns).run(&mut direction, scratch));
+        SCRATCH.with_borrow_mut(|scratch| Orthogonalizer::new(rows, columns).run(&mut direction, scratch));
         // An element of an orthogonal matrix is about 1 / sqrt(longer side), one of Adam's steps about 0.2.
         let rate = self.learning_rate * 0.2 * (rows.max(columns) as f32).sqrt();
         for (value, d) in values.iter_mut().zip(&direction) {

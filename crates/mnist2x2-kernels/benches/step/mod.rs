@@ -71,19 +71,19 @@ pub(crate) struct Step {
 impl Step {
     pub(crate) fn new(grids: usize) -> Self {
         let (rows, columns) = (grids * PATCHES, grids * TOKENS);
-        let patches = PatchEmbedding::new(PATCHES, 196, WIDTH);
+        let patches = PatchEmbedding::new(PATCHES, 196, WIDTH).expect("sizes of the published model");
         let slot = Slot::new(&patches, [grids]);
-        let embedding = TokenEmbedding::new(13, TOKENS, WIDTH);
+        let embedding = TokenEmbedding::new(13, TOKENS, WIDTH).expect("sizes of the published model");
         let embedded = Slot::of(embedding.layout().size(), 0, columns * WIDTH);
-        let head = Head::new(13, WIDTH).loss();
+        let head = Head::new(13, WIDTH).expect("sizes of the published model").loss();
         let of_head = Slot::new(&head, [columns]);
         let attention = |tokens, causal| {
-            let layer = SelfAttention::new(WIDTH, HEADS, causal);
+            let layer = SelfAttention::new(WIDTH, HEADS, causal).expect("sizes of the published model");
             let slot = Slot::new(&layer, [grids, tokens, tokens]);
             (layer, slot)
         };
         let mlp = |rows| {
-            let layer = Mlp::new(WIDTH, 2 * WIDTH);
+            let layer = Mlp::new(WIDTH, 2 * WIDTH).expect("sizes of the published model");
             let slot = Slot::new(&layer, [rows]);
             (layer, slot)
         };
@@ -93,7 +93,7 @@ impl Step {
         });
         let decoder = (0..2).map(|_| {
             let ((a, of_a), (m, of_m)) = (attention(TOKENS, true), mlp(columns));
-            let cross = CrossAttention::new(WIDTH, HEADS);
+            let cross = CrossAttention::new(WIDTH, HEADS).expect("sizes of the published model");
             let of_cross = Slot::new(&cross, [grids, TOKENS, PATCHES]);
             (a, of_a, cross, of_cross, m, of_m)
         });

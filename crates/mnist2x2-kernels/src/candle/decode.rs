@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::support::{expect_heads, expect_size, numbers, with_scratch};
+use super::support::{expect_size, numbers, with_scratch};
 use crate::{CrossAttention, KeyValueCache, Scratch, SelfAttention};
 
 /// [`self_attention`](crate::self_attention) with a causal mask for one more token of each sequence of `cache`, whose
@@ -19,11 +19,11 @@ pub fn self_attention_step(
     heads: usize,
     cache: &mut KeyValueCache,
 ) -> Result<Tensor> {
-    let width = newest("self-attention step", x, heads, cache)?;
+    let width = newest("self-attention step", x, cache)?;
     if cache.is_full() {
         bail!("self-attention step: the cache holds {} tokens and no more", cache.len());
     }
-    let layer = SelfAttention::new(width, heads, true);
+    let layer = SelfAttention::new(width, heads, true)?;
     expect_size("self-attention step", params, layer.size())?;
     step(x, params, |params, x, y, scratch| layer.step(params, x, y, cache, scratch))
 }
@@ -37,11 +37,10 @@ pub fn self_attention_step(
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
 pub fn project_memory(memory: &Tensor, params: &Tensor, heads: usize) -> Result<KeyValueCache> {
     let (batch, places, width) = memory.dims3()?;
-    expect_heads("project_memory", memory.dims(), width, heads)?;
-    let layer = CrossAttention::new(width, heads);
+    let layer = CrossAttention::new(width, heads)?;
     expect_size("project_memory", params, layer.size())?;
     let (memory, params) = (memory.contiguous()?, params.contiguous()?);
-    let mut cache = KeyValueCache::new(batch, places, width);
+    let mut cache = KeyValueCache::new(batch, places, width)?;
     let (memory, params) = (numbers(&memory)?, numbers(&params)?);
     with_scratch(|scratch| layer.project_memory(&params, &memory, &mut cache, scratch));
     Ok(cache)
@@ -61,11 +60,11 @@ pub fn cross_attention_step(
     heads: usize,
     memory: &KeyValueCache,
 ) -> Result<Tensor> {
-    let width = newest("cross-attention step", x, heads, memory)?;
+    let width = newest("cross-attention step", x, memory)?;
     if memory.is_empty() {
         bail!("cross-attention step: nothing was remembered");
     }
-    let layer = CrossAttention::new(width, heads);
+    let layer = CrossAttention::new(width, heads)?;
     expect_size("cross-attention step", params, layer.size())?;
     step(x, params, |params, x, y, scratch| layer.step(params, x, y, memory, scratch))
 }
@@ -84,9 +83,8 @@ fn step(
 }
 
 /// The width of x, which must hold one token for each sequence of the cache.
-fn newest(what: &str, x: &Tensor, heads: usize, cache: &KeyValueCache) -> Result<usize> {
+fn newest(what: &str, x: &Tensor, cache: &KeyValueCache) -> Result<usize> {
     let (batch, tokens, width) = x.dims3()?;
-    expect_heads(what, x.dims(), width, heads)?;
     if tokens != 1 || (batch, width) != (cache.batch(), cache.width()) {
         bail!(
             "{what}: x of shape {:?} beside a cache of {} sequences of width {}",

@@ -6,11 +6,13 @@
 //! is saved. All run on the CPU in `f32` and answer anything else with an error.
 
 mod decode;
+mod gradients;
 mod op;
 mod sub_layers;
 mod support;
 mod token_embedding;
 
 pub use decode::{cross_attention_step, project_memory, self_attention_step};
+pub use gradients::Gradients;
 pub use sub_layers::{cross_attention, head_loss, logits, mlp, patch_embedding, self_attention, stem};
 pub use token_embedding::token_embedding;

@@ -4,13 +4,16 @@ use std::array;
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
+use super::gradients::hand_over;
 use super::support::{Saved, expect_size, like, numbers, operand, with_scratch};
+use crate::sizes::{check_sizes, sum};
 use crate::{Backward, Forward, SubLayer};
 
 /// Applies a sub-layer to one or two inputs and its parameters. Where one of them is tracked, so is the result.
 ///
 /// # Errors
-/// If the parameters are not of the sub-layer's size, or a tensor is not `f32` on the CPU.
+/// If the parameters are not of the sub-layer's size, a size is zero or more than memory holds, or a tensor is not `f32` on the
+/// CPU.
 pub(super) fn apply<const N: usize, L>(
     (name, layer): (&'static str, L),
     sizes: L::Sizes,
@@ -21,7 +24,9 @@ pub(super) fn apply<const N: usize, L>(
 where
     L: SubLayer<N> + Send + Sync + 'static,
 {
-    expect_size(name, params, layer.lens(sizes).params)?;
+    let lens = layer.lens(sizes);
+    expect_size(name, params, lens.params)?;
+    check_sizes(name, sizes.as_ref(), sum(lens.inputs.into_iter().chain([lens.y, lens.saved])))?;
     let tracked = params.track_op() || inputs.iter().any(|input| input.track_op());
     let op = Op { name, layer, sizes, output, saved: tracked.then(Saved::default) };
     let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
@@ -93,7 +98,7 @@ impl<L: SubLayer<N>, const N: usize> Op<L, N> {
         for (i, dx) in dx.into_iter().enumerate() {
             gradients[i] = wanted[i].then(|| like(inputs[i], dx)).transpose()?;
         }
-        Ok((gradients, Some(like(params, d_params)?)))
+        Ok((gradients, hand_over(params, d_params)?))
     }
 }
 

@@ -3,7 +3,7 @@
 use candle_core::{Result, Shape, Tensor, bail};
 
 use super::op::apply;
-use super::support::{expect_heads, expect_some};
+use crate::sizes::{numbers_in, sum};
 use crate::{CrossAttention, Head, Mlp, PatchEmbedding, SelfAttention, Stem};
 
 /// Convolutions, each `gelu(weight * x + bias)`, with these numbers of outputs and these strides; see [`Stem`].
@@ -16,10 +16,7 @@ use crate::{CrossAttention, Head, Mlp, PatchEmbedding, SelfAttention, Stem};
 /// If a shape does not fit, there is no convolution, a stride is zero, or a tensor is not `f32` on the CPU.
 pub fn stem(images: &Tensor, params: &Tensor, convolutions: &[(usize, usize)]) -> Result<Tensor> {
     let (batch, height, width) = images.dims3()?;
-    let sizes = convolutions.iter().flat_map(|&(outputs, stride)| [outputs, stride]);
-    let sizes: Vec<usize> = [batch, height, width, convolutions.len()].into_iter().chain(sizes).collect();
-    expect_some("stem", &sizes)?;
-    let layer = Stem::new([height, width], convolutions);
+    let layer = Stem::new([height, width], convolutions)?;
     let [rows, columns, channels] = layer.shape();
     apply(("stem", layer), [batch], [images], params, (batch, rows, columns, channels).into())
 }
@@ -34,12 +31,11 @@ pub fn stem(images: &Tensor, params: &Tensor, convolutions: &[(usize, usize)]) -
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
 pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
     let (batch, positions, pixels) = patches.dims3()?;
-    expect_some("patch embedding", patches.dims())?;
-    let (size, each) = (params.dims1()?, pixels + 1 + positions);
+    let (size, each) = (params.dims1()?, sum([pixels, 1, positions]));
     if size == 0 || !size.is_multiple_of(each) {
         bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
     }
-    let layer = PatchEmbedding::new(positions, pixels, size / each);
+    let layer = PatchEmbedding::new(positions, pixels, size / each)?;
     apply(("patch-embedding", layer), [batch], [patches], params, (batch, positions, size / each).into())
 }
 
@@ -52,8 +48,7 @@ pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
 /// If a shape does not fit, `heads` does not divide D, or a tensor is not `f32` on the CPU.
 pub fn self_attention(x: &Tensor, params: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
     let (batch, tokens, width) = x.dims3()?;
-    expect_heads("self-attention", x.dims(), width, heads)?;
-    let layer = SelfAttention::new(width, heads, causal);
+    let layer = SelfAttention::new(width, heads, causal)?;
     apply(("self-attention", layer), [batch, tokens, tokens], [x], params, x.shape().clone())
 }
 
@@ -71,10 +66,8 @@ pub fn cross_attention(x: &Tensor, memory: &Tensor, params: &Tensor, heads: usiz
     if (of_memory, memory_width) != (batch, width) {
         bail!("cross-attention: a memory of shape {:?} beside x of {:?}", memory.dims(), x.dims());
     }
-    let sizes = [batch, tokens, places];
-    expect_heads("cross-attention", &sizes, width, heads)?;
-    let layer = CrossAttention::new(width, heads);
-    apply(("cross-attention", layer), sizes, [x, memory], params, x.shape().clone())
+    let layer = CrossAttention::new(width, heads)?;
+    apply(("cross-attention", layer), [batch, tokens, places], [x, memory], params, x.shape().clone())
 }
 
 /// `x + fc2(gelu(fc1(norm(x))))`; see [`Mlp`]. The inner width follows from the size of `params`.
@@ -86,14 +79,13 @@ pub fn cross_attention(x: &Tensor, memory: &Tensor, params: &Tensor, heads: usiz
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
 pub fn mlp(x: &Tensor, params: &Tensor) -> Result<Tensor> {
     let Some(&width) = x.dims().last() else { bail!("mlp: x is a scalar") };
-    expect_some("mlp", x.dims())?;
-    let layer = Mlp::new(width, hidden(width, params.dims1()?)?);
+    let layer = Mlp::new(width, hidden(width, params.dims1()?)?)?;
     apply(("mlp", layer), [x.elem_count() / width], [x], params, x.shape().clone())
 }
 
 /// The inner width F of `3 D + F (2 D + 1)` parameters.
 fn hidden(width: usize, size: usize) -> Result<usize> {
-    let (outside, each) = (3 * width, 2 * width + 1);
+    let (outside, each) = (numbers_in([3, width]), sum([numbers_in([2, width]), 1]));
     if size <= outside || !(size - outside).is_multiple_of(each) {
         bail!("mlp: {size} parameters fit no inner width beside a width of {width}");
     }
@@ -133,11 +125,11 @@ pub fn head_loss(x: &Tensor, params: &Tensor, targets: &Tensor) -> Result<Tensor
 
 /// The head that these shapes ask for, and its vocabulary.
 fn head(what: &str, x: &Tensor, params: &Tensor) -> Result<(Head, usize)> {
-    expect_some(what, x.dims())?;
     let (Some(width), size) = (x.dims().last(), params.dims1()?) else { bail!("{what}: x is a scalar") };
-    if size == 0 || !size.is_multiple_of(width + 1) {
+    let each = sum([*width, 1]);
+    if size == 0 || !size.is_multiple_of(each) {
         bail!("{what}: {size} parameters fit no vocabulary beside a width of {width}");
     }
-    let vocabulary = size / (width + 1);
-    Ok((Head::new(vocabulary, *width), vocabulary))
+    let vocabulary = size / each;
+    Ok((Head::new(vocabulary, *width)?, vocabulary))
 }

@@ -121,19 +121,3 @@ pub(super) fn expect_size(what: &str, params: &Tensor, size: usize) -> Result<()
     }
     Ok(())
 }
-
-/// Asserts that `heads` divides `width` and that there is something to compute.
-pub(super) fn expect_heads(what: &str, sizes: &[usize], width: usize, heads: usize) -> Result<()> {
-    if heads == 0 || !width.is_multiple_of(heads) {
-        bail!("{what}: {heads} heads do not divide a width of {width}");
-    }
-    expect_some(what, sizes)
-}
-
-/// Asserts that no side of a shape is zero.
-pub(super) fn expect_some(what: &str, sizes: &[usize]) -> Result<()> {
-    if sizes.contains(&0) {
-        bail!("{what}: an input of shape {sizes:?} is empty");
-    }
-    Ok(())
-}

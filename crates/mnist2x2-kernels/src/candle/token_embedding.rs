@@ -2,8 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
-use super::support::{expect_some, like, numbers, operand};
+use super::gradients::hand_over;
+use super::support::{numbers, operand};
 use crate::TokenEmbedding;
+use crate::sizes::{check_sizes, numbers_in, sum};
 
 /// `token[tokens] + pos`; see [`TokenEmbedding`]. The number of positions follows from the size of `params`.
 ///
@@ -22,9 +24,9 @@ pub fn token_embedding(
     first: usize,
 ) -> Result<Tensor> {
     let (batch, length) = tokens.dims2()?;
-    expect_some("token embedding", &[batch, length, width])?;
-    let (size, of_tokens, last) = (params.dims1()?, vocabulary * width, first + length);
-    if size < of_tokens + last * width || !size.is_multiple_of(width) {
+    check_sizes("token embedding", &[batch, length, width], numbers_in([batch, length, width]))?;
+    let (size, of_tokens, last) = (params.dims1()?, numbers_in([vocabulary, width]), sum([first, length]));
+    if size < sum([of_tokens, numbers_in([last, width])]) || !size.is_multiple_of(width) {
         bail!(
             "token embedding: {size} parameters for {vocabulary} tokens at {last} positions of width {width}"
         );
@@ -33,7 +35,7 @@ pub fn token_embedding(
     if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
         bail!("token embedding: token {token} is outside a vocabulary of {vocabulary}");
     }
-    let layer = TokenEmbedding::new(vocabulary, (size - of_tokens) / width, width);
+    let layer = TokenEmbedding::new(vocabulary, (size - of_tokens) / width, width)?;
     let output = (batch, length, width).into();
     params.contiguous()?.apply_op1(Lookup { layer, length, first, tokens, output })
 }
@@ -61,6 +63,6 @@ impl CustomOp1 for Lookup {
     fn bwd(&self, params: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
         let (dy, mut d_params) = (dy.contiguous()?, vec![0.0; params.elem_count()]);
         self.layer.backward(self.length, self.first, &self.tokens, &numbers(&dy)?, &mut d_params);
-        Ok(Some(like(params, d_params)?))
+        hand_over(params, d_params)
     }
 }
