@@ -1,7 +1,9 @@
 // @ts-check
 /** The page itself: quick, small, accessible at every width, and patient when the server is gone. */
 
+import { once } from "node:events";
 import { mkdtemp, readFile } from "node:fs/promises";
+import { createServer, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -149,6 +151,60 @@ test("what the server refuses is said, and the next drawing is read", async ({ p
   await hand.stroke(1, [[140, 60]]);
   await expect(page.locator("#error")).toBeHidden();
   errors.length = 0;
+});
+
+test("it works behind any prefix that a proxy takes off", async ({ page, hand, server }) => {
+  const prefix = "/any/prefix";
+  const proxy = createServer((incoming, outgoing) => {
+    if (!incoming.url?.startsWith(`${prefix}/`)) return outgoing.writeHead(404).end();
+    const { hostname, port, host } = new URL(server.url);
+    const [path, headers] = [incoming.url.slice(prefix.length), { ...incoming.headers, host }];
+    incoming.pipe(request({ hostname, port, path, method: incoming.method, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    }));
+  });
+  await once(proxy.listen(0, "127.0.0.1"), "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (proxy.address());
+  /** @type {string[]} */
+  const missing = [];
+  page.on("response", (response) => {
+    if (response.status() === 404) missing.push(response.url());
+  });
+  await page.goto(`http://127.0.0.1:${port}${prefix}/`);
+  await hand.write("12__");
+  await expectShown(page, "12__");
+  await page.locator(".tile").first().focus();
+  await page.keyboard.press("7");
+  await expect(page.locator("#status")).toHaveText(/^Stored: 72__/);
+  expect(missing).toEqual([]);
+  proxy.closeAllConnections();
+  proxy.close();
+});
+
+test("what is next to impossible is not called next best", async ({ page, hand }) => {
+  const alternatives = [["2", 0.02], ["3", 0.001], ["4", 0.0009], ["5", 0]]
+    .map(([last, confidence]) => ({ digits: `111${last}`, confidence }));
+  await page.route("**/api/predict*", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...await response.json(), alternatives } });
+  });
+  await page.goto("/");
+  await hand.write("1111");
+  await expectShown(page, "1111");
+  await expect(page.locator("#others button b")).toHaveText(["1112", "1113"]);
+});
+
+test("the page says how many digits the model reads", async ({ page }) => {
+  await page.goto("/");
+  await expect(page.locator("#count")).toHaveText("four digits");
+  await page.route("**/api/model", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...await response.json(), rows: 3, cols: 3 } });
+  });
+  await page.reload();
+  await expect(page.locator("#count")).toHaveText("nine digits");
+  await expect(page.locator(".tile")).toHaveCount(9);
 });
 
 test("without scripts a form reads a picture", async ({ browser, server }) => {

@@ -87,7 +87,7 @@ export class Outbox {
     if (this.#sending || !correction) return;
     this.#sending = correction;
     try {
-      await request("/api/corrections", post(correction));
+      await request("api/corrections", post(correction));
       this.#done("stored", correction, "");
     } catch (error) {
       if (error instanceof Unavailable) this.#wait(correction, error);

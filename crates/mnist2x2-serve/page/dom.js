@@ -1,5 +1,5 @@
 // @ts-check
-/** The two things that one does with a page: find an element, and make one. */
+/** What one does with a page: find an element, make one, and write numbers. */
 
 /**
  * The element of that id, which the page has.
@@ -25,6 +25,11 @@ export function make(tag, attributes = {}, ...children) {
   element.append(...children);
   return element;
 }
+
+const NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/** So many digits in words. @param {number} count */
+export const counted = (count) => `${NUMBERS[count] ?? count} ${count === 1 ? "digit" : "digits"}`;
 
 /** @param {number} share @param {number} [decimals] */
 export const percent = (share, decimals = 0) => `${(100 * share).toFixed(decimals)} %`;

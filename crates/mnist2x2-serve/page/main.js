@@ -2,7 +2,7 @@
 /** Puts the page together: what is drawn is read, what was read is shown, what is wrong can be corrected. */
 
 import { Outbox } from "./corrections.js";
-import { find } from "./dom.js";
+import { counted, find } from "./dom.js";
 import { Document, blank, inCell, isBlank, withCell } from "./document.js";
 import { AttentionView } from "./attention.js";
 import { Live } from "./live.js";
@@ -145,7 +145,7 @@ function showError(error, pause) {
   text("error").hidden = error === null;
   if (!error) return outbox.retry();
   const next = pause > 0 ? ` Your drawing is kept; trying again in ${Math.ceil(pause / 1000)} s.` : "";
-  text("trouble-text").textContent = error.message + next;
+  text("error-text").textContent = error.message + next;
   find("retry", HTMLButtonElement).hidden = pause === 0;
 }
 
@@ -185,6 +185,7 @@ async function learnModel() {
 /** @param {Grid} of */
 function setGrid({ rows, cols }) {
   grid = { rows, cols };
+  text("count").textContent = counted(rows * cols);
   pad.setGrid(grid);
   result.setGrid(grid);
 }

@@ -23,7 +23,7 @@ import { post, request } from "./server.js";
 /** @typedef {{digest: string, source: string, parameters: number, rows: number, cols: number}} Model */
 
 /** The model that reads. @returns {Promise<Model>} */
-export const describe = () => request("/api/model");
+export const describe = () => request("api/model");
 
 /**
  * Reads a drawing or a picture. Throws `Unavailable` if it is worth asking again, `Refused` if not.
@@ -34,7 +34,7 @@ export async function read(content) {
   const body = picture
     ? { method: "POST", headers: { "Content-Type": picture.type }, body: picture }
     : post(strokes(content));
-  const reading = await request("/api/predict?seen=true&attention=true", body);
+  const reading = await request("api/predict?seen=true&attention=true", body);
   if (reading.seen) reading.seen.pixels = Uint8Array.from(atob(reading.seen.pixels), (c) => c.charCodeAt(0));
   return reading;
 }

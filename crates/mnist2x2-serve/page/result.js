@@ -9,6 +9,8 @@ import { position } from "./document.js";
 
 /** The most sequences shown beside the answer. */
 const MAX_OTHERS = 4;
+/** What is less likely is not shown: it would be 0.0 %. */
+const LEAST = 0.001;
 /** A digit of less confidence is shown as unsure. */
 const SURE_FROM = 0.8;
 
@@ -109,7 +111,8 @@ export class Result {
 
   /** @param {Reading} reading */
   #showOthers({ alternatives }) {
-    const others = alternatives.filter(({ digits }) => digits !== this.#right).slice(0, MAX_OTHERS);
+    const others = alternatives
+      .filter(({ digits, confidence }) => digits !== this.#right && confidence >= LEAST).slice(0, MAX_OTHERS);
     this.parts.others.replaceChildren(...others.map(({ digits, confidence }) => {
       const bar = make("i", { "aria-hidden": "true" });
       bar.style.setProperty("--share", String(confidence));

@@ -19,7 +19,7 @@ export class Unavailable extends Error {
 export class Refused extends Error {}
 
 /**
- * @param {string} path @param {RequestInit} [options]
+ * @param {string} path relative to the page, wherever a proxy has put that @param {RequestInit} [options]
  * @returns {Promise<any>} the JSON of the answer
  */
 export async function request(path, options = {}) {

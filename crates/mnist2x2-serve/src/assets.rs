@@ -11,8 +11,8 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
-/// The folder of the page's files, as its sources name it.
-const FOLDER: &str = "/assets/";
+/// The folder of the page's files, as its sources name it: relative to the page, which so works behind any prefix.
+const FOLDER: &str = "\"assets/";
 const INDEX: &str = include_str!("../page/index.html");
 
 /// All that the page asks for, by name.
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn the_page_is_whole_and_small() {
         let there: BTreeSet<_> = ASSETS.iter().map(|asset| asset.name.to_owned()).collect();
-        assert_eq!(named(INDEX, "\"/assets/"), there, "each is loaded at once, none later");
+        assert_eq!(named(INDEX, "\"assets/"), there, "each is loaded at once, none later");
         for script in ASSETS.iter().filter(|asset| asset.content_type == SCRIPT) {
             let wanted = named(script.text, " from \"./");
             assert!(wanted.is_subset(&there), "{} wants {wanted:?}", script.name);

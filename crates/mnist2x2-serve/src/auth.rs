@@ -7,12 +7,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use crate::Settings;
 use crate::problem::Problem;
 
-/// Refuses a request that was made by a page of another origin.
+/// Refuses a request that was made by a page of another origin, unless that origin is allowed.
 ///
 /// Browsers say where a request comes from in `Sec-Fetch-Site`, older ones in `Origin`; pages cannot forge either. A
 /// request without both is no browser's. On a loopback address the name of the host is checked as well, because a page
 /// can give its own name this machine's address and so share its origin ("DNS rebinding").
 pub(crate) fn check_origin(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {
+    let origin = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    check_site(headers, settings, origin.is_some_and(|origin| settings.allows(origin)))
+}
+
+fn check_site(headers: &HeaderMap, settings: &Settings, is_allowed: bool) -> Result<(), Problem> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let Some(host) = text(HOST).and_then(|host| host.parse::<Authority>().ok()) else {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "the header Host is missing or is no host"));
@@ -25,10 +30,11 @@ pub(crate) fn check_origin(headers: &HeaderMap, settings: &Settings) -> Result<(
         (None, Some(origin)) => origin.split_once("://").is_some_and(|(_, origin)| origin == host.as_str()),
         (None, None) => true,
     };
-    if is_own && is_same {
+    if is_own && (is_same || is_allowed) {
         return Ok(());
     }
-    let detail = "pages of other origins may not do this; open the server under its own name";
+    let detail = "pages of other origins may not do this; open the server under its own name, or start it with \
+        --allow-origin ORIGIN";
     Err(Problem::new(StatusCode::FORBIDDEN, detail))
 }
 
@@ -37,9 +43,13 @@ fn is_of_this_machine(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// Refuses a request that may not see or change what is not everybody's: as [`check_origin`], and by the token.
+/// Refuses a request that may not see or change what is not everybody's: as [`check_origin`], and by the token. Without a
+/// token no other origin is allowed: whoever sits at this machine is trusted, and the pages that they visit are not.
 pub(crate) fn authorize(headers: &HeaderMap, settings: &Settings) -> Result<(), Problem> {
-    check_origin(headers, settings)?;
+    match settings.token {
+        Some(_) => check_origin(headers, settings)?,
+        None => check_site(headers, settings, false)?,
+    }
     check_token(headers, settings)
 }
 
@@ -127,5 +137,30 @@ mod tests {
             let found = found.map_or_else(|problem| problem.status.as_u16(), |()| 200);
             assert_eq!(found, status, "{pairs:?} on {address} with {token:?}");
         }
+    }
+
+    #[test]
+    fn an_allowed_origin_may_do_what_needs_no_token() {
+        let allowing = |origin: &str, token| {
+            let allow_origins = vec![origin.into()];
+            Settings { allow_origins, ..settings("127.0.0.1:7860", token) }
+        };
+        let from = |origin| [("host", "localhost"), ("origin", origin), ("sec-fetch-site", "cross-site")];
+        let token = ("authorization", "Bearer secret");
+        for (allowed, origin, is_fine) in [
+            ("https://digits.example", "https://digits.example", true),
+            ("https://digits.example", "https://evil.example", false),
+            ("https://digits.example", "http://digits.example", false),
+            ("*", "https://evil.example", true),
+            ("*", "null", true),
+        ] {
+            let headers = headers(&from(origin));
+            assert_eq!(check_origin(&headers, &allowing(allowed, None)).is_ok(), is_fine, "{origin}");
+            assert!(authorize(&headers, &allowing(allowed, None)).is_err(), "{origin} without a token");
+        }
+        let with_token = headers(&[&from("https://a.example")[..], &[token]].concat());
+        assert!(authorize(&with_token, &allowing("*", Some("secret"))).is_ok());
+        let rebound = headers(&[("host", "evil.example"), ("origin", "https://a.example")]);
+        assert!(check_origin(&rebound, &allowing("*", None)).is_err(), "the host's name still counts");
     }
 }

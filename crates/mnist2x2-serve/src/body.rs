@@ -1,11 +1,15 @@
 //! The body of a request: whole, in time, and within the bytes that one body and all together may take.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use flate2::write::MultiGzDecoder;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,6 +21,15 @@ use crate::problem::Problem;
 
 /// A body is received up to so many times the limit, and thrown away, so that the client comes to read the answer.
 const MAX_DISCARDED: usize = 8;
+/// Bytes that are unpacked at a time. Packed, they become at most some thousand times as many bytes: what is held beyond
+/// the limit at any time is small.
+const PACKED_CHUNK: usize = 64;
+/// The longest boundary of a form, with the dashes before it (RFC 2046).
+const MAX_BOUNDARY: usize = 72;
+/// Fields of a form that are looked at.
+const MAX_FILES: usize = 16;
+/// How a PNG and how a JPEG begins.
+const PICTURES: [&[u8]; 2] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"];
 
 /// Receives bodies, within the limits.
 pub(crate) struct BodyReceiver {
@@ -35,6 +48,18 @@ pub(crate) struct LimitedBody {
 }
 
 impl LimitedBody {
+    /// The picture that the body is by its first bytes or says that it is; of a form, the first file that is one.
+    pub(crate) fn picture(&self) -> Option<Bytes> {
+        match self.content_type.as_str() {
+            "multipart/form-data" => {
+                let files = form_files(&self.bytes);
+                files.iter().find(|file| is_picture(file)).or(files.first()).cloned()
+            }
+            "image/png" | "image/jpeg" => Some(self.bytes.clone()),
+            _ => is_picture(&self.bytes).then(|| self.bytes.clone()),
+        }
+    }
+
     /// The body as JSON, which must be an object: serde would take an array for one as well.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         if self.content_type != "application/json" {
@@ -57,7 +82,17 @@ impl BodyReceiver {
 
     /// The whole body of a request.
     pub(crate) async fn receive(&self, request: Request) -> Result<LimitedBody, Problem> {
-        let content_type = content_type(request.headers());
+        let content_type = word(request.headers(), &CONTENT_TYPE);
+        let is_packed = match word(request.headers(), &CONTENT_ENCODING).as_str() {
+            "" | "identity" => false,
+            "gzip" | "x-gzip" => true,
+            other => {
+                let detail =
+                    format!("the encoding \"{other}\" is not read; send the body as it is, or as gzip");
+                let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+                return Err(problem.with(ACCEPT_ENCODING, HeaderValue::from_static("gzip")));
+            }
+        };
         let length =
             request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if length.is_some_and(|length: usize| length > MAX_DISCARDED * self.limits.max_body_bytes) {
@@ -66,21 +101,43 @@ impl BodyReceiver {
         let late =
             |_| closing(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive; send it faster");
         let received = timeout(self.limits.body_timeout, self.receive_bytes(request.into_body())).await;
-        let (bytes, permit) = received.map_err(late)??;
+        let (mut bytes, mut permit) = received.map_err(late)??;
+        if is_packed {
+            bytes = self.unpack(&bytes, &mut permit)?;
+        }
         Ok(LimitedBody { bytes, content_type, _permit: permit })
+    }
+
+    /// What `packed` holds. The same limits apply as if it had come unpacked; what would be more is never held.
+    fn unpack(&self, packed: &[u8], permit: &mut OwnedSemaphorePermit) -> Result<Bytes, Problem> {
+        let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the body is no gzip, or it is damaged");
+        let mut decoder = MultiGzDecoder::new(Vec::new());
+        for chunk in packed.chunks(PACKED_CHUNK) {
+            let before = decoder.get_ref().len();
+            decoder.write_all(chunk).map_err(broken)?;
+            let after = decoder.get_ref().len();
+            if after > self.limits.max_body_bytes {
+                return Err(self.too_large());
+            }
+            permit.merge(self.take(after - before)?);
+        }
+        Ok(decoder.finish().map_err(broken)?.into())
+    }
+
+    /// Permits for so many bytes more.
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.total_bytes).try_acquire_many_owned(bytes as u32).map_err(|_| {
+            self.metrics.count(Event::ShedByBytes);
+            Problem::busy("too much is being sent at the moment; try again soon")
+        })
     }
 
     /// The bytes of a body, and the permits that they take. Permits are taken as bytes arrive, not as they are
     /// announced: a client that sends slowly keeps nobody else from sending.
     async fn receive_bytes(&self, body: Body) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
         let limit = self.limits.max_body_bytes;
-        let busy = |_| {
-            self.metrics.count(Event::ShedByBytes);
-            Problem::busy("too much is being sent at the moment; try again soon")
-        };
-        let take = |n| Arc::clone(&self.total_bytes).try_acquire_many_owned(n).map_err(busy);
         let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the body ends early or is not well formed");
-        let (mut bytes, mut permit, mut received) = (Vec::new(), take(0)?, 0_usize);
+        let (mut bytes, mut permit, mut received) = (Vec::new(), self.take(0)?, 0_usize);
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(broken)?;
@@ -89,7 +146,7 @@ impl BodyReceiver {
                 break;
             }
             if received <= limit {
-                permit.merge(take(chunk.len() as u32)?);
+                permit.merge(self.take(chunk.len())?);
                 bytes.extend_from_slice(&chunk);
             }
         }
@@ -108,7 +165,35 @@ fn closing(status: StatusCode, detail: impl Into<String>) -> Problem {
     Problem::new(status, detail).with(CONNECTION, HeaderValue::from_static("close"))
 }
 
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+/// The first word of a header, in lower case; empty if it is not there.
+fn word(headers: &HeaderMap, name: &HeaderName) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn is_picture(bytes: &[u8]) -> bool {
+    PICTURES.iter().any(|picture| bytes.starts_with(picture))
+}
+
+/// The contents of the fields of a form that are not empty (RFC 7578): each stands between its headers and the boundary,
+/// which is the first line.
+fn form_files(form: &Bytes) -> Vec<Bytes> {
+    let mut files = Vec::new();
+    let Some(end) = find(&form[..form.len().min(MAX_BOUNDARY + 2)], b"\r\n") else { return files };
+    let boundary = [b"\r\n", &form[..end]].concat();
+    let mut at = end;
+    while files.len() < MAX_FILES
+        && let Some(head) = find(&form[at..], b"\r\n\r\n")
+    {
+        let begin = at + head + 4;
+        let Some(length) = find(&form[begin..], &boundary) else { break };
+        files.extend((length > 0).then(|| form.slice(begin..begin + length)));
+        at = begin + length + boundary.len();
+    }
+    files
+}
+
+/// The position of the first `part` in `whole`.
+fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
+    whole.windows(part.len()).position(|window| window == part)
 }

@@ -1,4 +1,4 @@
-//! What every request passes through: an id, a panic caught, the headers of every answer, and the metrics.
+//! What every request passes through: an id, a panic caught, the headers of every answer, other origins, and the metrics.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, REFERRER_POLICY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, ORIGIN, REFERRER_POLICY, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -37,19 +39,58 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (CACHE_CONTROL, "no-store"),
 ];
 
+/// What a page of an allowed origin learns before it sends a request (Fetch standard, "CORS protocol"), for ten minutes.
+const PREFLIGHT: [(HeaderName, &str); 3] = [
+    (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+    (
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        "authorization, content-encoding, content-type, idempotency-key, x-request-id",
+    ),
+    (ACCESS_CONTROL_MAX_AGE, "600"),
+];
+
 /// Answers a request whatever its handler does, and gives the answer its common form.
 pub(crate) async fn wrap(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let id = sent_id(request.headers()).unwrap_or_else(|| state.request_id());
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
-        state.metrics.count(Event::HandlerPanic);
-        Problem::internal().into_response()
-    });
-    let response = finish(response, &id);
+    let (origin, asks) = (allowed_origin(request.headers(), &state), is_preflight(&request));
+    let response = if origin.is_some() && asks {
+        (StatusCode::NO_CONTENT, PREFLIGHT).into_response()
+    } else {
+        AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+            state.metrics.count(Event::HandlerPanic);
+            Problem::internal().into_response()
+        })
+    };
+    let mut response = finish(response, &id);
+    if !state.settings.allow_origins.is_empty() {
+        share(response.headers_mut(), origin);
+    }
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
     state.metrics.request(route, response.status().as_u16(), begin.elapsed());
     response
+}
+
+/// The origin of the page that sent the request, if its pages may use the API.
+fn allowed_origin(headers: &HeaderMap, state: &AppState) -> Option<HeaderValue> {
+    let is_allowed = |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| state.settings.allows(text));
+    headers.get(ORIGIN).filter(is_allowed).cloned()
+}
+
+/// Whether a browser asks beforehand if a page may send its request.
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Lets pages of an allowed `origin` see the answer; caches are told that it depends on the origin.
+fn share(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        let exposed = HeaderValue::from_static("retry-after, x-request-id");
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    }
 }
 
 /// The id that the client gave the request, if it is one that can stand in a header, in JSON and in a log.

@@ -20,6 +20,9 @@ pub struct Settings {
     /// something under other names than the machine's own are refused: a page elsewhere may have pointed its own name
     /// at this machine.
     pub hosts: Vec<String>,
+    /// Origins whose pages may use the API, such as `https://digits.example`; `*` stands for all. What the token guards
+    /// stays closed to them unless there is one.
+    pub allow_origins: Vec<String>,
     /// The file of corrections; without one none are kept.
     pub store: Option<PathBuf>,
     /// What clients are allowed.
@@ -32,6 +35,7 @@ impl Default for Settings {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7860),
             token: None,
             hosts: Vec::new(),
+            allow_origins: Vec::new(),
             store: None,
             limits: Limits::default(),
         }
@@ -42,6 +46,11 @@ impl Settings {
     /// Whether only this machine can reach the server.
     pub(crate) fn is_local(&self) -> bool {
         self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// Whether pages of this origin may use the API, though it is not the server's own.
+    pub(crate) fn allows(&self, origin: &str) -> bool {
+        self.allow_origins.iter().any(|allowed| allowed == "*" || allowed == origin)
     }
 }
 

@@ -11,19 +11,20 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use futures_util::{StreamExt, stream};
-use mnist2x2_corrections::{Correction, Error};
+use mnist2x2_corrections::{Correction, Error, Store};
+use mnist2x2_picture::Picture;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::spawn_blocking;
 
-use crate::Drawing;
 use crate::auth::{authorize, check_origin};
 use crate::body::LimitedBody;
 use crate::metrics::Event;
 use crate::problem::Problem;
 use crate::state::{AppState, now};
 use crate::store::StoreHandle;
+use crate::{Drawing, ModelInfo};
 
 /// Bytes of an export that are sent at a time.
 const CHUNK: usize = 64 << 10;
@@ -39,8 +40,11 @@ pub(super) async fn add(
     let body = state.bodies.receive(request).await?;
     let store = store(&state)?;
     let correction = correction(&headers, &body)?;
+    check_cells(&correction, state.batcher.reader().model())?;
     let limit = state.settings.limits.answer_timeout;
-    let added = store.write(limit, move |store| store.add(&correction)).await?;
+    // One at a time, as they are written: pictures are decoded in the memory of one.
+    let add = move |store: &Store| check_picture(&correction).and_then(|()| store.add(&correction));
+    let added = store.write(limit, add).await?;
     if added.new {
         state.metrics.count(Event::NewCorrection);
     }
@@ -76,6 +80,22 @@ fn correction(headers: &HeaderMap, body: &LimitedBody) -> Result<Correction, Pro
         drawing.check(correction.right.len()).map_err(|error| wrong(&error))?;
     }
     Ok(correction)
+}
+
+/// Refuses a correction of other grids than the model reads: nobody could learn from it.
+fn check_cells(correction: &Correction, model: &ModelInfo) -> Result<(), Problem> {
+    let (found, cells) = (correction.right.len(), model.cells());
+    let detail = format!("right: is of {found} cells, and the model reads {} x {}", model.rows, model.cols);
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    if found == cells { Ok(()) } else { Err(problem) }
+}
+
+/// Refuses a picture that cannot be decoded.
+fn check_picture(correction: &Correction) -> Result<(), Error> {
+    let Some(picture) = &correction.picture else { return Ok(()) };
+    let invalid =
+        |error: mnist2x2_picture::Error| Error::Invalid { field: "picture", problem: error.to_string() };
+    Picture::from_bytes(picture).map(drop).map_err(invalid)
 }
 
 /// All corrections as JSON Lines, read from the store as fast as the client takes them.

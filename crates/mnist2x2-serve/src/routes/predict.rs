@@ -25,17 +25,18 @@ pub(super) async fn predict(
 }
 
 fn content(body: &LimitedBody, state: &AppState) -> Result<Content, Problem> {
-    match body.content_type.as_str() {
-        "image/png" | "image/jpeg" => Ok(Content::Picture(body.bytes.clone())),
-        "application/json" => {
-            let drawing: Drawing = body.json()?;
-            drawing.check(state.batcher.reader().model().cells())?;
-            Ok(Content::Drawing(drawing))
-        }
-        other => {
-            let detail =
-                format!("the type must be image/png, image/jpeg or application/json, not \"{other}\"");
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
-        }
+    if let Some(picture) = body.picture() {
+        return Ok(Content::Picture(picture));
     }
+    if body.content_type == "application/json" {
+        let drawing: Drawing = body.json()?;
+        drawing.check(state.batcher.reader().model().cells())?;
+        return Ok(Content::Drawing(drawing));
+    }
+    let detail = format!(
+        "the body is neither a PNG nor a JPEG, and its type is \"{}\"; send a picture, a form with one \
+         (curl -F file=@x.png), or a drawing as application/json",
+        body.content_type
+    );
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }

@@ -3,17 +3,18 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{AppendHeaders, Html, IntoResponse, Response};
 use mnist2x2_infer::Reading;
 
-use crate::body::LimitedBody;
 use crate::html::{escape, page};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::{Content, Input, ReadOptions};
+
+/// What is less likely is not shown: it would be 0.0 %.
+const LEAST: f32 = 0.001;
 
 pub(super) async fn read(
     State(state): State<Arc<AppState>>,
@@ -25,7 +26,7 @@ pub(super) async fn read(
 async fn read_form(state: &AppState, request: Request) -> Result<Html<String>, Problem> {
     let body = state.bodies.receive(request).await?;
     let missing = || Problem::new(StatusCode::BAD_REQUEST, "choose a picture first, a PNG or JPEG");
-    let picture = form_field(&body).ok_or_else(missing)?;
+    let picture = body.picture().ok_or_else(missing)?;
     let input = Input { content: Content::Picture(picture), options: ReadOptions::default() };
     let prediction = state.batcher.read(input).await?;
     Ok(page("What was read", &render_reading(&prediction.answer.reading)))
@@ -36,31 +37,13 @@ fn error_page(problem: Problem) -> Response {
     (problem.status, AppendHeaders(problem.headers), page).into_response()
 }
 
-/// The content of the form's only field: the bytes between the field's headers and the boundary (RFC 7578), which the
-/// body begins with.
-fn form_field(body: &LimitedBody) -> Option<Bytes> {
-    if body.content_type != "multipart/form-data" {
-        return None;
-    }
-    let bytes = &body.bytes;
-    let boundary = [b"\r\n", &bytes[..find(bytes, b"\r\n")?]].concat();
-    let begin = find(bytes, b"\r\n\r\n")? + 4;
-    let length = find(&bytes[begin..], &boundary)?;
-    (length > 0).then(|| bytes.slice(begin..begin + length))
-}
-
-/// The position of the first `part` in `whole`.
-fn find(whole: &[u8], part: &[u8]) -> Option<usize> {
-    whole.windows(part.len()).position(|window| window == part)
-}
-
 fn render_reading(reading: &Reading) -> String {
     let percent = 100.0 * reading.confidence;
     let mut text = format!("<p class=\"answer\">{}</p><p>{percent:.0} % sure.</p>", reading.digits);
     if reading.digits.contains('_') {
         text.push_str("<p>Empty cells are written _.</p>");
     }
-    for other in &reading.alternatives {
+    for other in reading.alternatives.iter().filter(|other| other.confidence >= LEAST) {
         let percent = 100.0 * other.confidence;
         // Writing to a string cannot fail.
         let _ = write!(text, "<p class=\"quiet\">or {}: {percent:.1} %</p>", other.digits);

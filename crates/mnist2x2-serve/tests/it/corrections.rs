@@ -4,6 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use mnist2x2_corrections::Store;
 use serde_json::{Value, json};
 
@@ -11,6 +12,12 @@ use crate::answers::drawing;
 use crate::support::{Fake, start};
 
 pub(crate) const PATH: &str = "/api/corrections";
+
+const PICTURE: &[u8] = include_bytes!("../../../../assets/grid.png");
+
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
 
 pub(crate) fn correction(key: &str) -> Value {
     json!({ "key": key, "model": "a".repeat(64), "read": "1020", "right": "102_", "strokes": drawing() })
@@ -45,6 +52,37 @@ fn a_correction_is_kept_once_and_exported() {
     assert!((server.metric("corrections_total") - 2.0).abs() < 0.5);
 }
 
+/// What could not be learnt from is refused when it comes, and not when somebody wants to learn.
+#[test]
+fn what_cannot_be_learnt_is_refused_on_arrival() {
+    let server = start(Fake::new('a'), |_| ());
+    let with_picture = |picture: &[u8]| {
+        let mut correction = correction("one");
+        let fields = correction.as_object_mut().unwrap();
+        fields.remove("strokes");
+        fields.insert("picture".into(), base64(picture).into());
+        server.json(PATH, &correction)
+    };
+    for broken in
+        [&PICTURE[..8], &PICTURE[..PICTURE.len() / 2], b"\x89PNG\r\n\x1a\nand then nothing of the kind"]
+    {
+        let detail = with_picture(broken).problem(422);
+        assert!(detail.contains("picture"), "{detail}");
+    }
+    for digits in ["1", "102", "10203", "1020102010"] {
+        let mut other = correction("two");
+        (other["read"], other["right"]) = (digits.into(), digits.into());
+        (other["strokes"], other["picture"]) = (Value::Null, base64(PICTURE).into());
+        let detail = server.json(PATH, &other).problem(422);
+        assert!(
+            detail.contains(&format!("of {} cells", digits.len())) && detail.contains("2 x 2"),
+            "{detail}"
+        );
+    }
+    assert_eq!(server.get(PATH).text(), "");
+    assert_eq!(with_picture(PICTURE).status, 201);
+}
+
 #[test]
 fn an_export_of_much_is_whole() {
     let server = start(Fake::new('a'), |_| ());
@@ -66,7 +104,6 @@ fn an_export_of_much_is_whole() {
 #[test]
 fn bad_corrections_are_refused_by_field() {
     let server = start(Fake::new('a'), |_| ());
-    let png = "iVBORw0KGgo=";
     for (field, value, words) in [
         ("key", json!("a b"), "key"),
         ("key", json!(7), "invalid type"),
@@ -89,7 +126,7 @@ fn bad_corrections_are_refused_by_field() {
     }
     let mut picture_alone = correction("k");
     picture_alone["strokes"] = Value::Null;
-    picture_alone["picture"] = png.into();
+    picture_alone["picture"] = base64(PICTURE).into();
     assert_eq!(server.json(PATH, &picture_alone).status, 201);
     assert_eq!(server.get(PATH).text().lines().count(), 1);
 }

@@ -21,6 +21,8 @@ fn the_page_comes_with_its_files_and_is_not_sent_twice() {
     let server = start(Fake::new('a'), |_| ());
     let index = page(&server.get("/"), 200);
     let folder = index.split("main.js").next().and_then(|text| text.rsplit('"').next()).unwrap();
+    assert!(folder.starts_with("assets/"), "relative to the page, which may lie behind a prefix: {folder}");
+    let folder = format!("/{folder}");
     for (path, kind, cache) in [
         ("/".to_owned(), "text/html; charset=utf-8", "no-cache"),
         (format!("{folder}page.css"), "text/css; charset=utf-8", "public, max-age=31536000, immutable"),
@@ -41,6 +43,25 @@ fn the_page_comes_with_its_files_and_is_not_sent_twice() {
     for path in missing.iter().map(String::as_str).chain(["/assets/main.js", "/assets/0/main.js"]) {
         server.get(path).problem(404);
     }
+}
+
+/// Whatever prefix a proxy takes off: nothing on the page or in its files is asked for from the root.
+#[test]
+fn no_address_on_the_page_begins_at_the_root() {
+    let server = start(Fake::new('a'), |_| ());
+    let read = page(&server.send("POST", "/upload", &FORM, &form(b"any")), 200);
+    let index = page(&server.get("/"), 200);
+    let script = |name: &str| {
+        let path = index.split('"').find(|part| part.ends_with(name)).unwrap();
+        server.get(&format!("/{path}")).text()
+    };
+    let scripts = ["main.js", "reader.js", "corrections.js", "server.js"].map(script);
+    let from_the_root =
+        ["href=\"/", "src=\"/", "action=\"/", "request(\"/", "fetch(\"/", "url(/", "from \"/"];
+    for text in scripts.iter().chain([&index, &read]) {
+        assert!(from_the_root.iter().all(|root| !text.contains(root)), "{text}");
+    }
+    assert!(read.contains("href=\"./\""), "{read}");
 }
 
 #[test]
