@@ -30,7 +30,7 @@ pub(crate) struct DataArgs {
     ///
     /// Read are: MNIST's files in IDX form, of any number of digits, also in MNIST/raw; EMNIST's digits under their own names;
     /// a CSV file with `label,pixel0,...,pixel783`, or a folder with train.csv; a folder of PNG or JPEG pictures of one digit
-    /// each, in folders 0 to 9 or called 7_name.png. Without it: the folder in the environment variable `MNIST_DIR`, else
+    /// each, in folders 0 to 9 or called `7_name.png`. Without it: the folder in the environment variable `MNIST_DIR`, else
     /// data/mnist, to which MNIST is downloaded.
     #[arg(long, value_name = "PATH")]
     data_dir: Option<PathBuf>,
@@ -121,7 +121,8 @@ impl Dataset {
     /// # Errors
     /// If they cannot be had again.
     pub(crate) fn of_run(record: &DataRecord, args: &DataArgs) -> anyhow::Result<Self> {
-        let where_they_were = || record.folder.clone().filter(|folder| picture::Dataset::find(folder).is_ok());
+        let where_they_were =
+            || record.folder.clone().filter(|folder| picture::Dataset::find(folder).is_ok());
         match record.dataset.as_str() {
             "synthetic" => Ok(Self::Synthetic),
             name @ ("mnist" | "emnist" | "own") => {

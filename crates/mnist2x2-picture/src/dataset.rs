@@ -43,8 +43,7 @@ impl Dataset {
         let at = |path: PathBuf, form| Ok(Self { path, form, takes_as_is: false });
         let has_any =
             |has: fn(&Path, Split) -> bool, path: &Path| has(path, Split::Train) || has(path, Split::Test);
-        if let Some(folder) =
-            PLACES.map(|place| path.join(place)).into_iter().find(|it| mnist::is_begun(it))
+        if let Some(folder) = PLACES.map(|place| path.join(place)).into_iter().find(|it| mnist::is_begun(it))
         {
             return at(if folder.ends_with("raw") { folder } else { path.into() }, Form::Mnist);
         }

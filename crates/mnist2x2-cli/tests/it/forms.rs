@@ -31,7 +31,10 @@ fn what_was_done_to_read_weights_is_said_in_one_line() {
     fs::write(bench.path("compiled.ckpt"), weights(|name| format!("_orig_mod.{name}"))).unwrap();
     let plain = bench.done("predict --json grid.png");
     let run = bench.done("predict --json --model compiled.ckpt grid.png");
-    assert_eq!((run.stdout, run.stderr.trim_end()), (plain.stdout, "compiled.ckpt: took `_orig_mod.` off all names"));
+    assert_eq!(
+        (run.stdout, run.stderr.trim_end()),
+        (plain.stdout, "compiled.ckpt: took `_orig_mod.` off all names")
+    );
     fs::create_dir(bench.path("hf")).unwrap();
     fs::write(bench.path("hf/model.safetensors"), weights(str::to_owned)).unwrap();
     let run = bench.done("predict --json --model hf grid.png");
