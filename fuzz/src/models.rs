@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use mnist2x2_formats::{Weights, pt, to_safetensors};
-use mnist2x2_infer::{Calibration, Temperature};
+use mnist2x2_infer::{Calibration, Exposure, Temperature};
 use mnist2x2_model::{Config, Device, Parameters};
 use mnist2x2_train::{Checkpoint, DataRecord, OptimizerState, Position, Recipe, RunRecord, with_overrides};
 
@@ -50,7 +50,8 @@ pub(crate) fn config(bytes: &[u8]) {
 
 pub(crate) fn config_seeds() -> Vec<Vec<u8>> {
     let temperature = Temperature::new(1.25).expect("above 0");
-    let calibration = Calibration { temperature, grids: 7, nll_before: 0.5, nll_after: 0.25 };
+    let calibration =
+        Calibration { temperature, grids: 7, nll_before: 0.5, nll_after: 0.25, exposure: Exposure::None };
     let mut sizes = serde_json::json!(Config::tiny());
     sizes["format"] = 1.into();
     vec![sizes.to_string().into(), serde_json::json!(calibration).to_string().into()]
@@ -73,6 +74,7 @@ pub(crate) fn recipe_seeds() -> Vec<Vec<u8>> {
         dataset: "mnist".into(),
         images_sha256: "0".repeat(64),
         labels_sha256: "1".repeat(64),
+        writers_sha256: None,
         strokes_sha256: None,
         folder: Some("data".into()),
         strokes: None,

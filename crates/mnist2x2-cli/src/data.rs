@@ -161,11 +161,12 @@ impl Dataset {
     pub(crate) fn training_data(&self, strokes: Option<&Path>) -> anyhow::Result<(TrainingData, DataRecord)> {
         let digits = self.load(Split::Train)?;
         let pens = strokes.map(pendigits::read).transpose()?;
-        let Digests { images, labels, .. } = Digests::of(&digits);
+        let Digests { images, labels, writers } = Digests::of(&digits);
         let record = DataRecord {
             dataset: self.name().into(),
             images_sha256: images,
             labels_sha256: labels,
+            writers_sha256: writers,
             strokes_sha256: pens.as_ref().map(|pens| pens.sha256.clone()),
             folder: match self {
                 Self::Found(found, _) => Some(found.path().into()),

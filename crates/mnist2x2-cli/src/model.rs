@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mnist2x2::data::GridShape;
 use mnist2x2::infer::Calibration;
-use mnist2x2::train::RunRecord;
+use mnist2x2::train::{Exposure, RunRecord};
 use mnist2x2::{Config, Device, Recognizer};
 
 use crate::console;
@@ -30,6 +30,14 @@ impl ModelArgs {
             console::log(&format!("{}: {}", path.display(), recognizer.adaptation()));
         }
         Ok(recognizer)
+    }
+
+    /// What the model's run was asked to do, where it is known.
+    pub(crate) fn record(&self) -> Option<RunRecord> {
+        match &self.model {
+            Some(path) => RunRecord::read(path).ok(),
+            None => built_in_record(),
+        }
     }
 
     /// Where the model comes from, in words; of a run's folder, the data set that it was trained on too.
@@ -62,6 +70,27 @@ impl ModelArgs {
             ("decoding", "greedy".into()),
         ];
         facts.map(|(name, value)| (name.into(), value)).into()
+    }
+}
+
+/// The record of the built-in model's last step. Those before held out the same digits, as the card beside it says.
+fn built_in_record() -> Option<RunRecord> {
+    let mut record: RunRecord = toml::from_str(Recognizer::BUILT_IN_RECORD).ok()?;
+    record.exposure = Some(Exposure::None);
+    Some(record)
+}
+
+/// What is to be said of accuracies on held-out digits that the model has begun with may know.
+pub(crate) fn exposure_note(exposure: Exposure) -> Option<&'static str> {
+    match exposure {
+        Exposure::None => None,
+        Exposure::Trained => Some(
+            "the model that it began with was trained on the held-out digits: accuracy and confidence are too high",
+        ),
+        _ => Some(
+            "nothing tells whether the model that it began with was trained on the held-out digits: accuracy and confidence may \
+            be too high",
+        ),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mnist2x2::train::{BoxError, EpochMetrics, StepReport};
+use mnist2x2::train::{BoxError, EpochMetrics, ReadingFor, StepReport};
 use mnist2x2::{Observer, Trainer};
 
 use crate::console::{self, Bar, duration, percent};
@@ -23,6 +23,8 @@ pub(crate) struct Progress<'a, F> {
     grids: usize,
     is_estimated: bool,
     bar: Option<Bar>,
+    /// Grids read beside training that the bar shows.
+    read: usize,
 }
 
 impl<'a, F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Progress<'a, F> {
@@ -37,6 +39,7 @@ impl<'a, F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Progress<'a, F> {
             grids: 0,
             is_estimated: false,
             bar: None,
+            read: 0,
         }
     }
 
@@ -89,6 +92,26 @@ impl<F: FnMut(&EpochMetrics) -> anyhow::Result<()>> Observer for Progress<'_, F>
             "epoch {epoch:2}/{epochs}  loss {loss:.4}{validation}  {time}  {grids_per_second:.0} grids/s"
         ));
         Ok((self.on_epoch)(metrics)?)
+    }
+
+    fn on_reading(&mut self, purpose: ReadingFor, done: usize, grids: usize) {
+        let what = match purpose {
+            ReadingFor::Calibration => "fitting the temperature",
+            _ => "validating",
+        };
+        if done == 0 {
+            (self.bar, self.read) = (None, 0);
+            if purpose == ReadingFor::Calibration {
+                console::log(&format!("{what} to {grids} validation grids"));
+            }
+        }
+        if self.start.elapsed() >= TIMED {
+            self.bar.get_or_insert_with(|| Bar::new(grids, what)).advance(done - self.read);
+            self.read = done;
+        }
+        if done == grids {
+            self.bar = None;
+        }
     }
 
     fn should_stop(&self) -> bool {

@@ -65,7 +65,7 @@ pub(crate) fn open_to_read(path: &Path, wait: Duration) -> Result<Connection, Er
     let mut connection = connect(path, OpenFlags::empty(), wait).map_err(failed)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
     let known = MIGRATIONS.len() as i64;
-    match recognise(&mut connection, path, known)? {
+    match recognize(&mut connection, path, known)? {
         0 => return Err(Error::NotADatabase(path.into())),
         schema if schema < known => return Err(Error::Older { path: path.into(), found: schema, known }),
         _ => {}
@@ -85,7 +85,7 @@ fn open_once(path: &Path, wait: Duration) -> Result<Connection, Error> {
     let failed = |error| Error::sqlite(path, error);
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE, wait).map_err(failed)?;
     // Nothing is written before it is certain whose file this is.
-    recognise(&mut connection, path, MIGRATIONS.len() as i64)?;
+    recognize(&mut connection, path, MIGRATIONS.len() as i64)?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(Error::ReadOnly(path.into()));
     }
@@ -95,7 +95,7 @@ fn open_once(path: &Path, wait: Duration) -> Result<Connection, Error> {
 }
 
 /// Refuses what is neither empty nor a store of a schema up to `known`; gives the schema, 0 for an empty file.
-fn recognise(connection: &mut Connection, path: &Path, known: i64) -> Result<i64, Error> {
+fn recognize(connection: &mut Connection, path: &Path, known: i64) -> Result<i64, Error> {
     let failed = |error| Error::sqlite(path, error);
     // One transaction, so that another process that is creating the store is seen before or after, and not amid it.
     let transaction = connection.transaction().map_err(failed)?;
@@ -115,7 +115,7 @@ fn recognise(connection: &mut Connection, path: &Path, known: i64) -> Result<i64
 fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), Error> {
     let failed = |error| Error::sqlite(path, error);
     let known = migrations.len() as i64;
-    if recognise(connection, path, known)? == known {
+    if recognize(connection, path, known)? == known {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -157,11 +157,11 @@ mod tests {
         let step = "ALTER TABLE correction ADD COLUMN writer TEXT";
         let fails = [MIGRATIONS[0], step, "ALTER TABLE missing ADD COLUMN x"];
         migrate(&mut connection, &path, &fails).unwrap_err();
-        assert_eq!(recognise(&mut connection, &path, 3).unwrap(), 1);
+        assert_eq!(recognize(&mut connection, &path, 3).unwrap(), 1);
         assert!(connection.prepare("SELECT writer FROM correction").is_err());
 
         migrate(&mut connection, &path, &fails[..2]).unwrap();
-        assert_eq!(recognise(&mut connection, &path, 3).unwrap(), 2);
+        assert_eq!(recognize(&mut connection, &path, 3).unwrap(), 2);
         let kept: (String, Option<String>) = connection
             .query_row("SELECT key, writer FROM correction", (), |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();

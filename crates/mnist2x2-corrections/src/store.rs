@@ -128,6 +128,18 @@ impl Store {
         find(&self.lock(), "key = ?", key).map_err(|error| self.failed(error))
     }
 
+    /// Removes the correction with this key, whatever is in it, and says whether there was one. When this returns, it is gone
+    /// from the disk.
+    ///
+    /// # Errors
+    /// What is wrong with the store; then it was not removed.
+    pub fn remove(&self, key: &str) -> Result<bool, Error> {
+        self.write(|transaction, path| {
+            let removed = transaction.execute("DELETE FROM correction WHERE key = ?", [key]);
+            Ok(removed.map_err(|error| Error::sqlite(path, error))? > 0)
+        })
+    }
+
     /// How many corrections there are.
     ///
     /// # Errors
@@ -289,5 +301,26 @@ mod tests {
         let next = store.add(&correction("more")).unwrap();
         assert_eq!(next.stored.id, kept.len() as i64 + 1);
         assert_eq!(store.after(0).unwrap().unwrap(), kept[0]);
+    }
+
+    #[test]
+    fn what_is_removed_is_gone_and_its_place_is_never_taken_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let store = Store::open(&path).unwrap();
+        for key in ["a", "b", "c"] {
+            store.add(&correction(key)).unwrap();
+        }
+        let damage = "UPDATE correction SET strokes = 'no JSON' WHERE key = 'c'";
+        store.lock().execute(damage, ()).unwrap();
+        assert!(matches!(store.get("c"), Err(Error::Corrupt { .. })));
+        assert!(store.remove("c").unwrap(), "though it cannot be read");
+        assert!(!store.remove("c").unwrap() && !store.remove("d").unwrap());
+        assert_eq!((store.count().unwrap(), store.get("c").unwrap()), (2, None));
+        assert_eq!(store.add(&correction("c")).unwrap().stored.id, 4);
+        drop(store);
+        let reader = Store::open_to_read(&path).unwrap();
+        assert!(matches!(reader.remove("a"), Err(Error::ReadOnly(_))));
+        assert_eq!(reader.count().unwrap(), 3);
     }
 }

@@ -28,7 +28,7 @@ pub enum Call<'a> {
     Rename,
     /// Brings the name to the disk.
     SyncFolder,
-    /// Removes a file.
+    /// Removes a file, or an empty folder.
     Remove,
 }
 
@@ -115,6 +115,15 @@ impl Disk {
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         self.ask(Call::Remove, path)?;
         fs::remove_file(path)
+    }
+
+    /// Removes a folder that nothing is in.
+    ///
+    /// # Errors
+    /// As [`fs::remove_dir`].
+    pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        self.ask(Call::Remove, path)?;
+        fs::remove_dir(path)
     }
 
     fn ask(&self, call: Call<'_>, path: &Path) -> io::Result<()> {

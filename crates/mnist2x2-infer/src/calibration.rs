@@ -74,13 +74,37 @@ pub(crate) fn argmax(logits: &[f32]) -> usize {
 pub struct Calibration {
     /// By what the model's logits are divided.
     pub temperature: Temperature,
-    /// Grids that it was fitted on, of digits that were not trained on.
+    /// Grids that it was fitted on, of digits that the run did not train on.
     pub grids: u64,
     /// Mean negative log-likelihood, at temperature 1 and in nats, of each of those grids being read right or wrong as it
     /// was.
     pub nll_before: f64,
     /// The same at this temperature.
     pub nll_after: f64,
+    /// Whether the model that training began with had been trained on the digits of those grids.
+    #[serde(default, skip_serializing_if = "Exposure::is_none")]
+    pub exposure: Exposure,
+}
+
+/// Whether a model was trained on the digits that it is judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Exposure {
+    /// It was not.
+    #[default]
+    None,
+    /// Nobody can tell: then what it reads of them may be too good.
+    Unknown,
+    /// It was: what it reads of them is too good.
+    Trained,
+}
+
+impl Exposure {
+    /// Whether it was certainly not.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 impl Calibration {
@@ -151,7 +175,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Calibration::load(folder.path()).unwrap(), None);
         let temperature = Temperature::new(1.0 / 3.0).unwrap();
-        let saved = Calibration { temperature, grids: 7, nll_before: 0.1, nll_after: 1e-17 };
+        let saved = Calibration {
+            temperature,
+            grids: 7,
+            nll_before: 0.1,
+            nll_after: 1e-17,
+            exposure: Exposure::None,
+        };
         saved.save_on(&Disk::default(), folder.path()).unwrap();
         assert_eq!(Calibration::load(folder.path()).unwrap(), Some(saved));
 

@@ -16,7 +16,7 @@ mod recognizer;
 
 pub use attention::cross_attention;
 pub use beam::beam_search;
-pub use calibration::{Calibration, Temperature};
+pub use calibration::{Calibration, Exposure, Temperature};
 pub use decoding::{Sequence, Transcript, greedy, transcribe, transcribe_memory};
 pub use error::Error;
 pub use reading::{Alternative, CellReading, Reading};

@@ -79,6 +79,10 @@ impl Recognizer {
         Ok(Self::new(weights)?.with_calibration(calibration))
     }
 
+    /// The `run.toml` of the model shipped with this crate.
+    #[cfg(feature = "weights")]
+    pub const BUILT_IN_RECORD: &str = include_str!("../model/run.toml");
+
     /// The model itself.
     pub fn model(&self) -> &Seq2Seq {
         &self.model

@@ -3,13 +3,13 @@
 use candle_core::Device;
 use image::{DynamicImage, GrayImage, Luma};
 use mnist2x2_formats::files::Disk;
-use mnist2x2_infer::{Calibration, Reading, Recognizer, Temperature};
+use mnist2x2_infer::{Calibration, Exposure, Reading, Recognizer, Temperature};
 use mnist2x2_model::{Config, Parameters};
 use mnist2x2_picture::Picture;
 
 fn calibration(temperature: f64) -> Calibration {
     let temperature = Temperature::new(temperature).unwrap();
-    Calibration { temperature, grids: 1, nll_before: 1.0, nll_after: 0.5 }
+    Calibration { temperature, grids: 1, nll_before: 1.0, nll_after: 0.5, exposure: Exposure::None }
 }
 
 /// A folder with an untrained model.

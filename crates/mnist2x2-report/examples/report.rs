@@ -11,7 +11,7 @@ use image::GrayImage;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, reference, stitch_u8, synthetic};
 use mnist2x2_random::Random;
-use mnist2x2_report::{Attention, EventFile, Plot, Report, Scale, Series};
+use mnist2x2_report::{Attention, Clusters, EventFile, Plot, Report, Scale, Series};
 use mnist2x2_train::{Evaluation, Prediction};
 
 const GRIDS: usize = 3_000;
@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         shape: SHAPE,
         graded: &graded,
         evaluation: &Evaluation::of(&graded, 1.0),
+        clusters: &Clusters { unit: "digit", ids: (0..GRIDS).flat_map(|i| grids.grid(i).to_vec()).collect() },
         picture: &|i| {
             let mut picture = GrayImage::new(SHAPE.width() as u32, SHAPE.height() as u32);
             stitch_u8(&digits, grids.grid(i), SHAPE, &mut picture);

@@ -23,6 +23,7 @@ mod error;
 
 // Numbers.
 mod statistics;
+mod bootstrap;
 mod calibration;
 mod coverage;
 
@@ -40,6 +41,7 @@ mod report;
 mod events;
 
 pub use axis::Scale;
+pub use bootstrap::{Clusters, Intervals};
 pub use calibration::{BINS, Bin, calibration_error, equal_ranges, reliability};
 pub use coverage::{Coverage, at_coverage, coverage_curve};
 pub use error::Error;

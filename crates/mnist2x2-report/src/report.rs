@@ -15,13 +15,14 @@ use image::GrayImage;
 use mnist2x2_data::GridShape;
 use mnist2x2_train::{Evaluation, Prediction};
 
+use crate::Clusters;
 use crate::markup::{Element, element};
 
 /// An evaluation with all that its page shows.
 ///
 /// ```
 /// use mnist2x2_data::GridShape;
-/// use mnist2x2_report::Report;
+/// use mnist2x2_report::{Clusters, Report};
 /// use mnist2x2_train::{Evaluation, Prediction};
 ///
 /// let (labels, predicted, cell_confidences) = (vec![4, 2], vec![Some(9), None], vec![0.9, 0.0]);
@@ -33,6 +34,7 @@ use crate::markup::{Element, element};
 ///     shape: GridShape { rows: 1, cols: 2 },
 ///     graded: &graded,
 ///     evaluation: &Evaluation::of(&graded, 1.5),
+///     clusters: &Clusters { unit: "digit", ids: vec![0, 1] },
 ///     picture: &|_| image::GrayImage::new(56, 28),
 ///     attention: &[],
 /// };
@@ -53,6 +55,8 @@ pub struct Report<'a> {
     pub graded: &'a [Prediction],
     /// What was counted of them.
     pub evaluation: &'a Evaluation,
+    /// What its grids have in common.
+    pub clusters: &'a Clusters,
     /// The picture of a grid by its index in `graded`, 0 background and 255 ink. Only grids that the page shows are
     /// asked for.
     pub picture: &'a dyn Fn(usize) -> GrayImage,

@@ -29,7 +29,7 @@ impl Share {
         (self.of > 0).then(|| self.right as f64 / self.of as f64)
     }
 
-    /// The score interval for the share at 95 % confidence (E. B. Wilson, *Probable inference, the law of succession,
+    /// The score interval for the share at 95 % confidence, if each outcome is a draw of its own (E. B. Wilson, *Probable inference, the law of succession,
     /// and statistical inference*, 1927), all of 0 to 1 where nothing was counted.
     ///
     /// Unlike the usual p +- 1.96 standard errors it stays within 0 and 1, and has a width even where all are right.

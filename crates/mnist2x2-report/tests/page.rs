@@ -2,7 +2,7 @@
 
 use image::GrayImage;
 use mnist2x2_data::GridShape;
-use mnist2x2_report::{Attention, Error, Report};
+use mnist2x2_report::{Attention, Clusters, Error, Report};
 use mnist2x2_train::{Evaluation, Prediction};
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
@@ -29,12 +29,17 @@ fn attention(grid: usize) -> Attention {
     Attention { grid, rows: 2, cols: 5, weights: (0..3).map(of_digit).collect() }
 }
 
+/// Each cell shows a digit of its own.
+fn clusters(graded: &[Prediction]) -> Clusters {
+    Clusters { unit: "digit", ids: (0..3 * graded.len() as u32).collect() }
+}
+
 fn page_of(graded: &[Prediction], attention: &[Attention]) -> Result<String, Error> {
     let facts = [("<model>".to_owned(), "\"a\" & 'b'".to_owned())];
     let (title, data) = ("<i>Reading</i>", "synthetic </title>");
-    let evaluation = &Evaluation::of(graded, 0.0);
-    Report { title, data, facts: &facts, shape: SHAPE, graded, evaluation, picture: &picture, attention }
-        .html()
+    let (facts, evaluation, clusters) = (&facts[..], &Evaluation::of(graded, 0.0), &clusters(graded));
+    let picture = &picture;
+    Report { title, data, facts, shape: SHAPE, graded, evaluation, clusters, picture, attention }.html()
 }
 
 fn page(graded: &[Prediction]) -> String {
@@ -165,6 +170,7 @@ fn a_picture_without_pixels_is_refused() {
         shape: SHAPE,
         graded: &graded,
         evaluation: &Evaluation::of(&graded, 0.0),
+        clusters: &clusters(&graded),
         picture: &empty,
         attention: &[],
     };

@@ -9,7 +9,7 @@
 
 use candle_core::Tensor;
 use mnist2x2_data::{Batch, Loader};
-use mnist2x2_infer::{Calibration, Temperature, Transcript, transcribe};
+use mnist2x2_infer::{Calibration, Exposure, Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 
 use crate::predict::{map_parts, predictions};
@@ -25,13 +25,20 @@ const CUTS: usize = 28;
 /// Finds the temperature at which the confidence of `model`'s greedy answers is the share of them that is right.
 ///
 /// The grids must be of digits that the model was not trained on, or it will be taken for as good as it is on those it
-/// knows by heart. All are read once; the temperature is then found from their logits. Where all grids are right or all
-/// wrong, Platt's targets keep it finite: the confidences are then about (n + 1) / (n + 2) or 1 / (n + 2) for n grids.
+/// knows by heart. They are read once, all or as many whole batches as hold `enough`; the temperature is then found from their logits. Where all grids are right or all
+/// wrong, Platt's targets keep it finite: the confidences are then about (n + 1) / (n + 2) or 1 / (n + 2) for n grids. `done`
+/// is told how many more grids have been read.
 ///
 /// # Errors
 /// [`Error::Infer`] if the model cannot read grids of this shape.
-pub fn calibrate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<Calibration, Error> {
-    let answers = map_parts(model, loader, workers, answers, |_| ())?.concat();
+pub fn calibrate(
+    model: &Seq2Seq,
+    loader: &Loader,
+    enough: usize,
+    workers: &Workers,
+    done: impl FnMut(usize),
+) -> Result<Calibration, Error> {
+    let answers = map_parts(model, loader, enough, workers, answers, done)?.concat();
     let right = answers.iter().filter(|answer| answer.is_correct).count();
     let targets = Targets::of(right, answers.len() - right);
     let nll = |temperature| targets.nll(&answers, temperature);
@@ -41,6 +48,7 @@ pub fn calibrate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<
         grids: answers.len() as u64,
         nll_before: nll(Temperature::ONE),
         nll_after: nll(temperature),
+        exposure: Exposure::None,
     })
 }
 

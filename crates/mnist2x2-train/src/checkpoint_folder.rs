@@ -109,8 +109,13 @@ impl CheckpointFolder {
 
 /// Removes what processes that were killed in the middle of a write left in `folder`, which no other may be writing to.
 pub(crate) fn remove_litter(disk: &Disk, folder: &Path) -> Result<(), Error> {
-    let litter = paths_in(folder)?.into_iter().filter(|path| has_extension(path, LITTER));
+    let litter = paths_in(folder)?.into_iter().filter(|path| is_litter(path));
     litter.into_iter().try_for_each(|path| disk.remove(&path).map_err(Error::io(&path)))
+}
+
+/// Whether an interrupted write left this file.
+pub(crate) fn is_litter(path: &Path) -> bool {
+    has_extension(path, LITTER)
 }
 
 fn paths_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {

@@ -34,7 +34,7 @@ pub enum Error {
         epoch: u64,
         /// Step within the epoch, from 1.
         step: usize,
-        /// `loss`, `gradient` or `step`.
+        /// `loss`, `gradient`, `square of the gradient`, `step` or `average of the weights`.
         what: &'static str,
     },
     /// A run folder or a file in it that cannot be used.

@@ -105,7 +105,12 @@ pub fn evaluate(
 ///
 /// # Errors
 /// As [`evaluate`].
-pub(crate) fn validate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> Result<Validation, Error> {
+pub(crate) fn validate(
+    model: &Seq2Seq,
+    loader: &Loader,
+    workers: &Workers,
+    done: impl FnMut(usize),
+) -> Result<Validation, Error> {
     let judge = |model: &Seq2Seq, batch: &Batch, images: &Tensor| {
         let memory = model.encode(images)?;
         let loss = memory_loss(model, batch, images, &memory, &Targets::certain())?.to_scalar::<f32>()?;
@@ -113,7 +118,7 @@ pub(crate) fn validate(model: &Seq2Seq, loader: &Loader, workers: &Workers) -> R
         Ok((batch.len as f64 * f64::from(loss), predictions(batch, &written, Temperature::ONE)))
     };
     let (losses, predictions): (Vec<f64>, Vec<_>) =
-        map_parts(model, loader, workers, judge, |_| ())?.into_iter().unzip();
+        map_parts(model, loader, usize::MAX, workers, judge, done)?.into_iter().unzip();
     let evaluation = Evaluation::of(&predictions.concat(), 0.0);
     let Evaluation { sequences, sequence_accuracy, digit_accuracy, .. } = evaluation;
     let loss = losses.iter().sum::<f64>() / sequences as f64;

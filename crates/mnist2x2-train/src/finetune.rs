@@ -15,13 +15,15 @@ mod tests;
 
 use mnist2x2_data::Loader;
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::Recognizer;
+use mnist2x2_infer::{Calibration, Recognizer};
 use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
-use crate::loaders::validation;
+use crate::loaders::{HeldOut, check_index_map, fixed_grids};
+use crate::observer::counting;
 use crate::{
-    Error, Grids, Observer, Outcome, Recipe, Trainer, TrainingData, Workers, evaluate, predict_inputs,
+    Error, Exposure, Grids, Observer, Outcome, ReadingFor, Recipe, Trainer, TrainingData, Workers, evaluate,
+    predict_inputs,
 };
 
 use labeled_example::Drawn;
@@ -62,9 +64,12 @@ pub struct FinetuneData {
     /// MNIST's training split, or whatever the model was trained on, to be rehearsed; with pen strokes, where the recipe asks
     /// for them.
     pub rehearsal: TrainingData,
+    /// Whether the model was trained on what the recipe holds out of it.
+    pub exposure: Exposure,
     /// The corrections.
     pub examples: Vec<LabeledExample>,
-    /// The share of digits that are from corrections, above 0 and at most 1.
+    /// The share of digits that are from corrections, above 0 and at most 1; of the others, the recipe's `stroke_fraction`
+    /// are pen strokes.
     pub share: f64,
 }
 
@@ -87,6 +92,8 @@ pub struct Finetuned {
     pub model: Seq2Seq,
     /// What `run.toml` says of it: how far it went, and how it does beside the model that was begun with.
     pub record: FinetuneRecord,
+    /// Its calibration; nothing if it is not to be used.
+    pub calibration: Option<Calibration>,
 }
 
 impl Finetuning {
@@ -104,13 +111,15 @@ impl Finetuning {
         workers: &Workers,
     ) -> Result<Self, Error> {
         check(base, &recipe, &data)?;
-        let FinetuneData { rehearsal: TrainingData { digits, pendigits }, examples, share } = data;
+        let FinetuneData { rehearsal: TrainingData { digits, pendigits }, exposure, examples, share } = data;
         let shape = base.shape();
         let corrections_sha256 = labeled_example::sha256(&examples);
         let (learned, held_out) = labeled_example::hold_out(examples);
-        let (digits, unseen) = recipe.split(digits)?;
+        let (strokes, drawn) = (recipe.draw(pendigits.as_ref())?, Drawn::of(&learned, shape)?);
+        check_index_map(recipe.epoch_grids, shape)?;
+        let HeldOut { training: digits, validation, .. } = recipe.split(digits)?;
         let no_digits = || Error::setting("validation_fraction", "holds no digit back");
-        let validation = validation(unseen, shape)?.ok_or_else(no_digits)?;
+        let validation = fixed_grids(validation, shape)?.ok_or_else(no_digits)?;
         let accuracy = evaluate(base.model(), &validation, workers, |_| ())?.sequence_accuracy;
         let before = score(base, &held_out, accuracy, workers)?;
         if before.corrections == held_out.len() as u64 {
@@ -119,8 +128,6 @@ impl Finetuning {
                 held_out.len()
             )));
         }
-        let strokes = recipe.draw(pendigits.as_ref())?;
-        let drawn = Drawn::of(&learned, shape)?;
         let training = grids::training(&recipe, digits, strokes.as_ref(), (&drawn, share), shape)?;
         let record = FinetuneRecord {
             base: origin.into(),
@@ -130,7 +137,7 @@ impl Finetuning {
             alpha: 0.0,
             acceptance: Acceptance { held_out: held_out.len() as u64, before, after: before },
         };
-        let trainer = begin(base.model(), recipe, training)?.with_validation(validation.clone())?;
+        let trainer = begin(base.model(), exposure, recipe, training)?.with_validation(validation.clone())?;
         let base = base.model().parameters().to_flat()?;
         Ok(Self { trainer, validation, base, held_out, record })
     }
@@ -148,23 +155,34 @@ impl Finetuning {
         if self.trainer.run(workers, observer)? != Outcome::Finished {
             return Ok(None);
         }
-        let (model, alpha, accuracy) = self.interpolate_weights(workers)?;
+        let (model, alpha, accuracy) = self.interpolate_weights(workers, observer)?;
         let weights = Weights::new(model.parameters().frozen()?, String::new());
         let after = score(&Recognizer::new(weights)?, &self.held_out, accuracy, workers)?;
         let acceptance = Acceptance { after, ..self.record.acceptance };
-        Ok(Some(Finetuned { model, record: FinetuneRecord { alpha, acceptance, ..self.record.clone() } }))
+        let record = FinetuneRecord { alpha, acceptance, ..self.record.clone() };
+        let calibration = match acceptance.objection() {
+            None => self.trainer.calibrate(&model, workers, observer)?,
+            Some(_) => None,
+        };
+        Ok(Some(Finetuned { model, record, calibration }))
     }
 
     /// The model between the old weights and the new, old + alpha (new - old), at the largest alpha at which validation
     /// keeps its accuracy; that alpha and the accuracy.
-    fn interpolate_weights(&self, workers: &Workers) -> Result<(Seq2Seq, f64, f64), Error> {
+    fn interpolate_weights(
+        &self,
+        workers: &Workers,
+        observer: &mut dyn Observer,
+    ) -> Result<(Seq2Seq, f64, f64), Error> {
         let (old, new) = (&self.base, self.trainer.result()?.parameters().to_flat()?);
         let mut all_the_way = None;
         for part in (1..=ALPHAS).rev() {
             let alpha = f32::from(part) / f32::from(ALPHAS);
             let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + alpha * (new - old)).collect();
             let model = self.trainer.frozen(&values)?;
-            let accuracy = evaluate(&model, &self.validation, workers, |_| ())?.sequence_accuracy;
+            let grids = self.validation.in_order().grids();
+            let done = counting(observer, ReadingFor::Validation, grids);
+            let accuracy = evaluate(&model, &self.validation, workers, done)?.sequence_accuracy;
             let found = (model, alpha.into(), accuracy);
             if acceptance::keeps(self.record.acceptance.before.validation, accuracy) {
                 return Ok(found);
@@ -224,10 +242,10 @@ fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), 
 }
 
 /// A run before its first step, with the weights of `base`, which also teaches where the recipe distills.
-fn begin(base: &Seq2Seq, recipe: Recipe, training: Loader) -> Result<Trainer, Error> {
+fn begin(base: &Seq2Seq, exposure: Exposure, recipe: Recipe, training: Loader) -> Result<Trainer, Error> {
     let teachers = if recipe.distillation_weight > 0.0 { std::slice::from_ref(base) } else { &[] };
     let trainer = Trainer::from_loader(base.config(), recipe, training, base.parameters().device())?;
-    trainer.with_teachers(teachers)?.starting_from(base)
+    trainer.with_teachers(teachers)?.starting_from(base, exposure)
 }
 
 /// What `recognizer`, whose accuracy on validation grids is known, reads right of `examples`.

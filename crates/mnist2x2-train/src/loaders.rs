@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use mnist2x2_data::pendigits::PenDigits;
-use mnist2x2_data::{Digits, GridShape, GridSource, Loader, reference};
+use mnist2x2_data::{Digits, GridShape, GridSource, Loader, WriterSplit, reference};
 
-use crate::{EVALUATION_BATCH, Error, Grids, Recipe, pendigits};
+use crate::{EVALUATION_BATCH, Error, Grids, MAX_GRIDS, Recipe, ValidationSplit, pendigits};
+
+/// The most digits in the grids of an epoch: those of the most grids of 2 x 2.
+const MAX_DIGITS: usize = 4 * MAX_GRIDS;
 
 /// Validation grids for each validation digit.
 const GRIDS_PER_DIGIT: usize = 2;
@@ -36,10 +39,22 @@ impl From<Digits> for TrainingData {
     }
 }
 
+/// The grids of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Loaders {
+    /// Those of each epoch.
+    pub training: Loader,
+    /// Those by which epochs are judged, and to which the temperature is fitted, if the recipe holds digits back.
+    pub validation: Option<Loader>,
+    /// Those of other writers still, by which nothing is chosen, if writers are held out: for comparing runs.
+    pub unseen: Option<Loader>,
+}
+
 impl Recipe {
     /// The grids of this recipe over `data`: those of each epoch, made of all digits but those that
-    /// [`validation_fraction`](Recipe::validation_fraction) holds back, and the fixed grids, made of those, that it is
-    /// validated with.
+    /// [`validation_fraction`](Recipe::validation_fraction) holds back; the fixed grids, made of those, that it is
+    /// validated with; and those of writers whom nothing is chosen by, where writers are held out.
     ///
     /// Pen strokes are mixed in if the recipe says so, of all writers or of all but
     /// [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
@@ -47,10 +62,11 @@ impl Recipe {
     /// # Errors
     /// [`Error::Setting`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
     /// [`Error::Data`] if these grids cannot be made.
-    pub fn loaders(&self, data: TrainingData, shape: GridShape) -> Result<(Loader, Option<Loader>), Error> {
+    pub fn loaders(&self, data: TrainingData, shape: GridShape) -> Result<Loaders, Error> {
         let TrainingData { digits, pendigits } = data;
         let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
-        let (mut training, held_out) = self.split(digits)?;
+        let HeldOut { mut training, validation, unseen } = self.split(digits)?;
+        check_index_map(grids, shape)?;
         let source = match (self.grids, self.draw(pendigits.as_ref())?) {
             (Grids::Fixed, _) => {
                 GridSource::Fixed(reference::grids(training.len() as u32, grids, shape.cells()))
@@ -63,7 +79,8 @@ impl Recipe {
             }
         };
         let training = Loader::new(Arc::new(training), source, shape, self.batch_size, self.seed)?;
-        Ok((training, validation(held_out, shape)?))
+        let (validation, unseen) = (fixed_grids(validation, shape)?, fixed_grids(unseen, shape)?);
+        Ok(Loaders { training, validation, unseen })
     }
 
     /// The pen strokes that this recipe trains on as digits, see [`pendigits::digits`]; nothing if it asks for none.
@@ -77,15 +94,39 @@ impl Recipe {
         }
     }
 
+    /// Whether this recipe holds out `digits` by their writers: it says so, they are known, and enough.
+    pub fn holds_out_writers(&self, digits: &Digits) -> bool {
+        self.split_writers(digits).is_some()
+    }
+
+    fn split_writers(&self, digits: &Digits) -> Option<WriterSplit> {
+        let is_asked = self.validation_split == ValidationSplit::Writers && self.validation_fraction > 0.0;
+        if is_asked { digits.split_writers(self.validation_fraction.recip().round() as usize) } else { None }
+    }
+
     /// The digits to train on, and those that [`validation_fraction`](Recipe::validation_fraction) holds back.
-    pub(crate) fn split(&self, digits: Digits) -> Result<(Digits, Digits), Error> {
+    pub(crate) fn split(&self, digits: Digits) -> Result<HeldOut, Error> {
+        if let Some(WriterSplit { training, validation, calibration, .. }) = self.split_writers(&digits) {
+            return Ok(HeldOut { training, validation: calibration, unseen: validation });
+        }
         let held_out = held_out(digits.len(), self.validation_fraction);
         if held_out == digits.len() {
             let problem = format!("holds all {held_out} digits back; none are left to train on");
             return Err(Error::setting("validation_fraction", problem));
         }
-        Ok(digits.split_last(held_out))
+        let (training, validation) = digits.split_last(held_out);
+        let (_, unseen) = validation.clone().split_last(0);
+        Ok(HeldOut { training, validation, unseen })
     }
+}
+
+/// The digits of a run.
+pub(crate) struct HeldOut {
+    pub(crate) training: Digits,
+    /// By which the epochs are judged, and to which the temperature is fitted.
+    pub(crate) validation: Digits,
+    /// By which nothing is chosen.
+    pub(crate) unseen: Digits,
 }
 
 /// How many of `digits` digits are held back.
@@ -93,8 +134,21 @@ fn held_out(digits: usize, fraction: f64) -> usize {
     (digits as f64 * fraction + ROUNDING) as usize
 }
 
-/// The fixed grids of `held_out` digits to validate with; nothing if there are none.
-pub(crate) fn validation(held_out: Digits, shape: GridShape) -> Result<Option<Loader>, Error> {
+/// Refuses more digits in the grids of an epoch than their index map has room for.
+pub(crate) fn check_index_map(grids: usize, shape: GridShape) -> Result<(), Error> {
+    let digits = grids.checked_mul(shape.cells());
+    if digits.is_some_and(|digits| digits <= MAX_DIGITS) {
+        return Ok(());
+    }
+    let (cells, most) = (shape.cells(), MAX_DIGITS / shape.cells().max(1));
+    Err(Error::setting(
+        "epoch_grids",
+        format!("is {grids}, but must be at most {most} with {cells} digits in a grid"),
+    ))
+}
+
+/// Fixed grids of held-out digits; nothing if there are none.
+pub(crate) fn fixed_grids(held_out: Digits, shape: GridShape) -> Result<Option<Loader>, Error> {
     if held_out.is_empty() {
         return Ok(None);
     }
@@ -105,6 +159,8 @@ pub(crate) fn validation(held_out: Digits, shape: GridShape) -> Result<Option<Lo
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use mnist2x2_data::mnist::Split;
     use mnist2x2_data::pendigits::PenDigit;
     use mnist2x2_data::{Strokes, synthetic};
@@ -125,7 +181,7 @@ mod tests {
                 grids,
                 ..Recipe::reference()
             };
-            let (training, validation) = recipe.loaders(digits.clone().into(), SHAPE).unwrap();
+            let Loaders { training, validation, .. } = recipe.loaders(digits.clone().into(), SHAPE).unwrap();
             assert_eq!(training.in_order().grids(), 70);
             let validation = validation.unwrap();
             assert_eq!(validation.in_order().grids(), 50);
@@ -156,6 +212,47 @@ mod tests {
         assert_eq!([held_out(50, 0.0), held_out(50, 1.0), held_out(50, 0.35)], [0, 50, 17]);
     }
 
+    /// A synthetic digit of each of 24 writers in turn, ten of each.
+    fn written() -> Digits {
+        synthetic::digits(Split::Train, 240, 0).with_writers((0..240).map(|i| i % 24).collect()).unwrap()
+    }
+
+    #[test]
+    fn people_are_held_out_where_they_are_known_and_the_recipe_says_so() {
+        let by_writers = Recipe::default();
+        assert!(by_writers.holds_out_writers(&written()));
+        let HeldOut { training, validation, unseen } = by_writers.split(written()).unwrap();
+        assert_eq!([&training, &validation, &unseen].map(Digits::len), [200, 20, 20]);
+        let writers =
+            |digits: &Digits| -> HashSet<u32> { digits.writers().unwrap().iter().copied().collect() };
+        let parts = [&training, &validation, &unseen].map(writers);
+        assert_eq!(parts.each_ref().map(HashSet::len), [20, 2, 2]);
+        assert_eq!(parts.iter().flatten().collect::<HashSet<_>>().len(), 24, "nobody is in two of them");
+        let loaders = by_writers.loaders(written().into(), SHAPE).unwrap();
+        let grids = |loader: &Option<Loader>| loader.as_ref().unwrap().in_order().grids();
+        assert_eq!((grids(&loaders.validation), grids(&loaders.unseen)), (40, 40));
+
+        let last = Recipe { validation_split: ValidationSplit::Last, ..Recipe::default() };
+        for (recipe, digits) in [(&last, written()), (&by_writers, written().without_writers())] {
+            assert!(!recipe.holds_out_writers(&digits));
+            let HeldOut { training, validation, unseen } = recipe.split(digits.clone()).unwrap();
+            assert_eq!((training, validation), digits.split_last(20), "as ever");
+            assert!(unseen.is_empty());
+        }
+        assert!(!Recipe::reference().holds_out_writers(&written()), "what is published stays as it is");
+    }
+
+    #[test]
+    fn grids_that_would_fill_the_memory_are_refused_before_they_are_made() {
+        let digits = synthetic::digits(Split::Train, 50, 0);
+        for grids in [Grids::Fixed, Grids::Fresh] {
+            let recipe = Recipe { epoch_grids: MAX_GRIDS, grids, ..Recipe::reference() };
+            let shape = GridShape { rows: 8, cols: 8 };
+            let message = recipe.loaders(digits.clone().into(), shape).unwrap_err().to_string();
+            assert!(message.contains("`epoch_grids` is 100000000, but must be at most 6250000"), "{message}");
+        }
+    }
+
     #[test]
     fn something_must_be_left_to_train_on() {
         let recipe = Recipe { validation_fraction: 1.0, ..Recipe::reference() };
@@ -173,7 +270,7 @@ mod tests {
             Recipe { stroke_fraction: 1.0, epoch_grids: 8, grids: Grids::Fresh, ..Recipe::reference() };
         let without = TrainingData::from(synthetic::digits(Split::Train, 50, 0));
         let with = TrainingData::new(without.digits.clone(), Some(pens));
-        let (training, _) = recipe.loaders(with.clone(), SHAPE).unwrap();
+        let Loaders { training, .. } = recipe.loaders(with.clone(), SHAPE).unwrap();
         assert!(training.epoch(0).batch(0).labels.iter().all(|&label| label == 4));
         for (recipe, data) in [(recipe, without), (Recipe::reference(), with)] {
             let message = recipe.loaders(data, SHAPE).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! The loss: cross-entropy against certain, smoothed or distilled targets.
 
 use candle_core::{D, DType, Tensor};
-use candle_nn::ops::softmax;
+use candle_nn::ops::{log_softmax, softmax};
 use mnist2x2_data::Batch;
 use mnist2x2_model::Seq2Seq;
 
@@ -23,8 +23,25 @@ pub(crate) fn memory_loss(
     targets: &Targets,
 ) -> Result<Tensor, Error> {
     let (tokens, labels) = token_tensors(batch, images.device())?;
-    let targets = targets.of(images, &tokens, &labels, model.config().vocabulary)?;
-    Ok(model.decoder_loss(&tokens, &targets, memory)?)
+    let right = targets.right(&labels, model.config().vocabulary)?;
+    let Some(distillation) = &targets.distillation else {
+        return Ok(model.decoder_loss(&tokens, &right, memory)?);
+    };
+    let Distillation { weight, temperature, .. } = *distillation;
+    let taught = distillation.probabilities(images, &tokens)?;
+    if (temperature - 1.0).abs() == 0.0 {
+        let mixed = ((right * (1.0 - weight))? + (taught * weight)?)?;
+        return Ok(model.decoder_loss(&tokens, &mixed, memory)?);
+    }
+    let logits = model.decode(&tokens, memory)?;
+    let (hard, soft) = (cross_entropy(&logits, &right)?, cross_entropy(&(&logits / temperature)?, &taught)?);
+    // Gradients of the second shrink with the square of the temperature.
+    Ok(((hard * (1.0 - weight))? + (soft * (weight * temperature * temperature))?)?)
+}
+
+/// Mean cross-entropy of `logits` against `targets`: (B, T, V) each.
+fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
+    Ok((targets * log_softmax(logits, D::Minus1)?)?.sum(D::Minus1)?.mean_all()?.neg()?)
 }
 
 /// The distributions over tokens that the loss is taken against.
@@ -43,7 +60,7 @@ struct Distillation {
 }
 
 impl Distillation {
-    /// The mean of the teachers' probabilities.
+    /// The mean of the teachers' probabilities at the temperature.
     ///
     /// # Shapes
     /// `images` (B, height, width), `tokens` (B, T) of u32 -> (B, T, V)
@@ -93,58 +110,45 @@ impl Targets {
         Err(Error::setting("distillation_weight", problem))
     }
 
-    /// The targets of grids whose right tokens are `labels`.
+    /// The distributions without teachers: each right token has all but the smoothing, which is spread over all.
     ///
     /// # Shapes
-    /// `images` (B, height, width), `tokens` and `labels` (B, T) of u32 -> (B, T, V)
-    pub(crate) fn of(
-        &self,
-        images: &Tensor,
-        tokens: &Tensor,
-        labels: &Tensor,
-        vocabulary: usize,
-    ) -> Result<Tensor, Error> {
+    /// `labels` (B, T) of u32 -> (B, T, V)
+    fn right(&self, labels: &Tensor, vocabulary: usize) -> Result<Tensor, Error> {
         let (smoothing, (batch, length)) = (self.label_smoothing, labels.dims2()?);
         let certain = Tensor::eye(vocabulary, DType::F32, labels.device())?; // (V, V)
         let smoothed = certain.affine(1.0 - smoothing, smoothing / vocabulary as f64)?;
-        let right = smoothed.embedding(&labels.flatten_all()?)?.reshape((batch, length, vocabulary))?; // (B, T, V)
-        let Some(distillation) = &self.distillation else { return Ok(right) };
-        let (weight, taught) = (distillation.weight, distillation.probabilities(images, tokens)?);
-        Ok(((right * (1.0 - weight))? + (taught * weight)?)?)
+        Ok(smoothed.embedding(&labels.flatten_all()?)?.reshape((batch, length, vocabulary))?) // (B, T, V)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
+    use mnist2x2_data::mnist::Split;
+    use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
     use mnist2x2_model::{Config, Parameters};
 
     use super::*;
 
-    fn images(batch: usize) -> Tensor {
-        let config = Config::tiny();
-        let count = batch * config.image_height() * config.image_width();
-        let pixels: Vec<f32> = (0..count).map(|i| (i % 7) as f32 / 3.0 - 1.0).collect();
-        let size = (batch, config.image_height(), config.image_width());
-        Tensor::from_vec(pixels, size, &Device::Cpu).unwrap()
+    /// Two grids of 1 x 3 digits.
+    fn batch() -> Batch {
+        let (digits, shape) = (synthetic::digits(Split::Train, 30, 0), GridShape { rows: 1, cols: 3 });
+        let loader = Loader::new(digits.into(), GridSource::Fresh { grids: 2 }, shape, 2, 0).unwrap();
+        loader.epoch(0).batch(0)
     }
 
-    /// Two sequences of four tokens: what the decoder is given, and what is right.
-    fn tokens() -> (Tensor, Tensor) {
-        let tensor = |ids: [[u32; 4]; 2]| Tensor::new(&ids, &Device::Cpu).unwrap();
-        (tensor([[10, 3, 7, 1], [10, 0, 0, 9]]), tensor([[3, 7, 1, 11], [0, 0, 9, 11]]))
-    }
-
-    fn targets(targets: &Targets) -> Vec<Vec<Vec<f32>>> {
-        let (tokens, labels) = tokens();
-        targets.of(&images(2), &tokens, &labels, 13).unwrap().to_vec3().unwrap()
+    fn model(seed: u64) -> Seq2Seq {
+        Seq2Seq::new(Parameters::init(&Config::tiny(), seed, &Device::Cpu).unwrap()).unwrap()
     }
 
     #[test]
     fn smoothed_targets_are_distributions_with_the_right_token_on_top() {
         let recipe = Recipe { label_smoothing: 0.13, ..Recipe::reference() };
-        let found = targets(&Targets::new(&recipe, &[]).unwrap());
-        for (sequence, labels) in found.iter().zip(tokens().1.to_vec2::<u32>().unwrap()) {
+        let (_, labels) = token_tensors(&batch(), &Device::Cpu).unwrap();
+        let found = Targets::new(&recipe, &[]).unwrap().right(&labels, 13).unwrap();
+        let found = found.to_vec3::<f32>().unwrap();
+        for (sequence, labels) in found.iter().zip(labels.to_vec2::<u32>().unwrap()) {
             for (distribution, right) in sequence.iter().zip(labels) {
                 for (token, share) in (0..).zip(distribution) {
                     let expected = if token == right { 0.88 } else { 0.01 };
@@ -154,36 +158,55 @@ mod tests {
         }
     }
 
-    fn teacher(seed: u64) -> Seq2Seq {
-        Seq2Seq::new(Parameters::init(&Config::tiny(), seed, &Device::Cpu).unwrap()).unwrap()
+    /// The logits of `model` for [`batch`], in f64.
+    fn logits(model: &Seq2Seq) -> Vec<Vec<f64>> {
+        let (tokens, _) = token_tensors(&batch(), &Device::Cpu).unwrap();
+        let images = image_tensor(&batch(), 0..2, &Device::Cpu).unwrap();
+        let logits = model.forward(&images, &tokens).unwrap().flatten_to(1).unwrap();
+        logits.to_dtype(DType::F64).unwrap().to_vec2().unwrap()
     }
 
+    fn log_probabilities(logits: &[f64], temperature: f64) -> Vec<f64> {
+        let sum: f64 = logits.iter().map(|logit| (logit / temperature).exp()).sum();
+        logits.iter().map(|logit| logit / temperature - sum.ln()).collect()
+    }
+
+    /// (1 - w) times the cross-entropy with the right tokens, and w T^2 times that of the student at T with the mean of the
+    /// teachers at T (G. Hinton, O. Vinyals and J. Dean, 2015, section 2).
     #[test]
-    fn teachers_give_their_share() {
-        let teachers = [teacher(4), teacher(5)];
-        let opinions = teachers.each_ref().map(|teacher| {
-            let logits = (teacher.forward(&images(2), &tokens().0).unwrap() / 2.5).unwrap();
-            softmax(&logits, D::Minus1).unwrap()
-        });
-        let [first, second] = &opinions;
-        let opinion = ((first + second).unwrap() / 2.0).unwrap().to_vec3::<f32>().unwrap();
-        let recipe =
-            Recipe { distillation_weight: 0.25, distillation_temperature: 2.5, ..Recipe::reference() };
-        let mixed = targets(&Targets::new(&recipe, &teachers).unwrap());
-        let certain = targets(&Targets::certain());
-        for ((mixed, certain), opinion) in
-            mixed.iter().flatten().zip(certain.iter().flatten()).zip(opinion.iter().flatten())
-        {
-            for ((mixed, certain), opinion) in mixed.iter().zip(certain).zip(opinion) {
-                assert!((mixed - (0.75 * certain + 0.25 * opinion)).abs() < 1e-6);
-            }
+    fn the_temperature_divides_both_sides_and_its_square_makes_up_for_it() {
+        let (student, teachers) = (model(3), [model(4), model(5)]);
+        let (_, labels) = token_tensors(&batch(), &Device::Cpu).unwrap();
+        let labels = labels.flatten_all().unwrap().to_vec1::<u32>().unwrap();
+        let opinions = teachers.each_ref().map(logits);
+        for (weight, temperature) in [(0.25, 2.5), (0.25, 1.0), (0.75, 0.5)] {
+            let row = |(place, logits): (usize, Vec<f64>)| {
+                let (hard, soft) = (log_probabilities(&logits, 1.0), log_probabilities(&logits, temperature));
+                let taught = opinions.each_ref().map(|of| log_probabilities(&of[place], temperature));
+                let opinion = |v: usize| f64::midpoint(taught[0][v].exp(), taught[1][v].exp());
+                let cross: f64 = (0..13).map(|v| opinion(v) * soft[v]).sum();
+                let squared = temperature * temperature;
+                -(1.0 - weight) * hard[labels[place] as usize] - weight * squared * cross
+            };
+            let expected = logits(&student).into_iter().enumerate().map(row).sum::<f64>() / 8.0;
+            let recipe = Recipe {
+                distillation_weight: weight,
+                distillation_temperature: temperature,
+                ..Recipe::reference()
+            };
+            let targets = Targets::new(&recipe, &teachers).unwrap();
+            let loss = batch_loss(&student, &batch(), &targets).unwrap();
+            let found = f64::from(loss.to_scalar::<f32>().unwrap());
+            assert!((found - expected).abs() < 1e-5, "{found}, not {expected}, at {temperature}");
+            let flat = student.parameters().gradient(&loss).unwrap();
+            assert!(flat.iter().any(|&g| g != 0.0) && flat.iter().all(|g| g.is_finite()));
         }
     }
 
     #[test]
     fn a_teacher_without_a_share_or_a_share_without_a_teacher_is_refused() {
         let distills = Recipe { distillation_weight: 0.5, ..Recipe::reference() };
-        for (recipe, teachers) in [(distills, vec![]), (Recipe::reference(), vec![teacher(4)])] {
+        for (recipe, teachers) in [(distills, vec![]), (Recipe::reference(), vec![model(4)])] {
             let message = Targets::new(&recipe, &teachers).unwrap_err().to_string();
             assert!(message.contains("`distillation_weight`"), "{message}");
         }

@@ -2,6 +2,16 @@
 
 use crate::{BoxError, EpochMetrics, StepReport, Trainer};
 
+/// Why a run reads grids that it does not train on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadingFor {
+    /// To validate an epoch.
+    Validation,
+    /// To fit the temperature of the finished model.
+    Calibration,
+}
+
 /// Watches a run, and may stop it: what other libraries call a callback.
 ///
 /// ```
@@ -35,6 +45,11 @@ pub trait Observer {
         Ok(())
     }
 
+    /// While grids are read beside training, for this `purpose`: `done` of `grids` have been, at first none.
+    fn on_reading(&mut self, purpose: ReadingFor, done: usize, grids: usize) {
+        let _ = (purpose, done, grids);
+    }
+
     /// Whether the run is to stop here; asked after each step and after each epoch.
     fn should_stop(&self) -> bool {
         false
@@ -43,3 +58,13 @@ pub trait Observer {
 
 /// No one is watching.
 impl Observer for () {}
+
+/// Tells `observer` how many of `grids` have been read, whenever it is told how many more.
+pub(crate) fn counting(observer: &mut dyn Observer, purpose: ReadingFor, grids: usize) -> impl FnMut(usize) {
+    let mut done = 0;
+    observer.on_reading(purpose, done, grids);
+    move |more| {
+        done += more;
+        observer.on_reading(purpose, done, grids);
+    }
+}

@@ -25,12 +25,21 @@ const BRUSHES: [f32; 3] = [0.035, 0.065, 0.095];
 /// of [`BRUSHES`].
 ///
 /// # Errors
-/// As [`ModelInput::render_strokes`].
+/// [`Error::Setting`] if there are none, and as [`ModelInput::render_strokes`].
 pub(crate) fn digits(pens: &PenDigits, all_writers: bool) -> Result<Digits, Error> {
     let (held_out, all) = (HELD_OUT_WRITERS, 1..=*HELD_OUT_WRITERS.end());
     let writers = if all_writers { all } else { 1..=held_out.start() - 1 };
     let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| writers.contains(&writer));
     let theirs: Vec<&PenDigit> = pens.digits.iter().filter(is_theirs).collect();
+    if theirs.is_empty() {
+        let (first, last) = (writers.start(), writers.end());
+        let problem = format!(
+            "is above 0, but none of the {} pen strokes is by a writer from {first} to {last}, and no others are trained on; \
+            use a file that names such writers, such as pendigits-orig.tra",
+            pens.digits.len()
+        );
+        return Err(Error::setting("stroke_fraction", problem));
+    }
     let all: Vec<(&PenDigit, f32)> =
         BRUSHES.iter().flat_map(|&brush| theirs.iter().map(move |&digit| (digit, brush))).collect();
     let images = all.par_iter().map(|&(digit, brush)| seen(digit, brush));
@@ -62,6 +71,15 @@ mod tests {
         assert_eq!(labels(&found), [4, 7, 0, 0].repeat(STROKE_WIDTHS.len() + BRUSHES.len()));
         let found = digits(&pens, false).unwrap();
         assert_eq!(labels(&found), [4, 7].repeat(STROKE_WIDTHS.len() + BRUSHES.len()));
+        for all_writers in [false, true] {
+            let nobody = PenDigits { digits: vec![digit(31, 4)], sha256: String::new() };
+            let message = digits(&nobody, all_writers).unwrap_err().to_string();
+            let last = if all_writers { 30 } else { 24 };
+            assert!(
+                message.contains(&format!("none of the 1 pen strokes is by a writer from 1 to {last}")),
+                "{message}"
+            );
+        }
         for i in 0..found.len() {
             assert!(found.image(i).iter().any(|&grey| grey > 200), "digit {i} has no ink");
         }

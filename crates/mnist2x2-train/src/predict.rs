@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 use mnist2x2_data::pendigits::PenDigit;
-use mnist2x2_data::{Batch, Loader, RenderCondition, Strokes};
+use mnist2x2_data::{Batch, Epoch, GridShape, Loader, RenderCondition, Strokes};
 use mnist2x2_infer::{Reading, Recognizer, Sequence, Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_picture::ModelInput;
@@ -15,8 +15,8 @@ use crate::{Error, Workers};
 
 /// Grids of a batch for evaluation.
 pub const EVALUATION_BATCH: usize = 500;
-/// Grids that one thread decodes at once: enough to keep the matrix products busy, few enough to stay in its cache.
-const DECODED_AT_ONCE: usize = 50;
+/// Digits that one thread decodes at once: enough to keep the matrix products busy, few enough to stay in its cache.
+const DECODED_AT_ONCE: usize = 200;
 /// Inputs that one thread makes and reads at once.
 const READ_AT_ONCE: usize = 25;
 
@@ -84,7 +84,7 @@ pub fn predict_dataset(
     let predict = |model: &Seq2Seq, batch: &Batch, images: &Tensor| {
         Ok(predictions(batch, &transcribe(model, images)?, temperature))
     };
-    Ok(map_parts(model, loader, workers, predict, done)?.concat())
+    Ok(map_parts(model, loader, usize::MAX, workers, predict, done)?.concat())
 }
 
 /// What was written for each grid of `batch`, beside its labels.
@@ -98,19 +98,21 @@ pub(crate) fn predictions(
 }
 
 /// What `job` makes of `model`, frozen, and each part of the grids of `loader` with its images (B, height, width), in their
-/// order and on all threads; `done` is told how many more grids have been read.
+/// order and on all threads: of all grids, or of whole batches until there are `enough`. `done` is told how many more grids
+/// have been read.
 pub(crate) fn map_parts<R: Send>(
     model: &Seq2Seq,
     loader: &Loader,
+    enough: usize,
     workers: &Workers,
     job: impl Fn(&Seq2Seq, &Batch, &Tensor) -> Result<R, Error> + Sync,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<R>, Error> {
     let (model, epoch) = (model.frozen()?, loader.in_order());
     let mut results = Vec::new();
-    for step in 0..epoch.steps() {
+    for step in 0..steps_until(&epoch, enough) {
         let grids = epoch.batch_len(step);
-        results.extend(workers.map(decoding_parts(grids), |part| {
+        results.extend(workers.map(decoding_parts(grids, loader.shape()), |part| {
             let batch = epoch.part(step, part);
             job(&model, &batch, &image_tensor(&batch, 0..batch.len, model.parameters().device())?)
         })?);
@@ -119,21 +121,32 @@ pub(crate) fn map_parts<R: Send>(
     Ok(results)
 }
 
+/// How many grids of `loader` are read until there are `enough`.
+pub(crate) fn grids_read(loader: &Loader, enough: usize) -> usize {
+    let epoch = loader.in_order();
+    (0..steps_until(&epoch, enough)).map(|step| epoch.batch_len(step)).sum()
+}
+
+/// How many batches of `epoch` hold `enough` grids.
+fn steps_until(epoch: &Epoch, enough: usize) -> usize {
+    enough.div_ceil(epoch.batch_len(0)).min(epoch.steps())
+}
+
 /// The transcript of each grid of `batch`, by greedy decoding on all threads.
 ///
 /// # Errors
 /// [`Error::Infer`] if the model cannot read grids of this shape.
 pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<Transcript>, Error> {
     let device = model.parameters().device();
-    let parts = decoding_parts(batch.len);
+    let parts = decoding_parts(batch.len, batch.shape);
     let transcripts =
         workers.map(parts, |part| Ok(transcribe(model, &image_tensor(batch, part, device)?)?))?;
     Ok(transcripts.into_iter().flatten().collect())
 }
 
 /// The parts of a batch of `len` grids that one thread each decodes at once.
-fn decoding_parts(len: usize) -> Vec<Range<usize>> {
-    split(len, len.div_ceil(DECODED_AT_ONCE))
+fn decoding_parts(len: usize, shape: GridShape) -> Vec<Range<usize>> {
+    split(len, (len * shape.cells()).div_ceil(DECODED_AT_ONCE))
 }
 
 /// Reads `count` inputs, each made with its labels by `input` from its number, on all threads.

@@ -8,6 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::error::check_setting;
 use crate::{Error, MatrixOptimizer, OptimizerSettings, Schedule};
 
+/// The most grids in an epoch, and in a batch: the index map of more would fill the memory.
+pub const MAX_GRIDS: usize = 100_000_000;
+/// The most epochs: with as many grids in each, their steps can be counted.
+const MAX_EPOCHS: u64 = 1_000_000_000;
+
 /// Everything that decides the outcome of a run besides the data and the model's sizes: part of `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,10 +33,13 @@ pub struct Recipe {
     pub shards: usize,
     /// Which grids an epoch has.
     pub grids: Grids,
-    /// The fraction of the training digits, the last ones, that is kept from training to validate with; 0 for none. A number
-    /// above 1 means one digit in so many.
+    /// The fraction of the training digits that is kept from training to validate with; 0 for none. A number above 1 means one
+    /// digit in so many.
     #[serde(alias = "validate_one_in", deserialize_with = "fraction_or_one_in")]
     pub validation_fraction: f64,
+    /// Whose digits those are.
+    #[serde(default)]
+    pub validation_split: ValidationSplit,
     /// The fraction of digits that are drawn from pen strokes instead; 0 for none.
     #[serde(alias = "strokes")]
     pub stroke_fraction: f64,
@@ -48,7 +56,8 @@ pub struct Recipe {
     /// grid (G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network*, 2015); 0 for none.
     #[serde(alias = "distillation")]
     pub distillation_weight: f64,
-    /// By what the teachers' logits are divided (section 2 of the same): above 1, their second thoughts weigh more.
+    /// By what the logits of teachers and student are divided where the two are compared (section 2 of the same): above 1,
+    /// second thoughts weigh more. That part of the loss is multiplied by its square, so that its gradients keep their size.
     pub distillation_temperature: f64,
     /// The share of each target's probability that is spread evenly over all tokens (C. Szegedy and others, *Rethinking
     /// the Inception Architecture for Computer Vision*, 2016, section 7).
@@ -79,6 +88,19 @@ pub enum Grids {
     Fresh,
 }
 
+/// Which of the training digits are kept from training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ValidationSplit {
+    /// The last ones, whoever wrote them.
+    #[default]
+    Last,
+    /// All that some writers wrote, where the writers are known and enough, else the last ones. As many digits of other writers
+    /// are kept from all choices too, see [`Trainer::unseen`](crate::Trainer::unseen).
+    Writers,
+}
+
 /// Which weights a run ends with.
 ///
 /// No run is stopped early: a schedule that falls to nothing needs its whole length. What early stopping would save is
@@ -107,6 +129,7 @@ impl Default for Recipe {
             name: "default".into(),
             grids: Grids::Fresh,
             validation_fraction: 1.0 / 12.0, // 5,000 of MNIST's 60,000
+            validation_split: ValidationSplit::Writers,
             model_selection: ModelSelection::Best,
             initialization: Initialization::Truncated,
             ema_decay: 0.999,
@@ -144,6 +167,7 @@ impl Recipe {
             shards: 8,
             grids: Grids::Fixed,
             validation_fraction: 0.0,
+            validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
             all_writers: false,
             model_selection: ModelSelection::Last,
@@ -214,10 +238,15 @@ impl Recipe {
     /// # Errors
     /// [`Error::Setting`] names the first setting that is wrong.
     pub fn validate(&self) -> Result<(), Error> {
-        for (setting, value) in
-            [("epochs", self.epochs), ("batch_size", self.batch_size as u64), ("shards", self.shards as u64)]
-        {
-            check_setting(setting, value, value > 0, "at least 1")?;
+        let grids = MAX_GRIDS as u64;
+        for (setting, value, min, max) in [
+            ("epochs", self.epochs, 1, MAX_EPOCHS),
+            ("epoch_grids", self.epoch_grids as u64, 0, grids),
+            ("batch_size", self.batch_size as u64, 1, grids),
+            ("shards", self.shards as u64, 1, grids),
+        ] {
+            let allowed = format!("{min} to {max}");
+            check_setting(setting, value, (min..=max).contains(&value), &allowed)?;
         }
         for (setting, value) in [("ema_decay", self.ema_decay), ("label_smoothing", self.label_smoothing)] {
             check_setting(setting, value, (0.0..1.0).contains(&value), "at least 0 and below 1")?;
@@ -271,7 +300,14 @@ mod tests {
             recipe
         };
         let cases = [
-            (Recipe { epochs: 0, ..reference() }, "`epochs` is 0, but must be at least 1"),
+            (Recipe { epochs: 0, ..reference() }, "`epochs` is 0, but must be 1 to"),
+            (
+                Recipe { epochs: 100_000_000_000_000_000, ..reference() },
+                "`epochs` is 100000000000000000, but",
+            ),
+            (Recipe { epoch_grids: 100_000_000_000, ..reference() }, "`epoch_grids` is 100000000000, but"),
+            (Recipe { batch_size: 100_000_000_000, ..reference() }, "`batch_size` is 100000000000, but"),
+            (Recipe { shards: 100_000_000_000, ..reference() }, "`shards` is 100000000000, but"),
             (Recipe { batch_size: 0, ..reference() }, "`batch_size`"),
             (optimizer(|o| o.learning_rate = f64::NAN), "`optimizer.learning_rate` is NaN"),
             (optimizer(|o| o.beta2 = 1.0), "`optimizer.beta2` is 1"),

@@ -8,17 +8,17 @@
 //! | `metrics.jsonl` | a line of [`EpochMetrics`] per epoch |
 //! | `checkpoints/` | the last few [`Checkpoint`]s and that of the best epoch, named by the steps taken |
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirEntry, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use mnist2x2_formats::files::Disk;
 use mnist2x2_infer::Calibration;
 use mnist2x2_model::Seq2Seq;
 
-use crate::checkpoint_folder::{CheckpointFolder, remove_litter};
+use crate::checkpoint_folder::{CheckpointFolder, is_litter, remove_litter};
 use crate::{
-    BoxError, CheckpointPolicy, EpochMetrics, Error, Observer, Outcome, RunRecord, StepReport, Trainer,
-    Workers, calibrate,
+    BoxError, CheckpointPolicy, EpochMetrics, Error, Observer, Outcome, ReadingFor, RunRecord, StepReport,
+    Trainer, Workers,
 };
 
 /// The folder of checkpoints in the run's.
@@ -44,30 +44,34 @@ impl RunFolder {
     /// [`Error::Run`] if `path` exists and is not an empty folder: nothing is ever overwritten. [`Error::Io`] if it
     /// cannot be written.
     pub fn create(path: &Path, record: &RunRecord) -> Result<Self, Error> {
-        Self::create_on(Disk::default(), path, record)
+        Self::create_on(&Disk::default(), path, record)
     }
 
     /// The same on a disk that may fail.
     ///
     /// # Errors
     /// As [`RunFolder::create`]; nothing of the run stays then.
-    pub fn create_on(disk: Disk, path: &Path, record: &RunRecord) -> Result<Self, Error> {
+    pub fn create_on(disk: &Disk, path: &Path, record: &RunRecord) -> Result<Self, Error> {
         Self::check_free(path)?;
         let text = toml::to_string_pretty(record).map_err(|error| Error::run(path, error.to_string()))?;
         let folder = path.join(CHECKPOINTS);
-        disk.create_folder(&folder).map_err(Error::io(&folder)).inspect_err(|_| remove_empty(path))?;
-        let run = Self::lock(disk, path, record).inspect_err(|_| remove_empty(path))?;
+        let is_made = disk.create_folder(&folder).map_err(Error::io(&folder));
+        is_made.inspect_err(|_| remove_empty(disk, path))?;
+        let run = Self::lock(disk.clone(), path, record).inspect_err(|_| remove_empty(disk, path))?;
+        Self::check_free(path)?; // another process may have come and gone before the lock
         let file = path.join(RECORD);
-        run.disk().write(&file, text.as_bytes()).map_err(Error::io(&file)).inspect_err(|_| abandon(path))?;
+        let is_written = disk.write(&file, text.as_bytes()).map_err(Error::io(&file));
+        is_written.inspect_err(|_| abandon(disk, path))?;
         Ok(run)
     }
 
     /// Makes sure that a run can be made at `path`.
     ///
     /// # Errors
-    /// [`Error::Run`] if it exists and is not an empty folder: nothing is ever overwritten.
+    /// [`Error::Run`] if it exists and is not an empty folder: nothing is ever overwritten. What a start left that failed on a
+    /// disk where nothing can be removed does not count.
     pub fn check_free(path: &Path) -> Result<(), Error> {
-        if path.exists() && !path.read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
+        if !(holds_only(path, CHECKPOINTS) && holds_only(&path.join(CHECKPOINTS), LOCK)) {
             let problem =
                 "exists already and is never overwritten; choose another --out, or go on with --resume";
             return Err(Error::run(path, problem));
@@ -150,8 +154,7 @@ impl RunFolder {
         match outcome {
             Outcome::Finished => {
                 let model = trainer.result()?;
-                let calibrate = |loader| calibrate(&model, loader, workers);
-                self.save_model(&model, trainer.validation().map(calibrate).transpose()?)?;
+                self.save_model(&model, trainer.calibrate(&model, workers, observer)?)?;
             }
             Outcome::Stopped => self.save_checkpoint(trainer)?,
         }
@@ -231,18 +234,25 @@ impl RunFolder {
 
 /// Removes what [`RunFolder::create`] had made of a run, locked by this process, that could not be written down. Failures do
 /// not matter: nobody else's files are touched.
-fn abandon(path: &Path) {
+fn abandon(disk: &Disk, path: &Path) {
     for file in [path.join(RECORD), path.join(CHECKPOINTS).join(LOCK)] {
-        fs::remove_file(file).ok();
+        disk.remove(&file).ok();
     }
-    remove_empty(path);
+    remove_empty(disk, path);
 }
 
 /// Removes the folders of a run if nothing is in them.
-fn remove_empty(path: &Path) {
+fn remove_empty(disk: &Disk, path: &Path) {
     for folder in [&path.join(CHECKPOINTS), path] {
-        fs::remove_dir(folder).ok();
+        disk.remove_folder(folder).ok();
     }
+}
+
+/// Whether there is no folder `path`, or it holds nothing but `name` and what killed writes leave.
+fn holds_only(path: &Path, name: &str) -> bool {
+    let is_known = |entry: DirEntry| entry.file_name() == name || is_litter(&entry.path());
+    let entries = path.read_dir();
+    entries.map_or(!path.exists(), |mut entries| entries.all(|entry| entry.is_ok_and(is_known)))
 }
 
 /// Writes down each epoch, and passes everything on.
@@ -262,6 +272,10 @@ impl Observer for Recorder<'_> {
         self.run.append_metrics(metrics)?;
         self.run.save_checkpoint(trainer)?;
         self.observer.on_epoch(trainer, metrics)
+    }
+
+    fn on_reading(&mut self, purpose: ReadingFor, done: usize, grids: usize) {
+        self.observer.on_reading(purpose, done, grids);
     }
 
     fn should_stop(&self) -> bool {

@@ -9,10 +9,12 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::settings::{RENAMED, read_toml};
-use crate::{Error, FinetuneRecord, Recipe};
+use crate::{Error, Exposure, FinetuneRecord, Recipe, ValidationSplit};
 
 /// The number of this version's arithmetic: raised by whatever changes a number that a training run computes.
-pub const NUMERICS: u32 = 1;
+///
+/// 2 since the temperature of distillation divides the student's logits too; without one, a run computes what it did.
+pub const NUMERICS: u32 = 2;
 
 /// What a run was asked to do: `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct RunRecord {
     /// Whose weights it began with, where they were not new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<ModelRecord>,
+    /// Whether that model was trained on digits that this run holds out; nothing where there is none, or no one looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
     /// Where its first weights came from and which corrections it learned, where it was fine-tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finetune: Option<FinetuneRecord>,
@@ -52,15 +57,18 @@ pub struct ModelRecord {
 }
 
 /// The data of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataRecord {
-    /// `mnist` or `synthetic`.
+    /// `mnist`, `synthetic`, or `own` for any other.
     pub dataset: String,
     /// SHA-256 of the training images, unpacked.
     pub images_sha256: String,
     /// SHA-256 of the training labels, unpacked.
     pub labels_sha256: String,
+    /// SHA-256 of the numbers of the digits' writers, where writers are held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writers_sha256: Option<String>,
     /// SHA-256 of the file of pen strokes, where the recipe mixes them in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strokes_sha256: Option<String>,
@@ -76,8 +84,9 @@ impl DataRecord {
     /// Whether these are the same data, wherever they lie now.
     pub fn is_same_as(&self, other: &Self) -> bool {
         let identity = |data: &Self| {
-            let Self { dataset, images_sha256, labels_sha256, strokes_sha256, .. } = data.clone();
-            (dataset, images_sha256, labels_sha256, strokes_sha256)
+            let Self { dataset, images_sha256, labels_sha256, writers_sha256, strokes_sha256, .. } =
+                data.clone();
+            (dataset, images_sha256, labels_sha256, writers_sha256, strokes_sha256)
         };
         identity(self) == identity(other)
     }
@@ -88,7 +97,7 @@ impl RunRecord {
     pub fn new(model: Config, recipe: Recipe, data: DataRecord) -> Self {
         let version = env!("CARGO_PKG_VERSION").into();
         let (teachers, numerics) = (Vec::new(), NUMERICS);
-        Self { version, numerics, model, recipe, data, teachers, from: None, finetune: None }
+        Self { version, numerics, model, recipe, data, teachers, from: None, exposure: None, finetune: None }
     }
 
     /// Reads `run.toml` in the folder `path`.
@@ -99,13 +108,40 @@ impl RunRecord {
         read_toml(&path.join("run.toml"))
     }
 
+    /// How this run held digits out, whatever its recipe wished for.
+    pub fn split(&self) -> ValidationSplit {
+        if self.data.writers_sha256.is_some() { ValidationSplit::Writers } else { ValidationSplit::Last }
+    }
+
+    /// Whether this run's model was trained on digits that a run on `data` by `recipe` holds out.
+    pub fn exposure(&self, data: &DataRecord, recipe: &Recipe) -> Exposure {
+        let is_first = self.from.is_none() && self.finetune.is_none();
+        let earlier = self.exposure.unwrap_or(if is_first { Exposure::None } else { Exposure::Unknown });
+        let digits = |data: &DataRecord| [data.images_sha256.clone(), data.labels_sha256.clone()];
+        let is_drawn = |data: &DataRecord| data.dataset == "synthetic";
+        if is_drawn(&self.data) != is_drawn(data) {
+            return if is_first { Exposure::None } else { Exposure::Unknown };
+        }
+        if digits(&self.data) != digits(data) {
+            return Exposure::Unknown;
+        }
+        let (own, new) = (self.recipe.validation_fraction, recipe.validation_fraction);
+        let holds_the_same_out = match (&self.data.writers_sha256, &data.writers_sha256) {
+            (None, None) => own > new - f64::EPSILON,
+            (own_writers, writers) => own_writers == writers && (own - new).abs() < f64::EPSILON,
+        };
+        if holds_the_same_out { earlier } else { Exposure::Trained }
+    }
+
     /// Makes sure that this program computes what the run's own would have.
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence about `run.toml`.
     pub(crate) fn check_numerics(&self) -> Result<(), String> {
-        let Self { version, numerics, .. } = self;
-        if *numerics == NUMERICS {
+        let Self { version, numerics, recipe, .. } = self;
+        let has_temperature =
+            recipe.distillation_weight > 0.0 && (recipe.distillation_temperature - 1.0).abs() > 0.0;
+        if *numerics == NUMERICS || (*numerics == 1 && !has_temperature) {
             return Ok(());
         }
         Err(format!(
@@ -127,6 +163,8 @@ impl RunRecord {
             let key = "\"validate_one_in\":";
             text = text.replace(&format!("{key}{}", json!(fraction)), &format!("{key}{one_in}"));
         }
+        // What that version did not know, and did so.
+        let text = text.replace("\"validation_split\":\"last\",", "");
         hex(&Sha256::digest(text.replace(&format!("\"numerics\":{},", self.numerics), "")))
     }
 }
@@ -134,4 +172,65 @@ impl RunRecord {
 /// The arithmetic of version 0.1.0, whose records do not say.
 fn first_numerics() -> u32 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(images: &str, writers: Option<&str>) -> DataRecord {
+        let writers_sha256 = writers.map(Into::into);
+        DataRecord {
+            dataset: "mnist".into(),
+            images_sha256: images.into(),
+            writers_sha256,
+            ..DataRecord::default()
+        }
+    }
+
+    fn recipe(validation_fraction: f64) -> Recipe {
+        Recipe { validation_fraction, ..Recipe::reference() }
+    }
+
+    #[test]
+    fn a_model_knows_the_digits_that_its_run_did_not_hold_out() {
+        let record = |data, fraction| RunRecord::new(Config::reference(), recipe(fraction), data);
+        let people = || data("a", Some("w"));
+        for (of, fraction, now, new_fraction, expected) in [
+            (data("a", None), 0.1, data("a", None), 0.1, Exposure::None),
+            (data("a", None), 0.2, data("a", None), 0.1, Exposure::None),
+            (data("a", None), 0.0, data("a", None), 0.1, Exposure::Trained),
+            (data("a", None), 0.05, data("a", None), 0.1, Exposure::Trained),
+            (data("a", None), 0.1, people(), 0.1, Exposure::Trained),
+            (people(), 0.1, people(), 0.1, Exposure::None),
+            (people(), 0.1, people(), 0.2, Exposure::Trained),
+            (people(), 0.1, data("a", None), 0.1, Exposure::Trained),
+            (data("b", None), 0.1, data("a", None), 0.1, Exposure::Unknown),
+            (
+                DataRecord { dataset: "synthetic".into(), ..data("b", None) },
+                0.1,
+                data("a", None),
+                0.1,
+                Exposure::None,
+            ),
+        ] {
+            let found = record(of.clone(), fraction).exposure(&now, &recipe(new_fraction));
+            assert_eq!(found, expected, "{of:?} {fraction} {now:?} {new_fraction}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_model_knew_is_not_forgotten() {
+        let mut record = RunRecord::new(Config::reference(), recipe(0.1), data("a", None));
+        record.from = Some(ModelRecord { path: "earlier".into(), sha256: String::new() });
+        for (known, expected) in [
+            (None, Exposure::Unknown),
+            (Some(Exposure::None), Exposure::None),
+            (Some(Exposure::Trained), Exposure::Trained),
+        ] {
+            record.exposure = known;
+            assert_eq!(record.exposure(&data("a", None), &recipe(0.1)), expected);
+            assert_eq!(record.exposure(&data("a", None), &recipe(0.2)), Exposure::Trained);
+        }
+    }
 }

@@ -11,8 +11,8 @@ use crate::evaluate::validate;
 use crate::gradient::batch_gradient;
 use crate::loss::Targets;
 use crate::{
-    Checkpoint, EpochMetrics, Error, ModelSelection, Optimizer, Position, Recipe, StepReport, TrainingData,
-    Validation, Workers,
+    Checkpoint, EpochMetrics, Error, Exposure, Loaders, ModelSelection, Optimizer, Position, Recipe,
+    StepReport, TrainingData, Validation, Workers,
 };
 
 /// A run: the model, the optimizer, and how far they have come.
@@ -21,6 +21,9 @@ pub struct Trainer {
     recipe: Recipe,
     training: Loader,
     validation: Option<Loader>,
+    unseen: Option<Loader>,
+    /// Whether the model that it began with was trained on the digits that are held out now.
+    exposure: Exposure,
     targets: Targets,
     model: Seq2Seq,
     optimizer: Optimizer,
@@ -43,8 +46,8 @@ impl Trainer {
     ) -> Result<Self, Error> {
         recipe.validate()?;
         let shape = GridShape { rows: config.rows, cols: config.cols };
-        let (training, validation) = recipe.loaders(data.into(), shape)?;
-        Ok(Self { validation, ..Self::from_loader(config, recipe, training, device)? })
+        let Loaders { training, validation, unseen } = recipe.loaders(data.into(), shape)?;
+        Ok(Self { validation, unseen, ..Self::from_loader(config, recipe, training, device)? })
     }
 
     /// A run on the grids of `loader`, augmented as the recipe says, whatever else it says of grids; and without any to
@@ -74,7 +77,19 @@ impl Trainer {
             values,
         };
         let targets = Targets::smoothed(recipe.label_smoothing);
-        Ok(Self { recipe, training, validation: None, targets, model, optimizer, state, gradient })
+        let (validation, unseen, exposure) = (None, None, Exposure::default());
+        Ok(Self {
+            recipe,
+            training,
+            validation,
+            unseen,
+            exposure,
+            targets,
+            model,
+            optimizer,
+            state,
+            gradient,
+        })
     }
 
     /// The same run, validated with the grids of `validation` after each epoch.
@@ -94,11 +109,12 @@ impl Trainer {
         Ok(Self { targets: Targets::new(&self.recipe, teachers)?, ..self })
     }
 
-    /// The same before its first step, with the weights of `base` in place of new ones.
+    /// The same before its first step, with the weights of `base` in place of new ones. Whether `base` was trained on digits
+    /// that are held out now is said in the model's calibration; see [`RunRecord::exposure`](crate::RunRecord::exposure).
     ///
     /// # Errors
     /// [`Error::Model`] if `base` is of other sizes.
-    pub fn starting_from(mut self, base: &Seq2Seq) -> Result<Self, Error> {
+    pub fn starting_from(mut self, base: &Seq2Seq, exposure: Exposure) -> Result<Self, Error> {
         if base.config() != self.model.config() {
             let problem = "the model to begin with is of other sizes than the one to be trained".into();
             return Err(mnist2x2_model::Error::Tensors(problem).into());
@@ -107,7 +123,7 @@ impl Trainer {
         let ema = if self.state.ema.is_empty() { Vec::new() } else { values.clone() };
         let start = Checkpoint { values, ema, ..self.state.clone() };
         self.restore(start)?;
-        Ok(self)
+        Ok(Self { exposure, ..self })
     }
 
     /// Goes on where `checkpoint` was taken: from there on every number is that of a run that was never interrupted.
@@ -169,6 +185,16 @@ impl Trainer {
         self.validation.as_ref()
     }
 
+    /// The grids of writers by whom nothing is chosen, if writers are held out: for comparing finished runs.
+    pub fn unseen(&self) -> Option<&Loader> {
+        self.unseen.as_ref()
+    }
+
+    /// Whether the model that it began with was trained on the digits that are held out now.
+    pub fn exposure(&self) -> Exposure {
+        self.exposure
+    }
+
     /// How far the run has come.
     pub fn position(&self) -> Position {
         self.state.position
@@ -207,12 +233,15 @@ impl Trainer {
         };
         check("loss", loss.is_finite())?;
         check("gradient", are_finite(gradient))?;
+        // Adam's average of squares would never be finite again.
+        check("square of the gradient", gradient.iter().all(|g| (g * g).is_finite()))?;
         let total = recipe.epochs * epoch.steps() as u64;
         let rate = recipe.schedule.at(state.optimizer.steps, total);
         self.optimizer.step(&mut state.optimizer, &mut state.values, gradient, rate, workers);
         check("step", are_finite(&state.values))?;
         if !state.ema.is_empty() {
             update_ema(&mut state.ema, &state.values, recipe.ema_decay, state.optimizer.steps, workers);
+            check("average of the weights", are_finite(&state.ema))?;
         }
         model.parameters().set_flat(&state.values)?;
 
@@ -225,9 +254,15 @@ impl Trainer {
     }
 
     /// Validates the weights that would be saved now, and keeps them if they are the best so far.
-    pub(crate) fn finish_epoch(&mut self, workers: &Workers) -> Result<EpochMetrics, Error> {
+    ///
+    /// `done` is told how many more validation grids have been read.
+    pub(crate) fn finish_epoch(
+        &mut self,
+        workers: &Workers,
+        done: impl FnMut(usize),
+    ) -> Result<EpochMetrics, Error> {
         let Position { epoch, loss_sum, grids, seconds, best_accuracy, best_steps, .. } = self.position();
-        let read = |loader| validate(&self.frozen(self.newest())?, loader, workers);
+        let read = |loader| validate(&self.frozen(self.newest())?, loader, workers, done);
         let validation = self.validation.as_ref().map(read).transpose()?;
         self.state.position = Position { epoch: epoch + 1, best_accuracy, best_steps, ..Position::default() };
         if let Some(Validation { sequence_accuracy, .. }) = validation

@@ -1,6 +1,11 @@
 //! The training loop.
 
-use crate::{Error, Observer, Trainer, Workers};
+use mnist2x2_infer::Calibration;
+use mnist2x2_model::Seq2Seq;
+
+use crate::observer::counting;
+use crate::predict::grids_read;
+use crate::{Error, Observer, ReadingFor, Trainer, Workers, calibrate};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +37,30 @@ impl Trainer {
                     return Ok(Outcome::Stopped);
                 }
             }
-            let metrics = self.finish_epoch(workers)?;
+            let grids = self.validation().map_or(0, |loader| loader.in_order().grids());
+            let metrics = self.finish_epoch(workers, counting(observer, ReadingFor::Validation, grids))?;
             observer.on_epoch(self, &metrics).map_err(Error::from_observer)?;
             if observer.should_stop() && self.position().epoch < epochs {
                 return Ok(Outcome::Stopped);
             }
         }
         Ok(Outcome::Finished)
+    }
+
+    /// The temperature of `model`, fitted to as many validation grids as an epoch has, in whole batches; nothing without any.
+    ///
+    /// # Errors
+    /// As [`calibrate`].
+    pub fn calibrate(
+        &self,
+        model: &Seq2Seq,
+        workers: &Workers,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Calibration>, Error> {
+        let Some(loader) = self.validation() else { return Ok(None) };
+        let enough = self.epoch_loader().in_order().grids();
+        let done = counting(observer, ReadingFor::Calibration, grids_read(loader, enough));
+        let calibration = calibrate(model, loader, enough, workers, done)?;
+        Ok(Some(Calibration { exposure: self.exposure(), ..calibration }))
     }
 }

@@ -7,7 +7,9 @@ use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
 use mnist2x2_infer::{Calibration, Temperature};
 use mnist2x2_model::{Config, Parameters, Seq2Seq};
-use mnist2x2_train::{Evaluation, Recipe, Trainer, Workers, calibrate, evaluate, predict_dataset};
+use mnist2x2_train::{
+    Evaluation, Observer, ReadingFor, Recipe, Trainer, Workers, calibrate, evaluate, predict_dataset,
+};
 
 fn loader(split: Split, grids: usize) -> Loader {
     let digits = Arc::new(synthetic::digits(split, 300, 0));
@@ -39,8 +41,8 @@ fn scaled(model: &Seq2Seq, factor: f64) -> Seq2Seq {
 fn calibration_undoes_the_scale_of_the_logits_and_changes_no_answer() {
     let workers = Workers::new(None).unwrap();
     let (model, unseen) = (half_trained(&workers), loader(Split::Test, 601));
-    let plain = calibrate(&model, &unseen, &workers).unwrap();
-    let tripled = calibrate(&scaled(&model, 3.0), &unseen, &workers).unwrap();
+    let fitted = |model| calibrate(model, &unseen, usize::MAX, &workers, |_| ()).unwrap();
+    let (plain, tripled) = (fitted(&model), fitted(&scaled(&model, 3.0)));
     let ratio = tripled.temperature.get() / plain.temperature.get();
     assert!(
         (ratio - 3.0).abs() < 1e-3,
@@ -60,6 +62,33 @@ fn calibration_undoes_the_scale_of_the_logits_and_changes_no_answer() {
     assert!((0.1..0.9).contains(&right), "the test needs right and wrong answers, but {right} are right");
     let confidence = after.iter().map(|grid| grid.confidence).sum::<f64>() / 601.0;
     assert!((confidence - right).abs() < 0.05, "{confidence} sure, {right} right");
+}
+
+/// What a run tells of the grids that it reads beside training.
+#[derive(Default)]
+struct Readings(Vec<(ReadingFor, usize, usize)>);
+
+impl Observer for Readings {
+    fn on_reading(&mut self, purpose: ReadingFor, done: usize, grids: usize) {
+        self.0.push((purpose, done, grids));
+    }
+}
+
+#[test]
+fn the_temperature_of_a_small_run_is_fitted_to_few_grids_and_it_is_told_how_far_that_is() {
+    let workers = Workers::new(Some(2)).unwrap();
+    let recipe = Recipe { epochs: 1, batch_size: 16, ..Recipe::reference() };
+    let trainer = Trainer::from_loader(&Config::tiny(), recipe, loader(Split::Train, 40), &Device::Cpu);
+    let mut trainer = trainer.unwrap().with_validation(loader(Split::Test, 601)).unwrap();
+    let mut told = Readings::default();
+    trainer.run(&workers, &mut told).unwrap();
+    assert_eq!(told.0.len(), 1 + 601_usize.div_ceil(16));
+    assert_eq!(told.0[..2], [(ReadingFor::Validation, 0, 601), (ReadingFor::Validation, 16, 601)]);
+    assert_eq!(told.0.last(), Some(&(ReadingFor::Validation, 601, 601)));
+    let mut told = Readings::default();
+    let calibration = trainer.calibrate(trainer.model(), &workers, &mut told).unwrap().unwrap();
+    assert_eq!(calibration.grids, 48, "40 grids in batches of 16");
+    assert_eq!(told.0, [0, 16, 32, 48].map(|done| (ReadingFor::Calibration, done, 48)));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use mnist2x2_model::Config;
 use mnist2x2_picture::{Drawing, ModelInput};
 use mnist2x2_random::Random;
 use mnist2x2_train::{
-    Acceptance, Error, FinetuneData, Finetuning, LabeledExample, Recipe, Trainer, Workers, evaluate,
+    Acceptance, Error, Exposure, FinetuneData, Finetuning, LabeledExample, Recipe, Trainer, Workers, evaluate,
 };
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
@@ -45,7 +45,7 @@ fn zigzags(number: u64) -> LabeledExample {
 }
 
 fn data(examples: Vec<LabeledExample>) -> FinetuneData {
-    FinetuneData { rehearsal: digits().into(), examples, share: 0.4 }
+    FinetuneData { rehearsal: digits().into(), exposure: Exposure::None, examples, share: 0.4 }
 }
 
 fn recipe() -> Recipe {

@@ -54,6 +54,7 @@ fn record(recipe: &Recipe) -> RunRecord {
         dataset: "synthetic".into(),
         images_sha256: String::new(),
         labels_sha256: String::new(),
+        writers_sha256: None,
         strokes_sha256: None,
         folder: None,
         strokes: None,
@@ -164,7 +165,7 @@ fn the_best_epoch_is_kept_and_what_is_kept_is_what_was_validated() {
         has_fallen |= accuracies[5] < best;
         assert_eq!(trainer.position().best_accuracy, Some(best));
         let digits = synthetic::digits(Split::Train, 60, 0);
-        let validation = recipe.loaders(digits.into(), SHAPE).unwrap().1.unwrap();
+        let validation = recipe.loaders(digits.into(), SHAPE).unwrap().validation.unwrap();
         let saved = Seq2Seq::new(Weights::load(folder.path(), &Device::Cpu).unwrap().parameters).unwrap();
         let found = evaluate(&saved, &validation, &workers, |_| ()).unwrap().sequence_accuracy;
         assert!((found - best).abs() < 1e-12, "{found} is not {best}");

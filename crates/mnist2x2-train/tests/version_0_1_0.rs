@@ -13,7 +13,7 @@ use mnist2x2_data::synthetic;
 use mnist2x2_model::Config;
 use mnist2x2_train::{
     MatrixOptimizer, ModelSelection, NUMERICS, Outcome, Recipe, RunFolder, RunRecord, Schedule, Trainer,
-    Workers, read_toml, with_overrides,
+    ValidationSplit, Workers, read_toml, with_overrides,
 };
 use tempfile::TempDir;
 use toml::Table;
@@ -40,6 +40,7 @@ fn recipe() -> Recipe {
         epoch_grids: 8,
         batch_size: 4,
         validation_fraction: 1.0 / 6000.0,
+        validation_split: ValidationSplit::Last,
         unaugmented_epochs: 1,
         ema_decay: 0.9,
         schedule: Schedule { warmup_fraction: 0.25, ..Schedule::linear() },
@@ -82,6 +83,24 @@ fn a_run_of_other_arithmetic_does_not_go_on() {
             said.contains("run.toml") && said.contains("begun by version 0.1.0, whose arithmetic"),
             "{said}"
         );
+    }
+}
+
+/// Its teachers' logits alone were divided.
+#[test]
+fn a_run_that_distills_at_a_temperature_does_not_go_on() {
+    let folder = run();
+    let file = folder.path().join("run.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    for (weight, temperature, goes_on) in [("0.5", "1.0", true), ("0.0", "2.0", true), ("0.5", "2.0", false)]
+    {
+        let changed = text
+            .replace("distillation = 0.0", &format!("distillation = {weight}"))
+            .replace("distillation_temperature = 1.0", &format!("distillation_temperature = {temperature}"));
+        fs::write(&file, changed).unwrap();
+        let opened = RunFolder::open(folder.path()).map(drop).map_err(|error| error.to_string());
+        assert_eq!(opened.is_ok(), goes_on, "{opened:?}");
+        assert!(opened.err().is_none_or(|said| said.contains("whose arithmetic (`numerics = 1`)")));
     }
 }
 

@@ -92,7 +92,7 @@ fn list(store: &Store, json: bool) -> anyhow::Result<()> {
 }
 
 /// Calls `job` with every correction, oldest first.
-fn each(store: &Store, mut job: impl FnMut(&Summary) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(super) fn each(store: &Store, mut job: impl FnMut(&Summary) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut id = 0;
     loop {
         let page = store.page(id, PAGE)?;

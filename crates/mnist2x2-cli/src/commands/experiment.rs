@@ -25,6 +25,7 @@ pub(crate) struct Args {
 /// How the run of one seed ended.
 struct Trial {
     seed: u64,
+    folder: PathBuf,
     validation: Option<f64>,
     test: Option<Evaluation>,
     seconds: f64,
@@ -46,8 +47,8 @@ fn trial(args: &Args, seed: u64, interrupt: &Interrupt) -> anyhow::Result<Trial>
     let test = if args.plan.no_test { None } else { Some(run.test()?.evaluation) };
     let last = run.folder.read_metrics()?.last().and_then(|metrics| metrics.validation);
     let last = last.map(|validation| validation.sequence_accuracy);
-    let validation = run.trainer.position().best_accuracy.or(last);
-    Ok(Trial { seed, validation, test, seconds })
+    let validation = run.unseen_accuracy()?.or(run.trainer.position().best_accuracy).or(last);
+    Ok(Trial { seed, folder: run.folder.path().into(), validation, test, seconds })
 }
 
 /// A line per seed, then mean and standard deviation.
@@ -74,7 +75,12 @@ fn print_trials(trials: &[Trial]) -> anyhow::Result<()> {
             format!("{:.2} +- {:.2} %", 100.0 * mean, 100.0 * spread)
         })
     };
-    Ok(line("mean", &summary, "")?)
+    line("mean", &summary, "")?;
+    console::log("the last line: mean +- standard deviation over the seeds");
+    for trial in trials {
+        console::log(&format!("seed {}: {}", trial.seed, trial.folder.display()));
+    }
+    Ok(())
 }
 
 /// The mean, and the standard deviation of the population that the values are a sample of.

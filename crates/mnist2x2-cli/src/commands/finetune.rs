@@ -7,19 +7,20 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use mnist2x2::train::{
-    Acceptance, EpochMetrics, FinetuneData, Finetuning, RunRecord, Scores, calibrate, with_overrides,
+    Acceptance, EpochMetrics, Exposure, FinetuneData, Finetuning, RunRecord, Scores, with_overrides,
 };
 use mnist2x2::{Recipe, RunFolder};
 use serde::Serialize;
 use toml::Table;
 
+use self::examples::Examples;
 use super::corrections::StoreArgs;
 use super::train::{default_folder, parse_setting};
 use crate::console::{self, duration, percent, program};
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::model::ModelArgs;
+use crate::model::{ModelArgs, exposure_note};
 use crate::progress::Progress;
 
 /// The fraction of digits that are pen strokes, if there are some. With more of them, the accuracy on MNIST's validation
@@ -28,6 +29,9 @@ const STROKES: f64 = 0.1;
 
 /// The fraction of digits that come from corrections. With more, the model would take what they show for likelier than it is.
 const SHARE: f64 = 0.08;
+
+/// How many corrections that are skipped are named.
+const SKIPPED_SHOWN: usize = 5;
 
 /// Options of `finetune`.
 #[derive(clap::Args)]
@@ -68,6 +72,10 @@ struct Json<'a> {
     /// Why none was.
     objection: Option<&'a str>,
     learnt: u64,
+    /// Corrections that cannot be learned from.
+    skipped: usize,
+    /// Whether the model that it began with was trained on the validation digits: `none`, `unknown` or `trained`.
+    exposure: Exposure,
     #[serde(flatten)]
     acceptance: Acceptance,
     seconds: f64,
@@ -78,13 +86,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let store = args.store.open()?;
     let base = args.model.load(&args.compute.device.open()?)?;
     let in_store = || store.path().display().to_string();
-    let examples = examples::read(&store, base.shape()).with_context(in_store)?;
-    let recipe = args.recipe()?.on(base.model().parameters().device());
+    let Examples { learnable, skipped } = examples::read(&store, base.shape()).with_context(in_store)?;
+    report_skipped(&skipped, store.path());
+    let earlier = args.model.record();
+    let recipe = args.recipe(earlier.as_ref())?.on(base.model().parameters().device());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&recipe));
     RunFolder::check_free(&out)?;
     let (dataset, workers) = (args.data.resolve()?, args.compute.workers()?);
-    let (rehearsal, data_record) = dataset.training_data(args.strokes.as_deref())?;
-    let data = FinetuneData { rehearsal, examples, share: args.share };
+    let (mut rehearsal, mut data_record) = dataset.training_data(args.strokes.as_deref())?;
+    if !recipe.holds_out_writers(&rehearsal.digits) {
+        (rehearsal.digits, data_record.writers_sha256) = (rehearsal.digits.without_writers(), None);
+    }
+    let exposure = earlier.map_or(Exposure::Unknown, |earlier| earlier.exposure(&data_record, &recipe));
+    let data = FinetuneData { rehearsal, exposure, examples: learnable, share: args.share };
     let mut finetuning = Finetuning::new(&base, &args.model.origin(), recipe, data, &workers)?;
     console::log(&format!(
         "learning {} corrections beside {} digits; {} are held out",
@@ -106,18 +120,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if objection.is_none() {
         let (model, recipe) = (base.model().config().clone(), finetuning.trainer().recipe().clone());
         let mut record = RunRecord::new(model, recipe, data_record);
-        record.finetune = Some(outcome.record);
-        let calibration = calibrate(&outcome.model, finetuning.validation(), &workers)?;
+        (record.exposure, record.finetune) = (Some(exposure), Some(outcome.record));
         let folder = RunFolder::create(&out, &record)?;
         epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
-        folder.save_model(&outcome.model, Some(calibration))?;
+        folder.save_model(&outcome.model, outcome.calibration)?;
     }
     let model = objection.is_none().then_some(out.as_path());
     let (learnt, seconds) = (finetuning.learned(), start.elapsed().as_secs_f64());
     if args.json {
-        console::print_json(&Json { model, objection: objection.as_deref(), learnt, acceptance, seconds })?;
+        let (objection, skipped) = (objection.as_deref(), skipped.len());
+        console::print_json(&Json { model, objection, learnt, skipped, exposure, acceptance, seconds })?;
     } else {
         print_table(&acceptance, seconds)?;
+    }
+    if let Some(note) = exposure_note(exposure) {
+        console::log(note);
     }
     if let Some(objection) = objection {
         bail!("nothing was written: {objection}");
@@ -128,15 +145,33 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 impl Args {
-    /// The recipe with what was asked for in place of its own.
-    fn recipe(&self) -> anyhow::Result<Recipe> {
+    /// The recipe with what was asked for in place of its own. It holds out what the model's own run held out, if that is known:
+    /// on those digits the model can be judged.
+    fn recipe(&self, earlier: Option<&RunRecord>) -> anyhow::Result<Recipe> {
         let mut recipe = Recipe::finetune().with_seed(self.seed);
+        if let Some(earlier) = earlier.filter(|earlier| earlier.recipe.validation_fraction > 0.0) {
+            recipe.validation_fraction = earlier.recipe.validation_fraction;
+            recipe.validation_split = earlier.split();
+        }
         recipe.stroke_fraction = if self.strokes.is_some() { STROKES } else { 0.0 };
         for setting in &self.set {
             recipe = with_overrides(&recipe, setting, "recipe")?;
         }
         recipe.validate()?;
         Ok(recipe)
+    }
+}
+
+/// Says which corrections cannot be learned from, and why: the first few, and how many there are.
+fn report_skipped(skipped: &[(String, anyhow::Error)], store: &Path) {
+    for (key, problem) in skipped.iter().take(SKIPPED_SHOWN) {
+        console::log(&format!("correction {key} is skipped: {problem:#}"));
+    }
+    if let Some((key, _)) = skipped.first() {
+        let (count, program, store) = (skipped.len(), program(), store.display());
+        console::log(&format!(
+            "corrections that cannot be learned from: {count}; to remove one: {program} corrections remove --store {store} {key}"
+        ));
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let seconds = run.train(&interrupt)?;
     interrupt.release();
     console::log(&format!("trained in {}, saved in {path}", duration(seconds)));
+    run.unseen_accuracy()?;
     if !plan.no_test {
         let again =
             || format!("the model is saved, but was not tested; try: {program} eval --model {path}{flags}");

@@ -97,6 +97,54 @@ fn what_cannot_be_learnt_without_forgetting_leaves_nothing_and_says_why() {
     assert!(run.stderr.contains(&format!("error: nothing was written: {objection}")), "{}", run.stderr);
 }
 
+/// Adds three corrections that nobody can learn from: of six cells, of a picture that ends after a PNG's first bytes, and one
+/// whose strokes are no drawing.
+fn spoil(bench: &Bench) {
+    let store = Store::open(&bench.path("store")).unwrap();
+    let good = store.after(0).unwrap().unwrap().correction;
+    let wide = ("wide", "123456", good.strokes.clone(), None);
+    let short = ("short", "1111", None, Some(b"\x89PNG\r\n\x1a\n".to_vec()));
+    let odd = ("odd", "1111", Some(json!({ "cells": 4 })), None);
+    for (key, cells, strokes, picture) in [wide, short, odd] {
+        let (key, read, right) = (key.into(), cells.into(), cells.into());
+        store.add(&Correction { key, read, right, strokes, picture, ..good.clone() }).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_be_learnt_from_is_skipped_counted_and_named() {
+    let bench = Bench::new();
+    fill(&bench, 40, &SEVEN);
+    spoil(&bench);
+    let run = bench.done(&format!("{FINETUNE} --set epoch_grids=4000 --json --out new"));
+    let json = run.json().remove(0);
+    assert_eq!((json["skipped"].as_u64(), &json["model"]), (Some(3), &"new".into()), "{json}");
+    assert_eq!(json["learnt"].as_u64().unwrap() + json["held_out"].as_u64().unwrap(), 40);
+    for line in [
+        "wide is skipped: is of 6 cells, but the model reads 2 x 2",
+        "short is skipped: ",
+        "odd is skipped: ",
+    ] {
+        assert!(run.stderr.contains(&format!("correction {line}")), "{}", run.stderr);
+    }
+    assert!(run.stderr.contains("cannot be learned from: 3"), "{}", run.stderr);
+}
+
+#[test]
+fn pen_strokes_of_nobody_are_refused_as_train_refuses_them() {
+    let bench = Bench::new();
+    fill(&bench, 40, &SEVEN);
+    let strokes = ".SEGMENT DIGIT 0 ? \"1\"\n.PEN_DOWN\n100 100\n100 300\n.PEN_UP\n";
+    fs::write(bench.path("strokes"), strokes).unwrap();
+    let finetune = format!("{FINETUNE} --strokes strokes --out new");
+    let train = "train --data-dir mnist --no-test --strokes strokes --set stroke_fraction=0.1 --out new";
+    for command in [finetune.as_str(), train] {
+        let error = bench.fails(1, command);
+        assert!(error.contains("none of the 1 pen strokes is by a writer from 1 to 24"), "{error}");
+        assert!(!bench.path("new").exists());
+    }
+}
+
 #[test]
 fn what_cannot_be_learnt_is_refused_at_once() {
     let bench = Bench::new();
@@ -112,12 +160,8 @@ fn what_cannot_be_learnt_is_refused_at_once() {
 
     fill(&bench, 9, &SEVEN);
     refused("9 corrections are too few");
-    let store = Store::open(&bench.path("store")).unwrap();
-    let mut correction = store.after(0).unwrap().unwrap().correction;
-    (correction.key, correction.read, correction.right) = ("wide".into(), "123456".into(), "123456".into());
-    store.add(&correction).unwrap();
-    drop(store);
-    refused("correction wide: is of 6 cells, but the model reads 2 x 2");
+    spoil(&bench);
+    refused("9 corrections are too few");
 
     fill(&bench, 200, &SEVEN);
     edit(&bench.path("store"), |bytes| bytes[8 * 4096..9 * 4096].fill(0xa5));

@@ -1,6 +1,6 @@
 //! What goes right: train, evaluate, predict, sample, info.
 
-use std::fs::File;
+use std::fs::{self, File};
 
 use crate::support::{Bench, Run};
 
@@ -85,7 +85,7 @@ fn settings_come_from_the_recipe_then_the_file_then_the_flags() {
     let bench = Bench::new();
     let config = "[recipe]\nbatch = 4\noptimiser.learning_rate = 0.5\n\
                   [model]\nencoder_layers = 1\nstem = [{channels = 3, stride = 2}]\n";
-    std::fs::write(bench.path("my.toml"), config).unwrap();
+    fs::write(bench.path("my.toml"), config).unwrap();
     let train = "train --data-dir mnist --limit 8 --epochs 1 --no-test";
     bench.done(&format!(
         "{train} --config my.toml --set optimiser.learning_rate=0.25 --set keep=last --seed 3 --tensorboard --out a"
@@ -135,7 +135,7 @@ fn without_a_network_it_trains_on_synthetic_digits_and_says_so() {
 #[test]
 fn no_test_never_opens_the_test_files() {
     let bench = Bench::new();
-    std::fs::remove_file(bench.path("mnist/t10k-images-idx3-ubyte")).unwrap();
+    fs::remove_file(bench.path("mnist/t10k-images-idx3-ubyte")).unwrap();
     bench.done("train --data-dir mnist --limit 8 --epochs 1 --no-test --out run");
 }
 
@@ -157,4 +157,67 @@ fn a_sheet_of_samples_is_a_picture() {
     assert_eq!((sheet.width(), sheet.height()), (8 + 4 * 64, 8 + 2 * 78));
     bench.done("sample --data-dir mnist --grids 6 --augment --out augmented.png");
     assert_ne!(image::open(bench.path("augmented.png")).unwrap(), sheet);
+}
+
+/// A short run on the small MNIST.
+const SHORT: &str = "train --data-dir mnist --epochs 1 --epoch-grids 64 --threads 2";
+
+#[test]
+fn people_are_held_out_where_the_files_that_name_them_are_found() {
+    let bench = Bench::new();
+    bench.done(&format!("{SHORT} --no-test --out before"));
+    bench.name_writers("train", "train", 24);
+    bench.name_writers("test", "t10k", 8);
+    let text = |name: &str| String::from_utf8(bench.read(name)).unwrap();
+
+    let run = bench.done(&format!("{SHORT} --out people"));
+    assert!(run.stderr.contains("grids by writers whom nothing was chosen by: "), "{}", run.stderr);
+    assert!(run.stdout.contains("by drawing 8 writers anew a thousand times"), "{}", run.stdout);
+    let record = text("people/run.toml");
+    assert!(
+        record.contains("validation_split = \"writers\"") && record.contains("writers_sha256 = "),
+        "{record}"
+    );
+    for (arguments, out) in [("--recipe reference", "published"), ("--set validation_split=last", "last")] {
+        let run = bench.done(&format!("{SHORT} {arguments} --no-test --out {out}"));
+        assert!(!run.stderr.contains("whom nothing was chosen by"), "{}", run.stderr);
+        assert!(!text(&format!("{out}/run.toml")).contains("writers_sha256"));
+    }
+
+    // A run goes on with the digits that it held out, whatever is found now.
+    for run in ["before", "people"] {
+        fs::remove_file(bench.path(&format!("{run}/model.safetensors"))).unwrap();
+        let record = text(&format!("{run}/run.toml"));
+        bench.done(&format!("train --resume {run} --no-test"));
+        assert_eq!(text(&format!("{run}/run.toml")), record);
+    }
+    fs::remove_file(bench.path("mnist/qmnist-train-labels-idx2-int")).unwrap();
+    fs::remove_file(bench.path("people/model.safetensors")).unwrap();
+    let error = bench.fails(1, "train --resume people --no-test");
+    assert!(error.contains("the files that name the writers are not where they were"), "{error}");
+}
+
+#[test]
+fn whether_the_first_model_knows_the_held_out_digits_is_told_and_recorded() {
+    let bench = Bench::new();
+    bench.name_writers("train", "train", 24);
+    bench.write_grid("grid.png");
+    let text = |name: &str| String::from_utf8(bench.read(name)).unwrap();
+    bench.done(&format!("{SHORT} --no-test --out people"));
+    bench.done(&format!("{SHORT} --no-test --recipe reference --out published"));
+    fs::copy(bench.path("published/model.safetensors"), bench.path("alone.safetensors")).unwrap();
+    for (from, exposure, said) in [
+        ("people", "none", ""),
+        ("published", "trained", "was trained on the held-out digits"),
+        ("alone.safetensors", "unknown", "nothing tells whether"),
+    ] {
+        let out = format!("from-{exposure}");
+        let run = bench.done(&format!("{SHORT} --no-test --from {from} --out {out}"));
+        assert_eq!(run.stderr.contains("held-out digits: accuracy"), exposure != "none", "{}", run.stderr);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+        assert!(text(&format!("{out}/run.toml")).contains(&format!("exposure = \"{exposure}\"")));
+        let calibration = text(&format!("{out}/calibration.json"));
+        assert_eq!(calibration.contains(&format!("\"exposure\": \"{exposure}\"")), exposure != "none");
+        bench.done(&format!("predict --model {out} grid.png"));
+    }
 }

@@ -40,6 +40,17 @@ impl Bench {
         fs::write(self.path(&format!("mnist/{name}-labels-idx1-ubyte")), labels).unwrap();
     }
 
+    /// Writes the file that names the writers of a split's digits: `writers` people in turn.
+    pub(crate) fn name_writers(&self, split: &str, digits: &str, writers: u32) {
+        let labels = self.read(&format!("mnist/{digits}-labels-idx1-ubyte")).split_off(8);
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
+        let mut file = words(&[0xc02, labels.len() as u32, 8]);
+        for (number, label) in (0..).zip(labels) {
+            file.extend(words(&[label.into(), 0, number % writers, 0, 0, 0, 0, 0]));
+        }
+        fs::write(self.path(&format!("mnist/qmnist-{split}-labels-idx2-int")), file).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -9,8 +9,8 @@ use mnist2x2_random::Random;
 use super::labeled_example::Drawn;
 use crate::{Error, Recipe};
 
-/// The grids of one epoch: of MNIST's `digits`, of `pens` in the share that the recipe says, and in a share of their own of
-/// what `drawn` holds: half of it as grids that were drawn so, half as digits among others.
+/// The grids of one epoch: a `share` of their digits is of what `drawn` holds, half of it as grids that were drawn so, where
+/// there are such, the rest as digits among others. Of those others, the recipe's fraction is of `pens`, the rest of `digits`.
 pub(super) fn training(
     recipe: &Recipe,
     digits: Digits,
@@ -18,22 +18,23 @@ pub(super) fn training(
     (drawn, share): (&Drawn, f64),
     shape: GridShape,
 ) -> Result<Loader, Error> {
-    let half = share / 2.0;
+    let whole = if drawn.wholes.is_empty() { 0.0 } else { share / 2.0 };
+    // What is left of the share, among the grids that are left.
+    let single = (share - whole) / (1.0 - whole);
     let mnist = 0..digits.len() as u32;
     let strokes = after(&mnist, pens.map_or(0, Digits::len));
     let corrected = after(&strokes, drawn.digits.len());
     let cell = |random: &mut Random| {
-        let kind = random.unit();
-        let kind = match pens {
-            _ if kind < half => &corrected,
-            Some(_) if kind < half + recipe.stroke_fraction => &strokes,
+        let kind = match random.unit() {
+            kind if kind < single => &corrected,
+            kind if kind < single + (1.0 - single) * recipe.stroke_fraction => &strokes,
             _ => &mnist,
         };
         kind.start + random.below(kind.end - kind.start)
     };
     let grid = |place: usize| -> Vec<u32> {
         let mut random = Random::keyed(recipe.seed, "finetune grid", 0, place as u64);
-        if !drawn.wholes.is_empty() && random.unit() < half {
+        if random.unit() < whole {
             let whole = drawn.wholes[random.below(drawn.wholes.len() as u32) as usize];
             return (corrected.start + whole..).take(shape.cells()).collect();
         }
@@ -61,8 +62,9 @@ mod tests {
     use mnist2x2_data::{SIDE, synthetic};
 
     use super::*;
+    use crate::finetune::LabeledExample;
     use crate::finetune::labeled_example::hold_out;
-    use crate::finetune::tests::{SHAPE, examples};
+    use crate::finetune::tests::{SHAPE, example, examples};
 
     type Image = Vec<u32>;
 
@@ -86,7 +88,7 @@ mod tests {
     }
 
     fn training_on(learned: &Drawn, share: f64) -> Loader {
-        let recipe = Recipe { seed: 3, epoch_grids: 900, batch_size: 50, ..Recipe::finetune() };
+        let recipe = Recipe { seed: 3, epoch_grids: 3_000, batch_size: 50, ..Recipe::finetune() };
         let digits = synthetic::digits(Split::Train, 40, 0);
         training(&recipe, digits, None, (learned, share), SHAPE).unwrap()
     }
@@ -101,14 +103,19 @@ mod tests {
         assert!(learned.is_subset(&seen), "{} of {}", learned.intersection(&seen).count(), learned.len());
     }
 
+    /// Of 24 drawings three have an empty cell; of those alone no grid is drawn as a whole.
     #[test]
     fn the_share_is_that_of_digits_from_corrections() {
-        let learned = Drawn::of(&examples(24), SHAPE).unwrap();
-        let corrected = alone(Drawn::of(&examples(24), SHAPE).unwrap().digits);
-        for share in [0.1, 0.5] {
-            let all = cells(&training_on(&learned, share));
-            let found = all.iter().filter(|cell| corrected.contains(*cell)).count() as f64 / all.len() as f64;
-            assert!((found - share).abs() < 0.07, "{found} for {share}");
+        let partial: Vec<LabeledExample> = (0..8).map(|number| example(7 * number)).collect();
+        for examples in [examples(24), partial] {
+            let learned = Drawn::of(&examples, SHAPE).unwrap();
+            let corrected = alone(Drawn::of(&examples, SHAPE).unwrap().digits);
+            for share in [0.08, 0.5, 0.9, 1.0] {
+                let all = cells(&training_on(&learned, share));
+                let found =
+                    all.iter().filter(|cell| corrected.contains(*cell)).count() as f64 / all.len() as f64;
+                assert!((found - share).abs() < 0.02, "{found} for {share}");
+            }
         }
     }
 }

@@ -74,12 +74,12 @@ fn recipe() -> Recipe {
     Recipe { epochs: 3, epoch_grids: 24, ..support::recipe() }
 }
 
-fn train_on(disk: Disk, folder: &Path) -> Result<Outcome, Error> {
+fn train_on(disk: &Disk, folder: &Path) -> Result<Outcome, Error> {
     let run = RunFolder::create_on(disk, folder, &record(recipe()))?.with_checkpoint_policy(policy(EVERY));
     train(&run, &mut trainer(recipe()), 2, &mut ())
 }
 
-fn results_on(disk: Disk) -> Results {
+fn results_on(disk: &Disk) -> Results {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(train_on(disk, folder.path()).unwrap(), Outcome::Finished);
     results(&RunFolder::open(folder.path()).unwrap().0)
@@ -100,7 +100,7 @@ fn named(error: Error) -> (PathBuf, ErrorKind) {
 /// Goes on with the run in `folder`, or begins it if nothing of it stayed, and gives what it leaves behind.
 fn go_on(folder: &Path) -> Results {
     if !folder.join("run.toml").exists() {
-        train_on(Disk::default(), folder).unwrap();
+        train_on(&Disk::default(), folder).unwrap();
         return results(&RunFolder::open(folder).unwrap().0);
     }
     let (run, mut resumed) = open(folder); // panics if the newest checkpoint is damaged
@@ -122,12 +122,12 @@ fn has_litter(folder: &Path) -> bool {
 /// Lets each call of a run fail in turn; every time the error names the file, and the run goes on to the same end. Gives
 /// the number of calls.
 fn fails_everywhere(failure: Failure) -> usize {
-    let expected = results_on(Disk::default());
+    let expected = results_on(&Disk::default());
     for n in 0.. {
         let outer = tempfile::tempdir().unwrap();
         let folder = &outer.path().join("run");
         let (disk, failed) = failing(n, failure);
-        let outcome = train_on(disk, folder);
+        let outcome = train_on(&disk, folder);
         let Some((path, call)) = failed.lock().unwrap().clone() else {
             assert_eq!(outcome.unwrap(), Outcome::Finished);
             assert!(n > 60, "{failure:?}: only {n} calls");
@@ -169,7 +169,7 @@ fn short_writes_alone_change_nothing() {
         }
         Ok(())
     });
-    assert!(results_on(halving) == results_on(Disk::default()));
+    assert!(results_on(&halving) == results_on(&Disk::default()));
 }
 
 #[test]
@@ -191,4 +191,32 @@ fn a_read_only_folder_is_named_when_a_run_is_to_go_on() {
     let (path, kind) = named(RunFolder::open_on(disk, folder.path()).unwrap_err());
     assert_eq!(kind, ErrorKind::ReadOnlyFilesystem);
     assert_eq!(failed.lock().unwrap().as_ref().unwrap().0, path);
+}
+
+/// The disk is asked before each change, so that what a failed start takes back is seen like all else.
+#[test]
+fn a_start_that_fails_takes_back_what_it_made_by_the_same_way_and_may_be_tried_again() {
+    for refuses_removal in [false, true] {
+        let outer = tempfile::tempdir().unwrap();
+        let (folder, calls) = (outer.path().join("run"), Arc::new(Mutex::new(Vec::new())));
+        let noted = Arc::clone(&calls);
+        let disk = Disk::asking(move |call, path| {
+            noted.lock().unwrap().push((format!("{call:?}"), path.file_name().unwrap().to_owned()));
+            match call {
+                Call::Write(_) => Err(ErrorKind::StorageFull.into()),
+                Call::Remove if refuses_removal => Err(ErrorKind::ReadOnlyFilesystem.into()),
+                _ => Ok(()),
+            }
+        });
+        let error = RunFolder::create_on(&disk, &folder, &record(recipe())).unwrap_err();
+        assert_eq!(named(error), (folder.join("run.toml"), ErrorKind::StorageFull));
+        let calls = calls.lock().unwrap();
+        for name in ["run.toml", ".lock", "checkpoints", "run"] {
+            assert!(calls.contains(&("Remove".into(), name.into())), "{name} is not in {calls:?}");
+        }
+        assert_eq!(folder.exists(), refuses_removal);
+        RunFolder::create(&folder, &record(recipe())).unwrap();
+        let error = RunFolder::create(&folder, &record(recipe())).unwrap_err();
+        assert!(error.to_string().contains("exists already"), "{error}");
+    }
 }

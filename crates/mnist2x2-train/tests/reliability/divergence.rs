@@ -40,8 +40,9 @@ fn what_is_not_finite_stops_in_that_step_and_is_never_saved() {
 }
 
 /// Where `trainer` is, but for weights with which each logit is large and finite and the way back to the hidden layers of
-/// the decoder goes through larger ones still. Forward, nothing comes of those: what they are multiplied by is 0.
-fn with_steep_weights(trainer: &Trainer) -> Checkpoint {
+/// the decoder goes through larger ones still, `steep` times as large. Forward, nothing comes of those: what they are multiplied
+/// by is 0.
+fn with_steep_weights(trainer: &Trainer, steep: f32) -> Checkpoint {
     let mut checkpoint = trainer.checkpoint().clone();
     let mut rest = checkpoint.values.as_mut_slice();
     for spec in trainer.model().parameters().specs() {
@@ -49,7 +50,7 @@ fn with_steep_weights(trainer: &Trainer) -> Checkpoint {
         let factor = match spec.name.as_str() {
             "decoder.output_proj.weight" => 1e10,
             name if name.starts_with("decoder.") && name.contains("mlp.0") => 0.0,
-            name if name.starts_with("decoder.") && name.ends_with("mlp.2.weight") => 1e35,
+            name if name.starts_with("decoder.") && name.ends_with("mlp.2.weight") => steep,
             _ => 1.0,
         };
         for value in values {
@@ -60,20 +61,30 @@ fn with_steep_weights(trainer: &Trainer) -> Checkpoint {
     checkpoint
 }
 
+/// Adam would keep the square, for good.
+#[test]
+fn a_gradient_whose_square_is_not_finite_stops_in_that_step_and_is_never_saved() {
+    stops_before_the_step(1e15, "square of the gradient");
+}
+
 #[test]
 fn a_gradient_that_is_not_finite_stops_in_that_step_though_the_loss_is() {
+    stops_before_the_step(1e35, "gradient");
+}
+
+fn stops_before_the_step(steep: f32, expected: &str) {
     let folder = tempfile::tempdir().unwrap();
     let run = create(folder.path(), recipe());
-    let mut steep = trainer(recipe());
-    let before = with_steep_weights(&steep);
-    steep.restore(before.clone()).unwrap();
-    run.save_checkpoint(&steep).unwrap();
+    let mut begun = trainer(recipe());
+    let before = with_steep_weights(&begun, steep);
+    begun.restore(before.clone()).unwrap();
+    run.save_checkpoint(&begun).unwrap();
     for threads in [1, 3] {
-        let error = train(&run, &mut steep, threads, &mut ()).unwrap_err();
-        assert!(matches!(error, Error::Diverged { epoch: 1, step: 1, what: "gradient" }), "{error}");
-        assert!(error.to_string().contains("the gradient is not finite"), "{error}");
+        let error = train(&run, &mut begun, threads, &mut ()).unwrap_err();
+        assert!(matches!(error, Error::Diverged { epoch: 1, step: 1, what } if what == expected), "{error}");
+        assert!(error.to_string().contains(&format!("the {expected} is not finite")), "{error}");
     }
-    assert!(*steep.checkpoint() == before, "not a number has changed");
+    assert!(*begun.checkpoint() == before, "not a number has changed");
     drop(run);
     assert!(*open(folder.path()).1.checkpoint() == before, "and the last good checkpoint loads");
 }

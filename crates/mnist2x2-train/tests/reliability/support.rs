@@ -42,6 +42,7 @@ pub(crate) fn record(recipe: Recipe) -> RunRecord {
         dataset: "synthetic".into(),
         images_sha256: String::new(),
         labels_sha256: String::new(),
+        writers_sha256: None,
         strokes_sha256: None,
         folder: None,
         strokes: None,

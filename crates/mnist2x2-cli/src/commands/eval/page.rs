@@ -30,6 +30,7 @@ pub(super) fn write(
         shape: recognizer.shape(),
         graded: &test.predictions,
         evaluation: &test.evaluation,
+        clusters: &test.clusters,
         picture: &|index| sheet::picture(&grid(&test.loader, index).images, recognizer.shape()),
         attention: &attention(test, recognizer.model())?,
     };

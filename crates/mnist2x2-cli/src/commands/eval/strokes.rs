@@ -1,5 +1,6 @@
 //! `eval --strokes`: evaluates a model on digits that people wrote with a pen.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -7,13 +8,16 @@ use std::time::Instant;
 use anyhow::ensure;
 use mnist2x2::data::RenderCondition;
 use mnist2x2::data::pendigits::{self, PenDigit};
-use mnist2x2::report;
+use mnist2x2::report::{Clusters, Intervals};
 use mnist2x2::train::predict_strokes;
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
-use super::test_grids::{between, interval};
+use super::test_grids::{between, method};
 use crate::console::{self, Bar, percent};
+
+/// The fewest writers that are resampled.
+const FEWEST_WRITERS: usize = 5;
 
 /// Options about pen strokes.
 #[derive(clap::Args)]
@@ -56,10 +60,14 @@ struct Row {
     name: &'static str,
     #[serde(flatten)]
     evaluation: Evaluation,
-    /// The confidence interval of the sequence accuracy (Wilson, 95 %).
+    /// The confidence interval of the sequence accuracy, 95 %.
     sequence_interval: [f64; 2],
     /// The same of the digit accuracy.
     digit_interval: [f64; 2],
+    /// What was resampled for them: `digit` or `writer`.
+    interval_unit: &'static str,
+    #[serde(skip)]
+    intervals: Intervals,
 }
 
 /// `1-24`, or `7`.
@@ -96,7 +104,8 @@ impl StrokesArgs {
         console::print(&format!("drawings    {count} of consecutive digits of {}", file.display()))?;
         console::print(&format!("{:20}{:>10}{:>24}{:>12}", "", "grids", "(interval)", "digits"))?;
         judged.print()?;
-        others.iter().try_for_each(|variant| row(variant)?.print())
+        others.iter().try_for_each(|variant| row(variant)?.print())?;
+        Ok(console::print(&format!("intervals: {}", method(judged.interval_unit, &judged.intervals)))?)
     }
 
     /// The digits of the writers asked for, as many as fill the canvases asked for.
@@ -107,6 +116,16 @@ impl StrokesArgs {
         let most = self.grids.map_or(digits.len() / cells, |grids| grids as usize);
         digits.truncate(most.saturating_mul(cells).min(digits.len() / cells * cells));
         digits
+    }
+}
+
+/// Whose the digits are, where all writers are known and enough of them to draw from; else each is a draw of its own.
+fn clusters(digits: &[PenDigit]) -> Clusters {
+    let writers = digits.iter().map(|digit| digit.writer).collect::<Option<Vec<u32>>>();
+    let is_enough = |ids: &Vec<u32>| ids.iter().collect::<BTreeSet<_>>().len() >= FEWEST_WRITERS;
+    match writers.filter(is_enough) {
+        Some(ids) => Clusters { unit: "writer", ids },
+        None => Clusters { unit: "digit", ids: (0..digits.len() as u32).collect() },
     }
 }
 
@@ -121,17 +140,22 @@ impl Row {
         let mut bar = Bar::new(digits.len() / recognizer.shape().cells(), variant.name);
         let predictions = predict_strokes(recognizer, digits, variant, workers, |grids| bar.advance(grids))?;
         let evaluation = Evaluation::of(&predictions, start.elapsed().as_secs_f64());
+        let clusters = clusters(digits);
+        let intervals = clusters.intervals(&predictions);
+        let Intervals { sequences, digits, .. } = intervals;
         Ok(Self {
             name: variant.name,
-            sequence_interval: interval(report::sequences(&evaluation)),
-            digit_interval: interval(report::digits(&evaluation)),
+            sequence_interval: [sequences.low, sequences.high],
+            digit_interval: [digits.low, digits.high],
+            interval_unit: clusters.unit,
+            intervals,
             evaluation,
         })
     }
 
     fn print(&self) -> anyhow::Result<()> {
-        let Self { name, evaluation, sequence_interval, .. } = self;
-        let interval = format!("({})", between(*sequence_interval));
+        let Self { name, evaluation, intervals, .. } = self;
+        let interval = format!("({})", between(intervals.sequences));
         let (grids, digits) = (percent(evaluation.sequence_accuracy), percent(evaluation.digit_accuracy));
         Ok(console::print(&format!("{name:20}{grids:>10}{interval:>24}{digits:>12}"))?)
     }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use mnist2x2::data::mnist::Split;
-use mnist2x2::data::{Batch, Loader};
+use mnist2x2::data::{Batch, Loader, reference};
 use mnist2x2::infer::Temperature;
-use mnist2x2::report::{self, Bin, Share};
+use mnist2x2::report::{self, Bin, Clusters, Interval, Intervals, Share};
 use mnist2x2::train::{EVALUATION_BATCH, Prediction, predict_dataset};
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
@@ -26,8 +26,12 @@ pub(super) struct Json<'a> {
     pictures: Option<u32>,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
-    /// The confidence interval of the sequence accuracy (Wilson, 95 %).
+    /// The confidence interval of the sequence accuracy, 95 %.
     sequence_interval: [f64; 2],
+    /// The same of the digit accuracy.
+    digit_interval: [f64; 2],
+    /// What was resampled for them: `digit` or `writer`.
+    interval_unit: &'static str,
     temperature: f64,
     /// The expected calibration error, over equal ranges of confidence.
     calibration_error: Option<f64>,
@@ -49,6 +53,7 @@ pub(crate) struct Test {
     pub(super) predictions: Vec<Prediction>,
     temperature: Temperature,
     pub(super) loader: Loader,
+    pub(super) clusters: Clusters,
 }
 
 /// A grid of `loader` as a batch of its own.
@@ -57,15 +62,14 @@ pub(super) fn grid(loader: &Loader, index: usize) -> Batch {
     loader.in_order().part(step, place..place + 1)
 }
 
-/// The ends of a share's confidence interval.
-pub(super) fn interval(share: Share) -> [f64; 2] {
-    let interval = share.interval();
-    [interval.low, interval.high]
+/// A confidence interval in words.
+pub(super) fn between(Interval { low, high }: Interval) -> String {
+    format!("{} to {}", percent(low), percent(high))
 }
 
-/// A confidence interval in words.
-pub(super) fn between([low, high]: [f64; 2]) -> String {
-    format!("{} to {}", percent(low), percent(high))
+/// How intervals were found, in words.
+pub(super) fn method(unit: &str, intervals: &Intervals) -> String {
+    format!("95 %, by drawing {} {unit}s anew a thousand times", intervals.clusters)
 }
 
 impl Test {
@@ -87,16 +91,28 @@ impl Test {
         let start = Instant::now();
         let predictions = read(&loader, &mut |grids| bar.advance(grids))?;
         let evaluation = Evaluation::of(&predictions, start.elapsed().as_secs_f64());
-        Ok(Self { evaluation, predictions, temperature: recognizer.temperature(), loader })
+        let count = loader.in_order().grids(); // as many as the split has digits
+        let map = reference::grids(count as u32, count, recognizer.shape().cells());
+        let digits = (0..count).flat_map(|grid| map.grid(grid).to_vec());
+        let clusters = match dataset.load(Split::Test)?.writers() {
+            Some(writers) => {
+                Clusters { unit: "writer", ids: digits.map(|digit| writers[digit as usize]).collect() }
+            }
+            None => Clusters { unit: "digit", ids: digits.collect() },
+        };
+        Ok(Self { evaluation, predictions, temperature: recognizer.temperature(), loader, clusters })
     }
 
     pub(super) fn json<'a>(&'a self, dataset: &'a Dataset, pictures: Option<u32>) -> Json<'a> {
+        let Intervals { sequences, digits, .. } = self.clusters.intervals(&self.predictions);
         Json {
             dataset: dataset.name(),
             grids: "reference",
             pictures,
             evaluation: &self.evaluation,
-            sequence_interval: interval(report::sequences(&self.evaluation)),
+            sequence_interval: [sequences.low, sequences.high],
+            digit_interval: [digits.low, digits.high],
+            interval_unit: self.clusters.unit,
             temperature: self.temperature.get(),
             calibration_error: self.calibration_error(report::equal_ranges),
             adaptive_calibration_error: self.calibration_error(report::reliability),
@@ -121,13 +137,15 @@ impl Test {
     pub(crate) fn print_table(&self, dataset: &Dataset) -> anyhow::Result<()> {
         let Evaluation { sequences, per_position, confusion, seconds, .. } = &self.evaluation;
         row("test grids", format!("{sequences} reference grids of {} digits", dataset.name()))?;
-        for (name, share) in [
-            ("sequence accuracy", report::sequences(&self.evaluation)),
-            ("digit accuracy", report::digits(&self.evaluation)),
+        let intervals = self.clusters.intervals(&self.predictions);
+        for (name, share, interval) in [
+            ("sequence accuracy", report::sequences(&self.evaluation), intervals.sequences),
+            ("digit accuracy", report::digits(&self.evaluation), intervals.digits),
         ] {
             let (value, Share { right, of }) = (percent(share.value().unwrap_or_default()), share);
-            row(name, format!("{value}  ({}; {right} of {of})", between(interval(share))))?;
+            row(name, format!("{value}  ({}; {right} of {of})", between(interval)))?;
         }
+        row("  intervals", method(self.clusters.unit, &intervals))?;
         let positions: Vec<String> = per_position.iter().copied().map(percent).collect();
         row("  by position", positions.join("  "))?;
         let errors = [report::equal_ranges, report::reliability].map(|bins| self.calibration_error(bins));
@@ -135,13 +153,15 @@ impl Test {
             let temperature = self.temperature.get();
             row(
                 "calibration error",
-                format!("{expected}, adaptive {adaptive}, at temperature {temperature:.3}"),
+                format!(
+                    "confidence is off by {expected} in the mean (adaptive: {adaptive}), at temperature {temperature:.3}"
+                ),
             )?;
         }
         let covered = self.covered().into_iter().map(|Covered { coverage, accuracy }| {
-            format!("{} of the surest {:.0} %", percent(accuracy), 100.0 * coverage)
+            format!("{} of the {:.0} % most confident", percent(accuracy), 100.0 * coverage)
         });
-        row("coverage", covered.collect::<Vec<_>>().join(", "))?;
+        row("coverage", format!("right are {}", covered.collect::<Vec<_>>().join(", ")))?;
         row("time", duration(*seconds))?;
         console::print("\ntrue  read as 0     1     2     3     4     5     6     7     8     9  none")?;
         for (digit, counts) in confusion.iter().enumerate() {

@@ -7,19 +7,32 @@ use mnist2x2::train::LabeledExample;
 use mnist2x2::{Drawing, ModelInput, Picture, serve};
 use serde::Deserialize;
 
-/// Every correction in `store`, for a model that reads grids of `shape`.
+use crate::commands::corrections::each;
+
+/// What a store has to teach.
+#[derive(Default)]
+pub(super) struct Examples {
+    pub(super) learnable: Vec<LabeledExample>,
+    /// The corrections that are none, by their keys, and why.
+    pub(super) skipped: Vec<(String, anyhow::Error)>,
+}
+
+/// Every correction in `store`, for a model that reads grids of `shape`. One that is of other grids or cannot be understood is
+/// skipped: it says nothing of the others.
 ///
 /// # Errors
-/// If the store is damaged, or a correction is of other grids or cannot be understood.
-pub(super) fn read(store: &Store, shape: GridShape) -> anyhow::Result<Vec<LabeledExample>> {
+/// If the store is damaged.
+pub(super) fn read(store: &Store, shape: GridShape) -> anyhow::Result<Examples> {
     store.check()?;
-    let mut examples = Vec::new();
-    let mut id = 0;
-    while let Some(stored) = store.after(id)? {
-        let correction = &stored.correction;
-        examples.push(example(correction, shape).with_context(|| format!("correction {}", correction.key))?);
-        id = stored.id;
-    }
+    let mut examples = Examples::default();
+    each(store, |summary| {
+        let stored = store.get(&summary.key).map_err(anyhow::Error::from);
+        match stored.and_then(|stored| example(&stored.context("was removed")?.correction, shape)) {
+            Ok(example) => examples.learnable.push(example),
+            Err(problem) => examples.skipped.push((summary.key.clone(), problem)),
+        }
+        Ok(())
+    })?;
     Ok(examples)
 }
 

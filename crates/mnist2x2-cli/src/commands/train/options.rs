@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
-use mnist2x2::train::{CheckpointPolicy, read_toml, with_overrides};
+use mnist2x2::train::{CheckpointPolicy, MAX_GRIDS, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,8 +19,6 @@ use crate::device::ComputeArgs;
 
 /// Where runs are kept when no folder is named.
 const RUNS: &str = "runs";
-/// The most grids in an epoch: the index map of more would fill the memory.
-pub(super) const MAX_GRIDS: usize = 100_000_000;
 
 /// Options of `train`.
 #[derive(clap::Args)]
@@ -122,6 +120,7 @@ struct ConfigFile {
     data: IgnoredAny,
     teachers: IgnoredAny,
     from: IgnoredAny,
+    exposure: IgnoredAny,
     finetune: IgnoredAny,
 }
 

@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
-use mnist2x2::train::{EpochMetrics, ModelRecord, Outcome, RunRecord};
+use mnist2x2::train::{EpochMetrics, Exposure, ModelRecord, Outcome, RunRecord, evaluate};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
 use super::curves::Curves;
-use super::options::{self, MAX_GRIDS, Plan};
+use super::options::{self, Plan};
 use crate::commands::eval::Test;
 use crate::console::{self, duration, percent, program};
 use crate::data::Dataset;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::model::{ModelArgs, patches};
+use crate::model::{ModelArgs, exposure_note, patches};
 use crate::progress::Progress;
 
 /// Sequence accuracy of the published model on the reference test grids.
@@ -38,6 +38,8 @@ struct Sources<'a> {
     teachers: Vec<&'a Path>,
     /// The model whose weights it begins with.
     base: Option<&'a Path>,
+    /// Whether writers may be held out; a run that goes on does what it did.
+    may_hold_out_writers: bool,
 }
 
 impl Run {
@@ -57,6 +59,7 @@ impl Run {
             strokes: plan.strokes.as_deref(),
             teachers: plan.teacher.iter().map(PathBuf::as_path).collect(),
             base: plan.from.as_deref(),
+            may_hold_out_writers: true,
         };
         let (trainer, record) = sources.trainer(model, recipe, &device)?;
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
@@ -85,9 +88,14 @@ impl Run {
         );
         let teachers = record.teachers.iter().map(|teacher| teacher.path.as_path()).collect();
         let base = record.from.as_ref().map(|base| base.path.as_path());
-        let sources = Sources { dataset: &dataset, strokes, teachers, base };
+        let may_hold_out_writers = record.data.writers_sha256.is_some();
+        let sources = Sources { dataset: &dataset, strokes, teachers, base, may_hold_out_writers };
         let device = plan.compute.device.open()?;
         let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), &device)?;
+        ensure!(
+            found.data.writers_sha256 == record.data.writers_sha256,
+            "{name}: this run held out some writers, and the files that name the writers are not where they were, or are others"
+        );
         ensure!(
             found.data.is_same_as(&record.data),
             "{name}: this run used other digits than those found now"
@@ -121,9 +129,11 @@ impl Run {
         let start = Instant::now();
         let mut curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
         let mut has_passed = self.trainer.position().epoch > 0;
+        // What is published is of MNIST's digits, two by two.
+        let is_published = self.shape() == [2, 2] && self.dataset.name() == "mnist";
         let on_epoch = |metrics: &EpochMetrics| {
             let accuracy = metrics.validation.map(|validation| validation.sequence_accuracy);
-            if !has_passed && accuracy.is_some_and(|accuracy| accuracy >= PUBLISHED) {
+            if is_published && !has_passed && accuracy.is_some_and(|accuracy| accuracy >= PUBLISHED) {
                 has_passed = true;
                 let (published, time) = (percent(PUBLISHED), duration(start.elapsed().as_secs_f64()));
                 console::log(&format!("passed the published sequence accuracy, {published}, after {time}"));
@@ -139,15 +149,30 @@ impl Run {
         Ok(start.elapsed().as_secs_f64())
     }
 
+    /// Rows and columns of the model's grids.
+    fn shape(&self) -> [usize; 2] {
+        let config = self.trainer.model().config();
+        [config.rows, config.cols]
+    }
+
     /// Says what is about to be trained: recipe, data and model.
     fn announce(&self) {
         let Recipe { name, seed, epochs, batch_size, .. } = self.trainer.recipe();
         let (dataset, threads) = (self.dataset.name(), self.workers.count());
+        let [rows, cols] = self.shape();
         console::log(&format!(
-            "training with recipe {name}, seed {seed}: {epochs} epochs of {dataset} digits in batches of {batch_size}, \
-             {threads} threads; saved in {}",
+            "training with recipe {name}, seed {seed}: {epochs} epochs of grids of {rows} x {cols} {dataset} digits, in batches of \
+             {batch_size}, {threads} threads; saved in {}",
             self.folder.path().display()
         ));
+        if self.trainer.unseen().is_some() {
+            console::log(
+                "held out: the digits of some writers to validate with, those of as many others to compare runs by",
+            );
+        }
+        if let Some(note) = exposure_note(self.trainer.exposure()) {
+            console::log(note);
+        }
         let parameters = self.trainer.model().parameters();
         let Config { encoder_layers, decoder_layers, width, .. } = parameters.config();
         console::log(&format!(
@@ -155,6 +180,21 @@ impl Run {
             parameters.count(),
             patches(parameters.config()),
         ));
+    }
+
+    /// The sequence accuracy of the finished model on the digits of writers by whom nothing was chosen, if there are any.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub(crate) fn unseen_accuracy(&self) -> anyhow::Result<Option<f64>> {
+        let Some(loader) = self.trainer.unseen() else { return Ok(None) };
+        let evaluation = evaluate(&self.trainer.result()?, loader, &self.workers, |_| ())?;
+        let (accuracy, grids) = (evaluation.sequence_accuracy, evaluation.sequences);
+        console::log(&format!(
+            "sequence accuracy on {grids} grids by writers whom nothing was chosen by: {}",
+            percent(accuracy)
+        ));
+        Ok(Some(accuracy))
     }
 
     /// Reads the test grids with the finished model.
@@ -175,18 +215,23 @@ impl Sources<'_> {
         recipe: Recipe,
         device: &Device,
     ) -> anyhow::Result<(Trainer, RunRecord)> {
-        let grids = recipe.epoch_grids;
-        ensure!(grids <= MAX_GRIDS, "{grids} grids are more than the {MAX_GRIDS} that an epoch can have");
-        let (data, data_record) = self.dataset.training_data(self.strokes)?;
+        let (mut data, mut data_record) = self.dataset.training_data(self.strokes)?;
+        if !(self.may_hold_out_writers && recipe.holds_out_writers(&data.digits)) {
+            (data.digits, data_record.writers_sha256) = (data.digits.without_writers(), None);
+        }
         let found = self.teachers.iter().map(|path| find_model(path, device));
         let (teachers, teacher_records): (Vec<_>, _) =
             found.collect::<anyhow::Result<Vec<_>>>()?.into_iter().unzip();
         let (base, from) = self.base.map(|path| find_model(path, device)).transpose()?.unzip();
         let mut trainer = Trainer::new(&model, recipe.clone(), data, device)?.with_teachers(&teachers)?;
-        if let Some(base) = base {
-            trainer = trainer.starting_from(&base)?;
-        }
         let mut record = RunRecord::new(model, recipe, data_record);
+        if let (Some(base), Some(path)) = (base, self.base) {
+            let earlier = ModelArgs::at(path.into()).record();
+            let look = |earlier: RunRecord| earlier.exposure(&record.data, &record.recipe);
+            let exposure = earlier.map_or(Exposure::Unknown, look);
+            trainer = trainer.starting_from(&base, exposure)?;
+            record.exposure = Some(exposure);
+        }
         (record.teachers, record.from) = (teacher_records, from);
         Ok((trainer, record))
     }
