@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{panic, thread};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use mnist2x2_infer::{CellReading, Reading};
 use mnist2x2_serve::{Answer, Error, Input, ModelInfo, Reader, Server, Settings};
 
@@ -87,7 +89,18 @@ pub(crate) fn request_seeds() -> Vec<Vec<u8>> {
     let get =
         "GET /healthz HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\nGET /api/model HTTP/1.0\r\n\r\n"
             .to_owned();
-    [whole, chunks, get].map(String::into_bytes).into()
+    let form = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.png\"\r\n\r\n\u{7f}PNG\r\n--b--\r\n";
+    let form = post(
+        &format!("Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n", form.len()),
+        form,
+    );
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(drawing.as_bytes()).expect("memory takes all");
+    let packed = encoder.finish().expect("memory takes all");
+    let headers = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
+    let gzip = post(&format!("{headers}Content-Length: {}\r\n", packed.len()), "");
+    let gzip = [gzip.as_bytes(), &packed].concat();
+    [whole, chunks, get, form].map(String::into_bytes).into_iter().chain([gzip]).collect()
 }
 
 /// The body of a drawing to be read.

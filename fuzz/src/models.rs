@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use mnist2x2_formats::{Weights, pt, to_safetensors};
 use mnist2x2_infer::{Calibration, Exposure, Temperature};
-use mnist2x2_model::{Config, Device, Parameters};
+use mnist2x2_model::{Config, DType, Device, Parameters};
 use mnist2x2_train::{Checkpoint, DataRecord, OptimizerState, Position, Recipe, RunRecord, with_overrides};
 
 use crate::files::with_files;
@@ -17,8 +17,14 @@ pub(crate) fn safetensors(bytes: &[u8]) {
     Weights::from_safetensors(bytes, &Config::tiny(), &Device::Cpu).ok();
 }
 
+/// In the type of the program, and in others that are converted.
 pub(crate) fn safetensors_seeds() -> Vec<Vec<u8>> {
-    vec![tiny_weights().into()]
+    let parameters = Parameters::init(&Config::tiny(), 0, &Device::Cpu).expect("the sizes are right");
+    let converted = [DType::F64, DType::F16, DType::BF16].map(|dtype| {
+        let parameters = parameters.to_dtype(dtype).expect("the CPU knows the type");
+        to_safetensors(&parameters).expect("memory takes all")
+    });
+    [tiny_weights().into()].into_iter().chain(converted).collect()
 }
 
 /// A PyTorch state dict, by itself and as the weights of a folder.

@@ -69,6 +69,7 @@ impl KeyValueCache {
     /// If a row is not below B.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
+        assert!(rows.iter().all(|&row| (row as usize) < self.batch), "{rows:?} of {} rows", self.batch);
         let pick = |from: &[f32], places: usize| {
             let sequence = places * self.width;
             let mut picked = Vec::with_capacity(rows.len() * sequence);

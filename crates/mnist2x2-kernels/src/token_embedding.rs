@@ -5,7 +5,7 @@ use std::ops::Range;
 use candle_core::Result;
 
 use crate::layout::TokenEmbeddingLayout;
-use crate::sizes::check_sizes;
+use crate::sizes::{check_sizes, numbers_in};
 
 /// `y[b, t] = token[tokens[b, t]] + pos[t]`: a learned vector for every token and one for every position.
 ///
@@ -38,6 +38,7 @@ impl TokenEmbedding {
     /// # Panics
     /// If a token is outside the vocabulary, a position is past the last, a slice is too short, or `length` is zero.
     pub fn forward(&self, length: usize, first: usize, params: &[f32], tokens: &[u32], y: &mut [f32]) {
+        let y = &mut y[..numbers_in([tokens.len(), self.width])];
         for (i, (y, &token)) in y.chunks_exact_mut(self.width).zip(tokens).enumerate() {
             let (token, position) = self.places(token, first.saturating_add(i % length));
             for ((y, token), position) in y.iter_mut().zip(&params[token]).zip(&params[position]) {
@@ -51,6 +52,7 @@ impl TokenEmbedding {
     /// # Panics
     /// As [`Self::forward`].
     pub fn backward(&self, length: usize, first: usize, tokens: &[u32], dy: &[f32], d_params: &mut [f32]) {
+        let dy = &dy[..numbers_in([tokens.len(), self.width])];
         for (i, (dy, &token)) in dy.chunks_exact(self.width).zip(tokens).enumerate() {
             let (token, position) = self.places(token, first.saturating_add(i % length));
             for place in [token, position] {
