@@ -57,7 +57,7 @@ pub enum PtError {
     #[error("no state dict: {0}; save `model.state_dict()`")]
     NoStateDict(String),
     /// A tensor of other numbers than fractions, or one whose parts contradict each other.
-    #[error("tensor {tensor} {problem}")]
+    #[error("tensor `{tensor}` {problem}")]
     Tensor {
         /// The tensor's name.
         tensor: String,

@@ -52,7 +52,11 @@ impl<'a> Dict<'a> {
         let failed = |problem| PtError::Tensor { tensor: shown(name), problem };
         let rebuild = match self.tensors.get(name) {
             Some(Parts::Rebuild(rebuild)) => rebuild,
-            Some(Parts::Foreign(what)) => return Err(failed(format!("is {what}, which is not read"))),
+            Some(Parts::Foreign(what)) => {
+                return Err(failed(format!(
+                    "is {what}, which is not read; save it as a dense float32 tensor"
+                )));
+            }
             None => return Err(failed("is missing".into())),
         };
         let view = View::parse(self.pickled, rebuild, self.archive).map_err(failed)?;
@@ -77,7 +81,8 @@ pub(super) fn dicts<'a>(
         let Some(items) = pickled.children(value) else { continue };
         for (key, value) in items {
             let (Value::Dict(at) | Value::List(at) | Value::Tuple(at)) = value else { continue };
-            if depth < MAX_DEPTH && !mem::replace(&mut seen[at], true) {
+            let is_full = !pickled.heap[at].is_empty();
+            if is_full && depth < MAX_DEPTH && !mem::replace(&mut seen[at], true) {
                 let dot = if place.is_empty() { "" } else { "." };
                 open.push_back((format!("{place}{dot}{}", named(key)), depth + 1, value));
             }

@@ -75,6 +75,8 @@ fn deep_nesting_and_doubling_cost_neither_stack_nor_memory() {
     assert!(matches!(error_of(&deep), PtError::NoStateDict(_)));
     let doubling = [b")".to_vec(), b"q\x00h\x00\x86".repeat(200_000)].concat();
     assert!(matches!(error_of(&doubling), PtError::NoStateDict(_)));
+    let siblings = [b"](".to_vec(), vec![b'}'; 1_000_000], b"e".to_vec()].concat();
+    assert!(matches!(error_of(&siblings), PtError::NoStateDict(_)));
     let marks = vec![b'('; 1_000_000];
     assert!(matches!(error_of(&marks), PtError::Pickle { .. }));
 }
@@ -97,7 +99,7 @@ fn other_numbers_than_fractions_are_named() {
         [("ComplexFloatStorage", "complex64"), ("QInt8Storage", "qint8"), ("LongStorage", "int64")]
     {
         let error = error_of_tensor(&Tensor { class, ..Tensor::default() });
-        assert!(error.contains(&format!("tensor w is {name}")), "{error}");
+        assert!(error.contains(&format!("tensor `w` is {name}")), "{error}");
     }
 }
 
