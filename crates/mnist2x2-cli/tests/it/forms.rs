@@ -53,7 +53,7 @@ fn what_was_done_to_read_weights_is_said_in_one_line() {
 fn digits_are_reported_and_recorded_as_what_they_are() {
     let bench = Bench::new();
     let run = bench.done("train --data-dir mnist --limit 8 --epochs 1 --no-test --out run");
-    assert!(run.stderr.contains(" own digits"), "{}", run.stderr);
+    assert!(run.stderr.contains("1 epochs of grids of 2 x 2 own digits"), "{}", run.stderr);
     let record = String::from_utf8(bench.read("run/run.toml")).unwrap();
     assert!(record.contains("dataset = \"own\""), "{record}");
     assert!(bench.done("info --model run").stdout.contains("trained on own digits"));
