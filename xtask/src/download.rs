@@ -1,5 +1,6 @@
 //! Digits for training and for measuring, fetched with a progress bar: MNIST, and pen strokes.
 
+use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -102,10 +103,15 @@ struct Transfer {
     bar: Option<Tqdm<()>>,
 }
 
+/// Whether standard error is a terminal that understands escape codes.
+fn can_draw() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 impl Transfer {
     fn new(file: &'static str, from: &str, total: Option<u64>) -> Self {
         let bar = || tqdm::pbar(total.map(|bytes| bytes as usize)).desc(Some(file));
-        Self { file, from: from.to_owned(), bytes: 0, bar: io::stderr().is_terminal().then(bar) }
+        Self { file, from: from.to_owned(), bytes: 0, bar: can_draw().then(bar) }
     }
 
     /// Goes on to `bytes`, unless they are of another transfer.

@@ -6,9 +6,10 @@
 //! ```text
 //! cargo run -p mnist2x2-cli --example mirrored_sevens -- pendigits-orig.tra store [CORRECTIONS]
 //! ```
-#![allow(clippy::print_stdout, reason = "an example is a program")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example is a program")]
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use mnist2x2::corrections::{Correction, Store};
 use mnist2x2::data::Strokes;
@@ -18,7 +19,17 @@ use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (Some(file), Some(store)) = (words.first(), words.get(1)) else {
         return Err("name a file of pen strokes and a store to make".into());

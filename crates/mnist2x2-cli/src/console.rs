@@ -1,9 +1,12 @@
 //! Output: results on standard output, everything else on standard error.
 
+use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mnist2x2::data::shell_word;
 use serde::Serialize;
 use tqdm::{Tqdm, pbar};
 
@@ -27,14 +30,30 @@ pub(crate) fn log(line: &str) {
     writeln!(io::stderr().lock(), "{line}").ok();
 }
 
+/// A command line that can be pasted into a shell: this program, what it is to do with `path`, and the words after that.
+pub(crate) fn command(verb: &str, path: &Path, rest: &[String]) -> String {
+    let words = [shell_word(path)].into_iter().chain(rest.iter().map(shell_word));
+    format!("{} {verb} {}", program(), words.collect::<Vec<_>>().join(" "))
+}
+
 /// The beginning of a command line that starts this program as the user has started it: through cargo, or by its name.
-pub(crate) fn program() -> String {
+fn program() -> String {
     const PACKAGE: &str = env!("CARGO_PKG_NAME");
     if std::env::var_os("CARGO_PKG_NAME").is_some_and(|name| name == PACKAGE) {
         return format!("cargo run -p {PACKAGE} --");
     }
     let name = std::env::args_os().next();
-    name.map_or_else(|| env!("CARGO_BIN_NAME").into(), |name| name.to_string_lossy().into_owned())
+    name.map_or_else(|| env!("CARGO_BIN_NAME").into(), shell_word)
+}
+
+/// Whether standard error is a terminal on which a bar can be drawn.
+pub(crate) fn can_draw() -> bool {
+    io::stderr().is_terminal() && understands_escapes(std::env::var_os("TERM").as_deref())
+}
+
+/// A terminal that calls itself dumb shows escape codes as they are, as those of editors do.
+fn understands_escapes(term: Option<&OsStr>) -> bool {
+    term.is_none_or(|term| term != "dumb")
 }
 
 /// A progress bar on a terminal, nothing elsewhere: tqdm itself would write escape codes into any file.
@@ -46,7 +65,7 @@ pub(crate) struct Bar {
 impl Bar {
     /// A bar that is full after `total` updates.
     pub(crate) fn new(total: usize, what: &str) -> Self {
-        let bar = io::stderr().is_terminal().then(|| pbar(Some(total)).desc(Some(what)).clear(true));
+        let bar = can_draw().then(|| pbar(Some(total)).desc(Some(what)).clear(true));
         Self { bar, described: Instant::now() }
     }
 
@@ -86,4 +105,31 @@ pub(crate) fn duration(seconds: f64) -> String {
 /// A share in percent, with the two decimals that 10,000 trials resolve.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn commands_can_be_pasted() {
+        for (path, word) in [
+            ("runs/a-1", "runs/a-1"),
+            ("runs/r 1", "'runs/r 1'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME; rm *", "'$HOME; rm *'"),
+            ("", "''"),
+        ] {
+            let line = command("predict --model", Path::new(path), &["--data-dir".into(), "my data".into()]);
+            let expected = format!("predict --model {word} --data-dir 'my data'");
+            assert!(line.ends_with(&expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_dumb_terminal_gets_no_escape_codes() {
+        assert!(!understands_escapes(Some("dumb".as_ref())));
+        assert!(understands_escapes(Some("xterm-256color".as_ref())) && understands_escapes(None));
+    }
 }

@@ -1,6 +1,5 @@
 //! `--dataset` and `--data-dir`: digits from a folder or file, MNIST downloaded, or the built-in synthetic digits.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +8,7 @@ use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
 use mnist2x2::data::pendigits;
-use mnist2x2::data::{Digits, Error, GridShape, GridSource, Loader, reference, synthetic};
+use mnist2x2::data::{Digits, Error, GridShape, GridSource, Loader, reference, shell_word, synthetic};
 use mnist2x2::picture;
 use mnist2x2::train::{DataRecord, TrainingData};
 
@@ -32,7 +31,7 @@ pub(crate) struct DataArgs {
     /// a CSV file with `label,pixel0,...,pixel783`, or a folder with train.csv; a folder of PNG or JPEG pictures of one digit
     /// each, in folders 0 to 9 or called `7_name.png`. Without it: the folder in the environment variable `MNIST_DIR`, else
     /// data/mnist, to which MNIST is downloaded.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, alias = "data", value_name = "PATH")]
     data_dir: Option<PathBuf>,
     /// Take digits as they are, even where they look inverted or turned on their side
     #[arg(long)]
@@ -91,9 +90,11 @@ impl DataArgs {
         Ok(Dataset::Found(if self.as_is { found.as_is() } else { found }, OnceLock::new()))
     }
 
-    /// The options that find the same digits again, each with a space before it.
-    pub(crate) fn flags(&self) -> String {
-        self.data_dir.as_ref().map_or_else(String::new, |dir| format!(" --data-dir {}", dir.display()))
+    /// The options that find the same digits again.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let flag = |dir: &PathBuf| ["--data-dir".into(), dir.display().to_string()];
+        let as_is = self.as_is.then(|| "--as-is".into());
+        self.data_dir.iter().flat_map(flag).chain(as_is).collect()
     }
 }
 
@@ -105,9 +106,10 @@ impl Dataset {
     pub(crate) fn check_test_files(&self) -> anyhow::Result<()> {
         match self {
             Self::Found(found, _) if !found.has(Split::Test) && found.is_idx() => bail!(
-                "{0} lacks some of MNIST's four files; fetch them with `cargo xtask download-mnist --to {0}`, or train \
+                "{} lacks some of MNIST's four files; fetch them with `cargo xtask download-mnist --to {}`, or train \
                 with --no-test",
-                found.path().display()
+                found.path().display(),
+                shell_word(found.path())
             ),
             Self::Found(found, _) if !found.has(Split::Test) => {
                 bail!("{} has no digits to test with; train with --no-test", found.path().display())
@@ -207,7 +209,7 @@ fn fetch(dir: &Path) -> Result<(), Error> {
         }
         Progress::Installed { file } => {
             bar = None;
-            if !std::io::stderr().is_terminal() {
+            if !console::can_draw() {
                 console::log(&format!("downloaded {file}"));
             }
         }

@@ -52,11 +52,11 @@ impl ComputeArgs {
 }
 
 impl DeviceArgs {
-    /// The option that asks for this device again, with a space before it.
-    pub(crate) fn flag(&self) -> String {
+    /// The options that ask for this device again.
+    pub(crate) fn flags(&self) -> Vec<String> {
         match self.device.to_possible_value() {
-            Some(value) if self.device != Choice::Auto => format!(" --device {}", value.get_name()),
-            _ => String::new(),
+            Some(value) if self.device != Choice::Auto => vec!["--device".into(), value.get_name().into()],
+            _ => Vec::new(),
         }
     }
 

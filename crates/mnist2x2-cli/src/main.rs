@@ -40,7 +40,7 @@ enum Command {
     Predict(commands::predict::Args),
     /// Serve a web page to draw on, and an HTTP API
     Serve(commands::serve::Args),
-    /// List, export and import the corrections that people made on the page
+    /// List, export, import and remove the corrections that people made on the page
     Corrections(commands::corrections::Args),
     /// Fine-tune a model on corrections; the new model is kept only if it is better
     Finetune(commands::finetune::Args),
@@ -92,6 +92,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn data_is_another_name_of_data_dir() {
+        for verb in ["train", "eval", "finetune --store s", "sample --out a.png", "experiment"] {
+            assert!(Cli::try_parse_from(format!("mnist2x2 {verb} --data D").split(' ')).is_ok(), "{verb}");
+        }
     }
 
     #[test]

@@ -1,18 +1,23 @@
 //! `--model`: the model to use.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use mnist2x2::data::GridShape;
+use anyhow::{Context, bail, ensure};
+use mnist2x2::data::{GridShape, shell_word};
 use mnist2x2::infer::Calibration;
 use mnist2x2::train::{Exposure, RunRecord};
-use mnist2x2::{Config, Device, Recognizer};
+use mnist2x2::{Config, Device, Recognizer, RunFolder};
 
 use crate::console;
+
+/// Where runs are kept when no folder is named.
+pub(crate) const RUNS: &str = "runs";
 
 /// The model to use.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// A model folder, a .safetensors or a file by PyTorch (.pt, .pth, .ckpt, .bin) [default: the model built into this program]
+    /// A model folder, a .safetensors or a file by PyTorch (.pt, .pth, .ckpt, .bin); or `newest`, the last finished run in runs/
+    /// [default: the model built into this program]
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
 }
@@ -23,27 +28,62 @@ impl ModelArgs {
         Self { model: Some(path) }
     }
 
+    /// The model; of a run that is not finished, that of its newest checkpoint.
+    ///
+    /// # Errors
+    /// If there is none at the path, or it cannot be read.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Recognizer> {
-        let Some(path) = &self.model else { return Ok(Recognizer::built_in(device)?) };
-        let recognizer = Recognizer::load(path, device)?;
-        if !recognizer.adaptation().is_none() {
-            console::log(&format!("{}: {}", path.display(), recognizer.adaptation()));
+        let Some(path) = self.path()? else { return Ok(Recognizer::built_in(device)?) };
+        let name = path.display();
+        ensure!(
+            path.exists(),
+            "{name} does not exist; `--model newest` takes the last finished run in {RUNS}"
+        );
+        let holds = |file: &str| path.join(file).exists();
+        if !path.is_dir() || holds("model.safetensors") || holds("config.json") {
+            return read(&path, device);
         }
-        Ok(recognizer)
+        if holds("run.toml") {
+            let newest = RunFolder::newest_weights(&path, device)?;
+            let (weights, file) = newest.with_context(|| {
+                let next = console::command("train --resume", &path, &[]);
+                format!("{name}: this run has no model and no checkpoint yet; go on with: {next}")
+            })?;
+            console::log(&format!("{name}: this run is not finished; reading with {}", file.display()));
+            return Ok(Recognizer::new(weights)?);
+        }
+        match newest_run(&path, RunFolder::is_finished) {
+            Some(newest) => {
+                bail!("{name} holds runs; name one, such as the newest: --model {}", shell_word(newest))
+            }
+            None => read(&path, device),
+        }
+    }
+
+    /// Where it is; nothing for the one that is built in.
+    fn path(&self) -> anyhow::Result<Option<PathBuf>> {
+        match &self.model {
+            Some(path) if path == Path::new("newest") && !path.exists() => {
+                let newest = newest_run(Path::new(RUNS), RunFolder::is_finished);
+                newest.map(Some).with_context(|| format!("--model newest: {RUNS} holds no finished run"))
+            }
+            path => Ok(path.clone()),
+        }
     }
 
     /// What the model's run was asked to do, where it is known.
     pub(crate) fn record(&self) -> Option<RunRecord> {
-        match &self.model {
-            Some(path) => RunRecord::read(path).ok(),
+        match self.path().ok()? {
+            Some(path) => RunRecord::read(&path).ok(),
             None => built_in_record(),
         }
     }
 
     /// Where the model comes from, in words; of a run's folder, the data set that it was trained on too.
     pub(crate) fn origin(&self) -> String {
-        let Some(path) = &self.model else { return "built into this program".into() };
-        let data = RunRecord::read(path).map(|record| format!(", trained on {} digits", record.data.dataset));
+        let Ok(Some(path)) = self.path() else { return "built into this program".into() };
+        let data =
+            RunRecord::read(&path).map(|record| format!(", trained on {} digits", record.data.dataset));
         format!("{}{}", path.display(), data.unwrap_or_default())
     }
 
@@ -92,6 +132,23 @@ pub(crate) fn exposure_note(exposure: Exposure) -> Option<&'static str> {
             be too high",
         ),
     }
+}
+
+/// The model at `path`; what was done to read it is said.
+fn read(path: &Path, device: &Device) -> anyhow::Result<Recognizer> {
+    let recognizer = Recognizer::load(path, device)?;
+    if !recognizer.adaptation().is_none() {
+        console::log(&format!("{}: {}", path.display(), recognizer.adaptation()));
+    }
+    Ok(recognizer)
+}
+
+/// The newest run in a folder of runs that is as asked for, by the time at which it began.
+pub(crate) fn newest_run(runs: &Path, is_asked: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(runs).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    let begun = |path: &PathBuf| path.join("run.toml").metadata().and_then(|file| file.modified()).ok();
+    let asked = folders.filter(|path| is_asked(path)).filter_map(|path| Some((begun(&path)?, path)));
+    asked.max().map(|(_, path)| path)
 }
 
 /// The layout of the digits in the model's images.

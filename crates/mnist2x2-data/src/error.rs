@@ -1,5 +1,6 @@
 //! What can go wrong, always with the file or value and the next step.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -190,7 +191,18 @@ pub enum Error {
 fn fetch(verb: &str, name: &str, dir: &Path) -> String {
     let set = if name.starts_with("pendigits") { "pendigits" } else { "mnist" };
     let writers = if name.starts_with("qmnist") { " --writers" } else { "" };
-    format!("{verb} with `cargo xtask download-{set}{writers} --to {}`", dir.display())
+    format!("{verb} with `cargo xtask download-{set}{writers} --to {}`", shell_word(dir))
+}
+
+/// A word of a command line as it can be pasted into a shell: in quotes if it has to be.
+pub fn shell_word(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref().to_string_lossy();
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c) || cfg!(windows) && c == '\\';
+    match &*word {
+        plain if !plain.is_empty() && plain.chars().all(is_plain) => plain.into(),
+        other if cfg!(windows) => format!("\"{other}\""),
+        other => format!("'{}'", other.replace('\'', r"'\''")),
+    }
 }
 
 /// The next step where the file at `path` is damaged.

@@ -72,7 +72,7 @@ pub mod hub;
 
 pub use augment::Augmentation;
 pub use digits::{Digits, PIXELS, SIDE, WriterSplit};
-pub use error::Error;
+pub use error::{Error, shell_word};
 pub use grid::{GridShape, place, stitch, stitch_u8};
 pub use loader::{Batch, Epoch, Loader};
 pub use normalize::{MEAN, STD, denormalize, normalize};

@@ -66,6 +66,12 @@ const TENSORS: [&str; 5] = ["parameters", "adam.first_moment", "adam.second_mome
 const EMA_BEFORE: &str = "average";
 
 impl Checkpoint {
+    /// The weights that the run would end with now: of the best epoch where the recipe keeps that, averaged where it
+    /// averages them.
+    pub(crate) fn result(&self) -> &[f32] {
+        [&self.best, &self.ema].into_iter().find(|weights| !weights.is_empty()).unwrap_or(&self.values)
+    }
+
     /// The bytes of the file at `path` for this checkpoint of the run `run`.
     ///
     /// # Errors

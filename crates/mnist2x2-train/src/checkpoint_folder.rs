@@ -56,7 +56,7 @@ impl CheckpointFolder {
         let bytes = trainer.checkpoint().to_bytes(&path, &self.run)?;
         self.disk.write(&path, &bytes).map_err(Error::io(&path))?;
         let best = trainer.position().best_steps.map(|steps| self.path(steps));
-        for old in self.files()?.into_iter().rev().skip(self.policy.keep_last.get()) {
+        for old in files(&self.folder)?.into_iter().rev().skip(self.policy.keep_last.get()) {
             if Some(&old) != best.as_ref() {
                 self.disk.remove(&old).map_err(Error::io(&old))?;
             }
@@ -70,33 +70,21 @@ impl CheckpointFolder {
         count: usize,
         mut report: impl FnMut(Error),
     ) -> Result<Option<(Checkpoint, PathBuf)>, Error> {
-        let mut damaged: Vec<(PathBuf, Error)> = Vec::new();
-        for path in self.files()?.into_iter().rev() {
-            match Checkpoint::load(&path, &self.run, count) {
-                Ok(checkpoint) => {
-                    for (path, error) in damaged {
-                        self.set_aside(&path)?;
-                        report(error);
-                    }
-                    return Ok(Some((checkpoint, path)));
+        let (newest, damaged) = newest(&self.folder, &self.run, count)?;
+        match newest {
+            Some(newest) => {
+                for (path, error) in damaged {
+                    self.set_aside(&path)?;
+                    report(error);
                 }
-                Err(error @ Error::Run { .. }) => damaged.push((path, error)),
-                Err(error) => return Err(error),
+                Ok(Some(newest))
             }
+            None => damaged.into_iter().next().map_or(Ok(None), |(_, error)| Err(error)),
         }
-        damaged.into_iter().next().map_or(Ok(None), |(_, error)| Err(error))
     }
 
     fn path(&self, steps: u64) -> PathBuf {
         self.folder.join(format!("step-{steps:09}.safetensors"))
-    }
-
-    /// All of them, oldest first.
-    fn files(&self) -> Result<Vec<PathBuf>, Error> {
-        let mut paths = paths_in(&self.folder)?;
-        paths.retain(|path| has_extension(path, "safetensors"));
-        paths.sort();
-        Ok(paths)
     }
 
     /// Renames a damaged one, to no name that is taken.
@@ -105,6 +93,30 @@ impl CheckpointFolder {
         let free = names.into_iter().find(|name| !name.exists()).unwrap_or_default();
         self.disk.rename(path, &free).map_err(Error::io(path))
     }
+}
+
+/// A checkpoint and its file, if there is a whole one; and the newer ones that are damaged, newest first.
+type Newest = (Option<(Checkpoint, PathBuf)>, Vec<(PathBuf, Error)>);
+
+/// The newest whole one in `folder` of the run `run` and of a model of `count` parameters.
+pub(crate) fn newest(folder: &Path, run: &str, count: usize) -> Result<Newest, Error> {
+    let mut damaged = Vec::new();
+    for path in files(folder)?.into_iter().rev() {
+        match Checkpoint::load(&path, run, count) {
+            Ok(checkpoint) => return Ok((Some((checkpoint, path)), damaged)),
+            Err(error @ Error::Run { .. }) => damaged.push((path, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((None, damaged))
+}
+
+/// All checkpoints in `folder`, oldest first.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = paths_in(folder)?;
+    paths.retain(|path| has_extension(path, "safetensors"));
+    paths.sort();
+    Ok(paths)
 }
 
 /// Removes what processes that were killed in the middle of a write left in `folder`, which no other may be writing to.

@@ -11,11 +11,12 @@
 use std::fs::{self, DirEntry, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use mnist2x2_formats::Weights;
 use mnist2x2_formats::files::Disk;
 use mnist2x2_infer::Calibration;
-use mnist2x2_model::Seq2Seq;
+use mnist2x2_model::{Device, Parameters, Seq2Seq};
 
-use crate::checkpoint_folder::{CheckpointFolder, is_litter, remove_litter};
+use crate::checkpoint_folder::{CheckpointFolder, is_litter, newest, remove_litter};
 use crate::{
     BoxError, CheckpointPolicy, EpochMetrics, Error, Observer, Outcome, ReadingFor, RunRecord, StepReport,
     Trainer, Workers,
@@ -124,6 +125,24 @@ impl RunFolder {
     /// Whether the run in the folder `path` has come to its end.
     pub fn is_finished(path: &Path) -> bool {
         path.join("model.safetensors").exists()
+    }
+
+    /// The weights that the run in the folder `path` would end with at its newest whole checkpoint, and that one's file;
+    /// nothing if it has not come to its first. Nothing is changed there: another process may be training.
+    ///
+    /// # Errors
+    /// As [`RunRecord::read`]; [`Error::Run`] if there are checkpoints and none is whole.
+    pub fn newest_weights(path: &Path, device: &Device) -> Result<Option<(Weights, PathBuf)>, Error> {
+        let record = RunRecord::read(path)?;
+        let (folder, run) = (path.join(CHECKPOINTS), record.digest());
+        let count = Parameters::init(&record.model, 0, &Device::Cpu)?.count();
+        let (newest, damaged) = newest(&folder, &run, count)?;
+        let Some((checkpoint, file)) = newest else {
+            return damaged.into_iter().next().map_or(Ok(None), |(_, error)| Err(error));
+        };
+        let parameters = Parameters::from_flat(&record.model, checkpoint.result(), device)?;
+        let bytes = mnist2x2_formats::to_safetensors(&parameters)?;
+        Ok(Some((Weights::from_safetensors(&bytes, &record.model, device)?, file)))
     }
 
     /// Where the folder is.

@@ -56,19 +56,31 @@ pub fn with_overrides<T: Serialize + DeserializeOwned>(
 ) -> Result<T, Error> {
     let failed = |problem: String| Error::setting(section, problem);
     let mut whole = Table::try_from(base).map_err(|error| failed(error.to_string()))?;
-    lay_over(&mut whole, overrides, section)?;
+    let mut names = Vec::new();
+    all_names(&whole, "", &mut names);
+    lay_over(&mut whole, overrides, section, &names)?;
     whole.try_into().map_err(|error: toml::de::Error| failed(error.message().replace('\n', " ")))
 }
 
-fn lay_over(whole: &mut Table, overrides: &Table, section: &str) -> Result<(), Error> {
+/// Every setting and table in `table`, by its whole name.
+fn all_names(table: &Table, before: &str, names: &mut Vec<String>) {
+    for (key, value) in table {
+        names.push(format!("{before}{key}"));
+        if let Value::Table(inner) = value {
+            all_names(inner, &format!("{before}{key}."), names);
+        }
+    }
+}
+
+fn lay_over(whole: &mut Table, overrides: &Table, section: &str, names: &[String]) -> Result<(), Error> {
     for (key, value) in overrides {
         let key = current_name(section, key);
         let setting = format!("{section}.{key}");
         let Some(place) = whole.get_mut(key) else {
-            return Err(Error::setting(&setting, unknown(key, whole)));
+            return Err(Error::setting(&setting, unknown(key, whole, names)));
         };
         match (place, value) {
-            (Value::Table(inner), Value::Table(overrides)) => lay_over(inner, overrides, &setting)?,
+            (Value::Table(inner), Value::Table(overrides)) => lay_over(inner, overrides, &setting, names)?,
             (Value::Float(place), Value::Integer(value)) => *place = *value as f64,
             (place, value) if place.same_type(value) => *place = value.clone(),
             (place, value) => {
@@ -80,18 +92,26 @@ fn lay_over(whole: &mut Table, overrides: &Table, section: &str) -> Result<(), E
     Ok(())
 }
 
-/// What to say of a key that `known` does not have.
-fn unknown(key: &str, known: &Table) -> String {
-    let nearest = known.keys().max_by(|a, b| strsim::jaro(a, key).total_cmp(&strsim::jaro(b, key)));
-    match nearest {
-        Some(nearest) if strsim::jaro(nearest, key) > 0.7 => {
-            format!("is no setting; did you mean `{nearest}`?")
-        }
-        _ => {
+/// What to say of a key that `known` does not have: the nearest one that it has, or the one of `all` that is nearer.
+fn unknown(key: &str, known: &Table, all: &[String]) -> String {
+    let likeness = |name: &&str| strsim::jaro(name.rsplit('.').next().unwrap_or_default(), key);
+    let nearest = |names: &mut dyn Iterator<Item = &str>| {
+        names.map(|name| (likeness(&name), name.to_owned())).max_by(|a, b| a.0.total_cmp(&b.0))
+    };
+    let here = nearest(&mut known.keys().map(String::as_str)).filter(|(likeness, _)| *likeness > 0.7);
+    let elsewhere = nearest(&mut all.iter().map(String::as_str)).filter(|(likeness, _)| *likeness > 0.85);
+    match (here, elsewhere) {
+        (Some(here), Some(elsewhere)) if elsewhere.0 > here.0 => did_you_mean(&elsewhere.1),
+        (Some(one), _) | (None, Some(one)) => did_you_mean(&one.1),
+        (None, None) => {
             let names: Vec<&str> = known.keys().map(String::as_str).collect();
             format!("is no setting; there are {}", names.join(", "))
         }
     }
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!("is no setting; did you mean `{name}`?")
 }
 
 #[cfg(test)]
@@ -129,6 +149,11 @@ mod tests {
                 "optimizer.learningrate = 3",
                 "`recipe.optimizer.learningrate` is no setting; did you mean `learning_rate`?",
             ),
+            (
+                "learning_rate = 0.1",
+                "`recipe.learning_rate` is no setting; did you mean `optimizer.learning_rate`?",
+            ),
+            ("optimizer.shift = 1", "did you mean `augmentation.shift`?"),
             ("schedule.xyz = 1", "there are decay_fraction, shape, warmup_fraction"),
             ("batch_size = \"many\"", "`recipe.batch_size` is \"many\", but must be of type integer"),
             ("model_selection = \"first\"", "unknown variant `first`"),

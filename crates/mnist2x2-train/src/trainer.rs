@@ -161,7 +161,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Model`] if the device fails.
     pub fn result(&self) -> Result<Seq2Seq, Error> {
-        self.frozen(if self.state.best.is_empty() { self.newest() } else { &self.state.best })
+        self.frozen(self.state.result())
     }
 
     /// The weights that would be validated and saved now.

@@ -1,10 +1,10 @@
-//! `corrections`: lists, exports and imports the corrections that people made.
+//! `corrections`: lists, exports, imports and removes the corrections that people made.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 use mnist2x2::corrections::{Error, Imported, Store, Summary};
 use serde_json::json;
@@ -36,6 +36,18 @@ enum Action {
     },
     /// Write all corrections to standard output as JSON Lines, as `GET /api/corrections` does
     Export(StoreArgs),
+    /// Remove corrections for good
+    Remove {
+        /// The file with the corrections
+        #[arg(long, value_name = "FILE")]
+        store: PathBuf,
+        /// Print one line of JSON and nothing else
+        #[arg(long)]
+        json: bool,
+        /// What they are known by, as `list` shows it last
+        #[arg(value_name = "KEY", required = true)]
+        keys: Vec<String>,
+    },
     /// Add the corrections of an export, all or none; those that the store has already stay as they are
     Import {
         /// The file to keep corrections in, created if need be
@@ -69,6 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
         Action::List { store, json } => list(&store.open()?, *json),
         Action::Export(store) => export(&store.open()?),
+        Action::Remove { store, json, keys } => remove(store, *json, keys),
         Action::Import { store, json, lines } => import(store, *json, lines),
     }
 }
@@ -120,6 +133,24 @@ fn export(store: &Store) -> anyhow::Result<()> {
         error => error.into(),
     })?;
     console::log(&format!("{count} corrections"));
+    Ok(())
+}
+
+fn remove(path: &Path, json: bool, keys: &[String]) -> anyhow::Result<()> {
+    ensure!(path.exists(), "{}: there is no such store", path.display());
+    let (store, mut missing) = (Store::open(path)?, Vec::new());
+    for key in keys {
+        if !store.remove(key)? {
+            missing.push(key.as_str());
+        }
+    }
+    let removed = keys.len() - missing.len();
+    if json {
+        console::print_json(&json!({ "removed": removed, "missing": missing }))?;
+    } else {
+        console::print(&format!("{removed} removed"))?;
+    }
+    ensure!(missing.is_empty(), "{}: it has no correction {}", path.display(), missing.join(", "));
     Ok(())
 }
 

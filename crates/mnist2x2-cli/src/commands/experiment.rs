@@ -25,6 +25,7 @@ pub(crate) struct Args {
 /// How the run of one seed ended.
 struct Trial {
     seed: u64,
+    /// Where the model is.
     folder: PathBuf,
     validation: Option<f64>,
     test: Option<Evaluation>,
@@ -76,6 +77,9 @@ fn print_trials(trials: &[Trial]) -> anyhow::Result<()> {
         })
     };
     line("mean", &summary, "")?;
+    console::log(
+        "validation, sequences: grids with all digits right, on validation and test grids; digits: test digits right",
+    );
     console::log("the last line: mean +- standard deviation over the seeds");
     for trial in trials {
         console::log(&format!("seed {}: {}", trial.seed, trial.folder.display()));

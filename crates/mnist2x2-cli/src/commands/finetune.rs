@@ -16,7 +16,7 @@ use toml::Table;
 use self::examples::Examples;
 use super::corrections::StoreArgs;
 use super::train::{default_folder, parse_setting};
-use crate::console::{self, duration, percent, program};
+use crate::console::{self, duration, percent};
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
 use crate::interrupt::{Interrupt, Interrupted};
@@ -139,8 +139,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(objection) = objection {
         bail!("nothing was written: {objection}");
     }
-    let (program, out) = (program(), out.display());
-    console::log(&format!("saved in {out}; read with: {program} predict --model {out} IMAGE"));
+    let next = console::command("predict --model", &out, &["IMAGE".into()]);
+    console::log(&format!("saved in {}; read with: {next}", out.display()));
     Ok(())
 }
 
@@ -168,10 +168,9 @@ fn report_skipped(skipped: &[(String, anyhow::Error)], store: &Path) {
         console::log(&format!("correction {key} is skipped: {problem:#}"));
     }
     if let Some((key, _)) = skipped.first() {
-        let (count, program, store) = (skipped.len(), program(), store.display());
-        console::log(&format!(
-            "corrections that cannot be learned from: {count}; to remove one: {program} corrections remove --store {store} {key}"
-        ));
+        let (count, next) =
+            (skipped.len(), console::command("corrections remove --store", store, std::slice::from_ref(key)));
+        console::log(&format!("corrections that cannot be learned from: {count}; to remove one: {next}"));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::sheet;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// PNG or JPEG pictures of 2 x 2 handwritten digits, of any size and color; `-` reads standard input
+    /// PNG or JPEG pictures of handwritten digits, 2 x 2 or as the model reads, of any size and color; `-` reads standard input
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Print a line of JSON for each picture and nothing else
@@ -42,6 +42,13 @@ struct Line<'a> {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.device.open()?)?;
+    let shape = recognizer.shape();
+    if (shape.rows, shape.cols) != (2, 2) {
+        console::log(&format!(
+            "this model reads {} x {} digits; pictures must hold so many",
+            shape.rows, shape.cols
+        ));
+    }
     let (mut inputs, mut failed) = (Vec::new(), 0);
     for image in &args.images {
         let reading = model_input(&recognizer, image).and_then(|input| {

@@ -1,4 +1,4 @@
-//! `sample`: draws a sheet of labeled grids, to look at.
+//! `sample`: draws a sheet of labeled grids, to look at, in the layout that a model reads.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,11 @@ use anyhow::{Context, ensure};
 use clap::builder::PossibleValuesParser;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::formats::files::write_atomically;
-use mnist2x2::{Config, Recipe};
+use mnist2x2::{Device, Recipe};
 
 use crate::console;
 use crate::data::DataArgs;
-use crate::model::grid_shape;
+use crate::model::ModelArgs;
 use crate::sheet;
 
 /// Options of `sample`.
@@ -21,6 +21,8 @@ pub(crate) struct Args {
     out: PathBuf,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    model: ModelArgs,
     /// The split that the digits are taken from
     #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]))]
     split: String,
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
     let dataset = args.data.resolve()?;
     let split = if args.split == "test" { Split::Test } else { Split::Train };
-    let shape = grid_shape(&Config::reference());
+    let shape = args.model.load(&Device::Cpu)?.shape();
     let (grids, recipe) = (args.grids as usize, Recipe::default());
     let mut loader = dataset.reference_loader(split, Some(grids), shape, grids)?;
     if args.augment {

@@ -1,6 +1,6 @@
 //! `serve`: a page to draw on, and the HTTP API behind it.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,8 +40,9 @@ pub(crate) struct Args {
 
 /// The first address of a host and port; one of IPv4 is preferred, because it is what other programs try first.
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    if text.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_err()) {
-        return Err(format!("has no port; write it after the host, such as {text}:7860"));
+    let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    if !has_port || text.parse::<IpAddr>().is_ok() {
+        return Err("has no port; write it after the host, as in localhost:7860 or [::1]:7860".into());
     }
     let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(|error| error.to_string())?.collect();
     let address = found.iter().find(|address| address.is_ipv4()).or(found.first());

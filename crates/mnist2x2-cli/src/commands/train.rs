@@ -6,7 +6,7 @@ mod run;
 
 use anyhow::Context;
 
-use crate::console::{self, duration, program};
+use crate::console::{self, duration};
 use crate::interrupt::Interrupt;
 
 pub(crate) use options::{Args, Plan, default_folder, parse_setting};
@@ -19,16 +19,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         None => Run::start(plan, args.seed, args.out.as_deref())?,
     };
     let interrupt = Interrupt::listen()?;
-    let (program, path, flags) = (program(), run.folder.path().display().to_string(), plan.data.flags());
+    let path = run.folder.path().to_path_buf();
     let seconds = run.train(&interrupt)?;
     interrupt.release();
-    console::log(&format!("trained in {}, saved in {path}", duration(seconds)));
+    console::log(&format!("trained in {}, saved in {}", duration(seconds), path.display()));
     run.unseen_accuracy()?;
     if !plan.no_test {
-        let again =
-            || format!("the model is saved, but was not tested; try: {program} eval --model {path}{flags}");
-        run.test().with_context(again)?.print_table(&run.dataset)?;
+        let again = || console::command("eval --model", &path, &plan.data.flags());
+        let untested = || format!("the model is saved, but was not tested; try: {}", again());
+        run.test().with_context(untested)?.print_table(&run.dataset)?;
     }
-    console::log(&format!("read a picture with: {program} predict --model {path} IMAGE"));
+    let next = console::command("predict --model", &path, &["IMAGE".into()]);
+    console::log(&format!("read a picture with: {next}"));
     Ok(())
 }

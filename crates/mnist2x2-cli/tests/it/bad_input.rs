@@ -69,7 +69,7 @@ fn outputs_that_cannot_be_written_or_hold_another_run() {
     assert!(error.contains("run: exists already") && error.contains("--resume"), "{error}");
     assert_eq!((bench.read("run/model.safetensors"), bench.read("file")), (before, b"precious".to_vec()));
     let error = bench.fails(1, "train --resume run");
-    assert!(error.contains("is finished"), "{error}");
+    assert!(error.contains("is finished") && error.contains(" train --from run"), "{error}");
 }
 
 #[test]
@@ -77,8 +77,12 @@ fn models_that_do_not_fit() {
     let bench = Bench::new();
     bench.done(TRAIN);
     bench.write_grid("grid.png");
-    let error = bench.fails(1, "predict --model nowhere grid.png");
-    assert!(error.contains("nowhere"), "{error}");
+    for command in ["predict --model nowhere grid.png", "eval --data-dir mnist --model runs/nope"] {
+        let error = bench.fails(1, command);
+        assert!(error.contains(" does not exist; `--model newest`"), "{error}");
+    }
+    let error = bench.fails(1, "predict --model newest grid.png");
+    assert!(error.contains("runs holds no finished run"), "{error}");
     edit(&bench.path("run/config.json"), |bytes| {
         let text = String::from_utf8(bytes.clone())
             .unwrap()
@@ -127,6 +131,8 @@ fn settings_that_are_unknown_or_impossible() {
         ("[model]\nheads = 5", "`heads` (5) does not divide the width (64)"),
         ("[recipe]\naugmentation.stroke = 2", "`stroke` is 2, but must be 0 to 1"),
         ("[recipe", "my.toml: line 1: "),
+        ("[model]\ncell = 32", "`model.cell` is 32, but models that read digits have 28"),
+        ("[model]\nvocabulary = 12", "`model.vocabulary` is 12, but models that read digits have"),
     ] {
         fs::write(bench.path("my.toml"), text).unwrap();
         let error = bench.fails(1, "train --data-dir mnist --no-test --config my.toml --out run");
@@ -134,6 +140,17 @@ fn settings_that_are_unknown_or_impossible() {
     }
     let error = bench.fails(1, "train --data-dir mnist --no-test --set optimizr.beta1=0.5 --out run");
     assert!(error.contains("`recipe.optimizr` is no setting; did you mean `optimizer`?"), "{error}");
+    let error = bench.fails(1, "train --data-dir mnist --no-test --set learning_rate=0.1 --out run");
+    assert!(error.contains("did you mean `optimizer.learning_rate`?"), "{error}");
+    for (setting, hint) in
+        [("model.cell=20", "in the table [model]"), ("recipe.epochs=3", "without `recipe.`")]
+    {
+        let run = bench.run(&format!("train --data-dir mnist --no-test --set {setting} --out run"));
+        assert!(run.code == 2 && run.stderr.contains(hint), "{}", run.stderr);
+    }
+    fs::write(bench.path("config.json"), "{}").unwrap();
+    let error = bench.fails(1, "train --data-dir mnist --no-test --config config.json --out run");
+    assert!(error.contains("read from TOML") && error.contains("[model]"), "{error}");
     let error = bench.fails(1, "train --data-dir mnist --no-test --config nowhere.toml --out run");
     assert!(error.contains("nowhere.toml"), "{error}");
     let error = bench.fails(1, "experiment --seeds 1,2,1 --data-dir mnist --no-test");

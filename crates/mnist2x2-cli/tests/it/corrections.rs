@@ -42,6 +42,20 @@ fn a_list_is_a_table_for_people_and_lines_for_programs() {
 }
 
 #[test]
+fn a_correction_is_removed_by_its_key() {
+    let bench = Bench::new();
+    drop(fill(&bench));
+    assert_eq!(bench.done("corrections remove --store store a").stdout, "1 removed\n");
+    let run = bench.run("corrections remove --store store --json z nobody");
+    assert_eq!((run.code, run.json()), (1, vec![json!({ "removed": 1, "missing": ["nobody"] })]));
+    assert!(run.stderr.contains("it has no correction nobody"), "{}", run.stderr);
+    let left = bench.done("corrections list --json --store store").json();
+    assert_eq!((left.len(), &left[0]["key"]), (1, &json!("m")));
+    assert!(bench.fails(1, "corrections remove --store nowhere a").contains("no such store"));
+    assert!(!bench.path("nowhere").exists());
+}
+
+#[test]
 fn an_export_can_be_imported_once_and_again() {
     let bench = Bench::new();
     let mut expected = Vec::new();

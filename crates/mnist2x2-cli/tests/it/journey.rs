@@ -48,6 +48,10 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
     assert_eq!(read["alternatives"].as_array().unwrap().len(), 4);
 
     assert!(bench.done("info --model run").stdout.contains("249997 in 95 tensors"));
+    let info = bench.done("info --model run --json").json().remove(0);
+    assert_eq!((&info["parameters"], &info["config"]["rows"]), (&249_997.into(), &2.into()), "{info}");
+    assert_eq!(info["tensors"].as_array().unwrap().len(), 95);
+    assert_eq!(info["sha256"].as_str().unwrap().len(), 64);
 }
 
 #[test]
@@ -61,6 +65,66 @@ fn what_comes_next_is_said_as_the_program_was_started() {
     assert!(by_name.contains(&expected), "{by_name}");
     let by_cargo = Run::new(train("b").env("CARGO_PKG_NAME", "mnist2x2-cli").output().unwrap()).stderr;
     assert!(by_cargo.contains("with: cargo run -p mnist2x2-cli -- predict --model b IMAGE"), "{by_cargo}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_suggested_can_be_pasted() {
+    let bench = Bench::new();
+    fs::rename(bench.path("mnist"), bench.path("my data")).unwrap();
+    let mut train = bench.command("train --limit 8 --epochs 1");
+    let run = Run::new(train.args(["--data-dir", "my data", "--out", "run 1"]).output().unwrap());
+    assert!(run.stderr.contains("predict --model 'run 1' IMAGE"), "{}", run.stderr);
+    fs::remove_file(bench.path("my data/t10k-labels-idx1-ubyte")).unwrap();
+    let run = Run::new(bench.command("train").args(["--data-dir", "my data"]).output().unwrap());
+    assert!(run.stderr.contains("`cargo xtask download-mnist --to 'my data'`"), "{}", run.stderr);
+}
+
+/// A model of other digits than 2 x 2: said wherever it matters, and compared with nothing of 2 x 2.
+#[test]
+fn other_shapes_are_named() {
+    let bench = Bench::new();
+    fs::write(bench.path("my.toml"), "[model]\nrows = 1\ncols = 3\n").unwrap();
+    let run = bench.done("train --data-dir mnist --limit 8 --epochs 1 --config my.toml --out wide");
+    assert!(run.stderr.contains("grids of 1 x 3 "), "{}", run.stderr);
+    assert!(!run.stderr.contains("published"), "{}", run.stderr);
+    let again = bench.done("train --data-dir mnist --limit 8 --no-test --config wide --out again");
+    assert!(again.stderr.contains("grids of 1 x 3 "), "a run's folder has its settings: {}", again.stderr);
+    assert_eq!(bench.read("again/model.safetensors"), bench.read("wide/model.safetensors"));
+    bench.write_grid("grid.png");
+    let run = bench.done("predict --model wide grid.png");
+    assert!(run.stderr.contains("this model reads 1 x 3 digits"), "{}", run.stderr);
+    bench.done("sample --data-dir mnist --model wide --grids 1 --out sheet.png");
+    let sheet = image::open(bench.path("sheet.png")).unwrap();
+    assert_eq!(sheet.width(), 8 + 3 * 28 + 8, "one grid of three digits and the gaps beside it");
+}
+
+#[test]
+fn a_model_is_found_by_what_people_have_of_it() {
+    let bench = Bench::new();
+    bench.write_grid("grid.png");
+    let train = |out: &str| {
+        bench.done(&format!("train --data-dir mnist --limit 8 --epochs 1 --no-test --out runs/{out}"));
+    };
+    train("z");
+    train("a");
+    let newest = bench.done("predict --model newest --json grid.png").json();
+    assert_eq!(newest, bench.done("predict --model runs/a --json grid.png").json());
+    let error = bench.fails(1, "predict --model runs grid.png");
+    assert!(error.contains("runs holds runs") && error.contains("the newest: --model runs/a"), "{error}");
+
+    // As an interrupted run is left: with checkpoints and without a model.
+    let before = bench.done("predict --model runs/a/model.safetensors --json grid.png").json().remove(0);
+    for file in ["model.safetensors", "config.json", "calibration.json"] {
+        fs::remove_file(bench.path(&format!("runs/a/{file}"))).ok();
+    }
+    let run = bench.done("predict --model runs/a --json grid.png");
+    assert!(run.stderr.contains("not finished; reading with runs/a/checkpoints/step-"), "{}", run.stderr);
+    assert_eq!(run.json()[0]["digits"], before["digits"]);
+    fs::remove_dir_all(bench.path("runs/a/checkpoints")).unwrap();
+    fs::create_dir(bench.path("runs/a/checkpoints")).unwrap();
+    let error = bench.fails(1, "predict --model runs/a grid.png");
+    assert!(error.contains("no checkpoint yet") && error.contains("train --resume runs/a"), "{error}");
 }
 
 #[test]

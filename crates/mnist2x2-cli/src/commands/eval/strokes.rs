@@ -101,7 +101,10 @@ impl StrokesArgs {
             return console::print_json(&json);
         }
         let count = judged.evaluation.sequences;
-        console::print(&format!("drawings    {count} of consecutive digits of {}", file.display()))?;
+        console::print(&format!(
+            "drawings    {count} of consecutive digits of {}; \"as judged\": 800 x 800 pixels, a brush of 15",
+            file.display()
+        ))?;
         console::print(&format!("{:20}{:>10}{:>24}{:>12}", "", "grids", "(interval)", "digits"))?;
         judged.print()?;
         others.iter().try_for_each(|variant| row(variant)?.print())?;

@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
+use mnist2x2::data::SIDE;
 use mnist2x2::train::{CheckpointPolicy, MAX_GRIDS, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
@@ -16,9 +17,7 @@ use toml::Table;
 use crate::clock::utc;
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
-
-/// Where runs are kept when no folder is named.
-const RUNS: &str = "runs";
+use crate::model::{RUNS, newest_run};
 
 /// Options of `train`.
 #[derive(clap::Args)]
@@ -44,8 +43,10 @@ pub(crate) struct Plan {
     /// How to train
     #[arg(long, value_enum, default_value_t)]
     recipe: RecipeName,
-    /// Settings that replace the recipe's: a TOML file with tables `recipe` and `model`, such as a run's run.toml
-    #[arg(long, value_name = "FILE")]
+    /// Settings that replace the recipe's: a TOML file with tables `recipe` and `model`, or the folder of a run
+    ///
+    /// The table `model` decides the shape: `rows = 3` and `cols = 3` make a model that reads nine digits.
+    #[arg(long, value_name = "FILE|RUN")]
     config: Option<PathBuf>,
     /// One setting that replaces the recipe's, such as `optimizer.learning_rate=0.003`; may be given several times
     #[arg(long, value_name = "SETTING=VALUE", value_parser = parse_setting)]
@@ -147,6 +148,11 @@ impl Plan {
         recipe.epochs = self.epochs.map_or(recipe.epochs, NonZeroU64::get);
         recipe.epoch_grids = self.epoch_grids.unwrap_or(recipe.epoch_grids);
         recipe.validate()?;
+        for (name, found, needed) in
+            [("cell", model.cell, SIDE), ("vocabulary", model.vocabulary, Config::reference().vocabulary)]
+        {
+            ensure!(found == needed, "`model.{name}` is {found}, but models that read digits have {needed}");
+        }
         model.validate()?;
         Ok((recipe, model))
     }
@@ -156,23 +162,31 @@ impl Plan {
         CheckpointPolicy { every_steps: self.save_every, ..CheckpointPolicy::default() }
     }
 
-    /// The options that a resumed run needs again, because `run.toml` does not keep them, each with a space before it.
-    pub(super) fn flags_to_resume(&self) -> String {
-        let save_every = format!(" --save-every {}", self.save_every);
-        let flags = [
-            (save_every.as_str(), self.checkpoint_policy() != CheckpointPolicy::default()),
-            (" --tensorboard", self.tensorboard),
-            (" --no-test", self.no_test),
-        ];
-        let set = flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag);
-        self.compute.device.flag() + &set.collect::<String>()
+    /// The options that a resumed run needs again, because `run.toml` does not keep them.
+    pub(super) fn flags_to_resume(&self) -> Vec<String> {
+        let mut flags = self.compute.device.flags();
+        if self.checkpoint_policy() != CheckpointPolicy::default() {
+            flags.extend(["--save-every".into(), self.save_every.to_string()]);
+        }
+        for (flag, is_set) in [("--tensorboard", self.tensorboard), ("--no-test", self.no_test)] {
+            flags.extend(is_set.then(|| flag.into()));
+        }
+        flags
     }
 
     /// The presets with the settings of the configuration file.
     fn read_config(&self, recipe: Recipe, model: Config) -> anyhow::Result<(Recipe, Config)> {
         let Some(path) = &self.config else { return Ok((recipe, model)) };
+        let path = if path.is_dir() { path.join("run.toml") } else { path.clone() };
         let in_file = || path.display().to_string();
-        let file: ConfigFile = read_toml(path)?;
+        let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        ensure!(
+            !is_json,
+            "{}: settings are read from TOML; name the run's folder, whose run.toml has them, or write the fields under \
+             [model] in a file of your own",
+            path.display()
+        );
+        let file: ConfigFile = read_toml(&path)?;
         let recipe = with_overrides(&recipe, &file.recipe, "recipe").with_context(in_file)?;
         Ok((recipe, with_overrides(&model, &file.model, "model").with_context(in_file)?))
     }
@@ -181,6 +195,15 @@ impl Plan {
 /// `KEY=VALUE` as TOML; a value that is no TOML is a word.
 pub(crate) fn parse_setting(text: &str) -> Result<Table, String> {
     let (key, value) = text.split_once('=').ok_or("has no `=`; write SETTING=VALUE")?;
+    match key.trim().split('.').next() {
+        Some("model") => {
+            return Err("is no setting of the recipe; write it into a TOML file, in the table [model], and \
+            name that with --config"
+                .into());
+        }
+        Some("recipe") => return Err("is one of the recipe's without `recipe.`".into()),
+        _ => {}
+    }
     let as_word = || format!("{key} = {}", toml::Value::from(value)).parse::<Table>();
     format!("{key} = {value}").parse::<Table>().or_else(|_| as_word()).map_err(|error| error.message().into())
 }
@@ -195,9 +218,6 @@ pub(crate) fn default_folder(recipe: &Recipe) -> PathBuf {
 
 /// The newest folder in [`RUNS`] that has no model yet.
 pub(super) fn newest_unfinished_run() -> anyhow::Result<PathBuf> {
-    let entries = std::fs::read_dir(RUNS).with_context(|| format!("cannot read the folder {RUNS}"))?;
-    let folders = entries.filter_map(Result::ok).map(|entry| entry.path());
-    let unfinished = folders.filter(|path| path.join("run.toml").exists() && !RunFolder::is_finished(path));
-    // Their names begin with the time.
-    unfinished.max().with_context(|| format!("{RUNS} holds no unfinished run; name one with --resume DIR"))
+    let newest = newest_run(Path::new(RUNS), |path| !RunFolder::is_finished(path));
+    newest.with_context(|| format!("{RUNS} holds no unfinished run; name one with --resume DIR"))
 }
