@@ -50,7 +50,7 @@ pub use checkpoint::{Checkpoint, Position};
 pub use checkpoint_folder::CheckpointPolicy;
 pub use error::{BoxError, Error};
 pub use evaluate::{Evaluation, Validation, evaluate};
-pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuning, LabeledExample, Scores};
+pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuned, Finetuning, LabeledExample, Scores};
 pub use loaders::{Loaders, TrainingData};
 pub use metrics::{EpochMetrics, StepReport};
 pub use mnist2x2_infer::Exposure;

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use mnist2x2::train::{
-    Acceptance, EpochMetrics, Exposure, FinetuneData, Finetuning, RunRecord, Scores, with_overrides,
+    Acceptance, DataRecord, EpochMetrics, Exposure, FinetuneData, Finetuned, Finetuning, RunRecord, Scores,
+    TrainingData, with_overrides,
 };
-use mnist2x2::{Recipe, RunFolder};
+use mnist2x2::{GridShape, Recipe, RunFolder, Workers};
 use serde::Serialize;
 use toml::Table;
 
@@ -17,7 +18,7 @@ use self::examples::Examples;
 use super::corrections::StoreArgs;
 use super::train::{default_folder, parse_setting};
 use crate::console::{self, duration, percent};
-use crate::data::DataArgs;
+use crate::data::{DataArgs, Dataset};
 use crate::device::ComputeArgs;
 use crate::interrupt::{Interrupt, Interrupted};
 use crate::model::{ModelArgs, exposure_note};
@@ -83,38 +84,23 @@ struct Json<'a> {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
-    let store = args.store.open()?;
     let base = args.model.load(&args.compute.device.open()?)?;
-    let in_store = || store.path().display().to_string();
-    let Examples { learnable, skipped } = examples::read(&store, base.shape()).with_context(in_store)?;
-    report_skipped(&skipped, store.path());
+    let Examples { learnable, skipped } = args.examples(base.shape())?;
     let earlier = args.model.record();
     let recipe = args.recipe(earlier.as_ref())?.on(base.model().parameters().device());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&recipe));
     RunFolder::check_free(&out)?;
     let (dataset, workers) = (args.data.resolve()?, args.compute.workers()?);
-    let (mut rehearsal, mut data_record) = dataset.training_data(args.strokes.as_deref())?;
-    if !recipe.holds_out_writers(&rehearsal.digits) {
-        (rehearsal.digits, data_record.writers_sha256) = (rehearsal.digits.without_writers(), None);
-    }
+    let (rehearsal, data_record) = args.rehearsal(&dataset, &recipe)?;
     let exposure = earlier.map_or(Exposure::Unknown, |earlier| earlier.exposure(&data_record, &recipe));
     let data = FinetuneData { rehearsal, exposure, examples: learnable, share: args.share };
     let mut finetuning = Finetuning::new(&base, &args.model.origin(), recipe, data, &workers)?;
+    let (learnt, held_out) = (finetuning.learned(), finetuning.held_out().len());
     console::log(&format!(
-        "learning {} corrections beside {} digits; {} are held out",
-        finetuning.learned(),
-        dataset.name(),
-        finetuning.held_out().len()
+        "learning {learnt} corrections beside {} digits; {held_out} are held out",
+        dataset.name()
     ));
-    let (interrupt, mut epochs) = (Interrupt::listen()?, Vec::new());
-    let on_epoch = |metrics: &EpochMetrics| {
-        epochs.push(metrics.clone());
-        Ok(())
-    };
-    let mut progress = Progress::new(finetuning.trainer(), &interrupt, on_epoch);
-    let Some(outcome) = finetuning.run(&workers, &mut progress)? else {
-        bail!(Interrupted("stopped; nothing was written".into()));
-    };
+    let (outcome, epochs) = learn(&mut finetuning, &workers)?;
     let acceptance = outcome.record.acceptance;
     let objection = acceptance.objection();
     if objection.is_none() {
@@ -125,26 +111,70 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         epochs.iter().try_for_each(|epoch| folder.append_metrics(epoch))?;
         folder.save_model(&outcome.model, outcome.calibration)?;
     }
-    let model = objection.is_none().then_some(out.as_path());
-    let (learnt, seconds) = (finetuning.learned(), start.elapsed().as_secs_f64());
-    if args.json {
-        let (objection, skipped) = (objection.as_deref(), skipped.len());
-        console::print_json(&Json { model, objection, learnt, skipped, exposure, acceptance, seconds })?;
-    } else {
-        print_table(&acceptance, seconds)?;
+    let (model, seconds) = (objection.is_none().then_some(out.as_path()), start.elapsed().as_secs_f64());
+    let (objection, skipped) = (objection.as_deref(), skipped.len());
+    report(&Json { model, objection, learnt, skipped, exposure, acceptance, seconds }, args.json)
+}
+
+/// Trains. Returns what came of it, and the metrics of each epoch.
+///
+/// # Errors
+/// As [`Finetuning::run`]; [`Interrupted`] where somebody stops it.
+fn learn(finetuning: &mut Finetuning, workers: &Workers) -> anyhow::Result<(Finetuned, Vec<EpochMetrics>)> {
+    let (interrupt, mut epochs) = (Interrupt::listen()?, Vec::new());
+    let on_epoch = |metrics: &EpochMetrics| {
+        epochs.push(metrics.clone());
+        Ok(())
+    };
+    let mut progress = Progress::new(finetuning.trainer(), &interrupt, on_epoch);
+    match finetuning.run(workers, &mut progress)? {
+        Some(outcome) => Ok((outcome, epochs)),
+        None => bail!(Interrupted("stopped; nothing was written".into())),
     }
-    if let Some(note) = exposure_note(exposure) {
+}
+
+/// Prints the scores, and says where the new model is.
+///
+/// # Errors
+/// If nothing was written: the reason.
+fn report(result: &Json, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        console::print_json(result)?;
+    } else {
+        print_table(&result.acceptance, result.seconds)?;
+    }
+    if let Some(note) = exposure_note(result.exposure) {
         console::log(note);
     }
-    if let Some(objection) = objection {
+    if let Some(objection) = result.objection {
         bail!("nothing was written: {objection}");
     }
-    let next = console::command("predict --model", &out, &["IMAGE".into()]);
-    console::log(&format!("saved in {}; read with: {next}", out.display()));
+    if let Some(folder) = result.model {
+        let next = console::command("predict --model", folder, &["IMAGE".into()]);
+        console::log(&format!("saved in {}; read with: {next}", folder.display()));
+    }
     Ok(())
 }
 
 impl Args {
+    /// What the store has to teach, for a model that reads grids of `shape`; says what is skipped.
+    fn examples(&self, shape: GridShape) -> anyhow::Result<Examples> {
+        let store = self.store.open()?;
+        let examples = examples::read(&store, shape).with_context(|| store.path().display().to_string())?;
+        report_skipped(&examples.skipped, store.path());
+        Ok(examples)
+    }
+
+    /// The digits that are learned beside the corrections, and their record. Their writers are known only to a recipe that
+    /// holds out writers.
+    fn rehearsal(&self, dataset: &Dataset, recipe: &Recipe) -> anyhow::Result<(TrainingData, DataRecord)> {
+        let (mut rehearsal, mut record) = dataset.training_data(self.strokes.as_deref())?;
+        if !recipe.holds_out_writers(&rehearsal.digits) {
+            (rehearsal.digits, record.writers_sha256) = (rehearsal.digits.without_writers(), None);
+        }
+        Ok((rehearsal, record))
+    }
+
     /// The recipe with what was asked for in place of its own. It holds out what the model's own run held out, if that is known:
     /// on those digits the model can be judged.
     fn recipe(&self, earlier: Option<&RunRecord>) -> anyhow::Result<Recipe> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use mnist2x2::train::{EpochMetrics, Exposure, ModelRecord, Outcome, RunRecord, evaluate};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
@@ -93,18 +93,7 @@ impl Run {
         let sources = Sources { dataset: &dataset, strokes, teachers, base, may_hold_out_writers };
         let device = plan.compute.device.open()?;
         let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), &device)?;
-        ensure!(
-            found.data.writers_sha256 == record.data.writers_sha256,
-            "{name}: this run held out some writers, and the files that name the writers are not where they were, or are others"
-        );
-        ensure!(
-            found.data.is_same_as(&record.data),
-            "{name}: this run used other digits than those found now"
-        );
-        ensure!(
-            found.teachers == record.teachers && found.from == record.from,
-            "{name}: this run learnt from other models than those found now"
-        );
+        ensure_same(&found, &record).with_context(|| name.to_string())?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.restore(&mut trainer, damaged)? {
@@ -235,6 +224,20 @@ impl Sources<'_> {
         (record.teachers, record.from) = (teacher_records, from);
         Ok((trainer, record))
     }
+}
+
+/// Refuses to go on with other digits or models than those that a run was begun with.
+fn ensure_same(found: &RunRecord, begun: &RunRecord) -> anyhow::Result<()> {
+    ensure!(
+        found.data.writers_sha256 == begun.data.writers_sha256,
+        "this run held out some writers, and the files that name the writers are not where they were, or are others"
+    );
+    ensure!(found.data.is_same_as(&begun.data), "this run used other digits than those found now");
+    ensure!(
+        found.teachers == begun.teachers && found.from == begun.from,
+        "this run learnt from other models than those found now"
+    );
+    Ok(())
 }
 
 /// The model at `path`, and its entry in a run's record.
