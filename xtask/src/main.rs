@@ -65,3 +65,16 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::workspace::root;
+
+    #[test]
+    fn the_first_task_builds_before_the_eyes_of_whoever_waits() {
+        let alias = fs::read_to_string(root().join(".cargo/config.toml")).unwrap();
+        assert!(alias.contains("xtask = ") && !alias.contains("quiet"), "{alias}");
+    }
+}

@@ -46,7 +46,7 @@ fn what_was_done_to_read_weights_is_said_in_one_line() {
     let error = bench.fails(1, "predict --model wrong.pth grid.png");
     assert!(error.contains("missing `") && error.contains("save the whole `model.state_dict()`"), "{error}");
     let error = bench.fails(1, "eval --model runs/nope --data-dir mnist");
-    assert!(error.contains("runs/nope: is not there"), "{error}");
+    assert!(error.contains("runs/nope does not exist"), "{error}");
 }
 
 #[test]
