@@ -1,5 +1,7 @@
 //! Readers of models and of runs, and good bytes for each.
 
+use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use mnist2x2_formats::{Weights, pt, to_safetensors};
@@ -35,14 +37,12 @@ pub(crate) fn pt(bytes: &[u8]) {
     });
 }
 
-/// By PyTorch itself, but for the first; see the scripts beside them.
+/// By PyTorch itself, but for the first; see the scripts beside them. They are read when they are asked for, so that this
+/// package builds wherever it is unpacked.
 pub(crate) fn pt_seeds() -> Vec<Vec<u8>> {
-    vec![
-        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/tiny.pt").into(),
-        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/legacy.pt").into(),
-        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/protocol4.pt").into(),
-        include_bytes!("../../crates/mnist2x2-formats/tests/fixtures/checkpoint.ckpt").into(),
-    ]
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/mnist2x2-formats/tests/fixtures");
+    let seed = |name| fs::read(folder.join(name)).expect("the seeds lie in the repository");
+    ["tiny.pt", "legacy.pt", "protocol4.pt", "checkpoint.ckpt"].map(seed).into()
 }
 
 /// The sizes of a model in a folder with good weights, and how it is calibrated.
