@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
-use crate::transformer::{DecoderCache, Transformer};
+use crate::transformer::{DecoderCache, Transformer, cross_entropy};
 
 /// The network as [`crate::Seq2Seq`] sees it, with the shapes of [`crate::transformer::Transformer`]'s methods.
 pub(crate) trait Network: Debug + Send + Sync {
@@ -34,7 +34,7 @@ impl Network for Transformer {
     }
 
     fn loss(&self, tokens: &Tensor, targets: &Tensor, memory: &Tensor) -> Result<Tensor> {
-        self.loss(tokens, targets, memory)
+        cross_entropy(&self.decode(tokens, memory)?.0, targets)
     }
 
     fn start(self: Arc<Self>, memory: &Tensor, _capacity: usize) -> Result<Box<dyn Decoding>> {

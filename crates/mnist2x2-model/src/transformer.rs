@@ -110,19 +110,6 @@ impl Transformer {
         cache.position += tokens.dim(1)?;
         Ok((self.output.forward(&x)?, attention))
     }
-
-    /// Mean cross-entropy, in nats per token, of the logits against `targets`: tokens, or distributions over them.
-    ///
-    /// # Shapes
-    /// `tokens` (B, T) of u32, `targets` (B, T) of u32 or (B, T, V), `memory` (B, N, D) -> a scalar
-    ///
-    /// # Errors
-    /// As [`Transformer::decode`].
-    pub fn loss(&self, tokens: &Tensor, targets: &Tensor, memory: &Tensor) -> Result<Tensor> {
-        let (logits, _) = self.decode(tokens, memory)?;
-        let targets = distributions(targets, logits.dim(D::Minus1)?)?.to_dtype(logits.dtype())?;
-        (log_softmax(&logits, D::Minus1)? * targets)?.sum(D::Minus1)?.mean_all()?.neg()
-    }
 }
 
 impl DecoderCache {
@@ -134,6 +121,18 @@ impl DecoderCache {
         let blocks = self.blocks.iter().map(|block| block.select(rows)).collect::<Result<_>>()?;
         Ok(Self { blocks, position: self.position })
     }
+}
+
+/// Mean cross-entropy, in nats per token, of `logits` against `targets`: tokens, or distributions over them.
+///
+/// # Shapes
+/// `logits` (B, T, V), `targets` (B, T) of u32 or (B, T, V) -> a scalar
+///
+/// # Errors
+/// If the shapes do not fit.
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let targets = distributions(targets, logits.dim(D::Minus1)?)?.to_dtype(logits.dtype())?;
+    (log_softmax(logits, D::Minus1)? * targets)?.sum(D::Minus1)?.mean_all()?.neg()
 }
 
 /// Targets as distributions: a token becomes the certainty of it.

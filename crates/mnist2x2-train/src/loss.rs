@@ -1,9 +1,10 @@
 //! The loss: cross-entropy against certain, smoothed or distilled targets.
 
 use candle_core::{D, DType, Tensor};
-use candle_nn::ops::{log_softmax, softmax};
+use candle_nn::ops::softmax;
 use mnist2x2_data::Batch;
 use mnist2x2_model::Seq2Seq;
+use mnist2x2_model::transformer::cross_entropy;
 
 use crate::batch::{image_tensor, token_tensors};
 use crate::{Error, Recipe};
@@ -37,11 +38,6 @@ pub(crate) fn memory_loss(
     let (hard, soft) = (cross_entropy(&logits, &right)?, cross_entropy(&(&logits / temperature)?, &taught)?);
     // Gradients of the second shrink with the square of the temperature.
     Ok(((hard * (1.0 - weight))? + (soft * (weight * temperature * temperature))?)?)
-}
-
-/// Mean cross-entropy of `logits` against `targets`: (B, T, V) each.
-fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor, Error> {
-    Ok((targets * log_softmax(logits, D::Minus1)?)?.sum(D::Minus1)?.mean_all()?.neg()?)
 }
 
 /// The distributions over tokens that the loss is taken against.
