@@ -146,29 +146,40 @@ impl Dataset {
         }
     }
 
-    /// The digits of a split. There are as many synthetic ones as MNIST has.
+    /// The digits of a split.
     pub(crate) fn load(&self, split: Split) -> anyhow::Result<Digits> {
+        let digits = self.read(split)?;
+        self.remember_name(|| Digests::of(&digits));
+        Ok(digits)
+    }
+
+    /// The same, without learning what they are called. There are as many synthetic ones as MNIST has.
+    fn read(&self, split: Split) -> anyhow::Result<Digits> {
         Ok(match (self, split) {
-            (Self::Found(found, name), _) => {
-                let digits = found.load(split)?;
-                name.get_or_init(|| found.name(&digits).into());
-                digits
-            }
+            (Self::Found(found, _), _) => found.load(split)?,
             (Self::Synthetic, Split::Train) => synthetic::digits(split, 60_000, SYNTHETIC_SEED),
             (Self::Synthetic, Split::Test) => synthetic::digits(split, 10_000, SYNTHETIC_SEED),
         })
     }
 
+    /// Remembers what digits with these digests are called. They take time, and are not asked for where the name is known.
+    fn remember_name(&self, digests: impl FnOnce() -> Digests) {
+        if let Self::Found(found, name) = self {
+            name.get_or_init(|| found.name(&digests()).into());
+        }
+    }
+
     /// The training digits with the pen strokes in the file `strokes`, and a run's record of both.
     pub(crate) fn training_data(&self, strokes: Option<&Path>) -> anyhow::Result<(TrainingData, DataRecord)> {
-        let digits = self.load(Split::Train)?;
+        let digits = self.read(Split::Train)?;
         let pens = strokes.map(pendigits::read).transpose()?;
-        let Digests { images, labels, writers } = Digests::of(&digits);
+        let digests = Digests::of(&digits);
+        self.remember_name(|| digests.clone());
         let record = DataRecord {
             dataset: self.name().into(),
-            images_sha256: images,
-            labels_sha256: labels,
-            writers_sha256: writers,
+            images_sha256: digests.images,
+            labels_sha256: digests.labels,
+            writers_sha256: digests.writers,
             strokes_sha256: pens.as_ref().map(|pens| pens.sha256.clone()),
             folder: match self {
                 Self::Found(found, _) => Some(found.path().into()),

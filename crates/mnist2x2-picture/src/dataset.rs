@@ -85,13 +85,9 @@ impl Dataset {
         }
     }
 
-    /// What these `digits`, which were loaded from here, are called: `mnist` if they are the official ones, `emnist`, or
-    /// `own`.
-    pub fn name(&self, digits: &Digits) -> &'static str {
-        let is_official = || {
-            let digests = Digests::of(digits);
-            [Split::Train, Split::Test].iter().any(|&split| digests.are_official(split))
-        };
+    /// What digits from here with these `digests` are called: `mnist` if they are the official ones, `emnist`, or `own`.
+    pub fn name(&self, digests: &Digests) -> &'static str {
+        let is_official = || [Split::Train, Split::Test].iter().any(|&split| digests.are_official(split));
         match self.form {
             Form::Mnist if is_official() => "mnist",
             Form::Emnist => "emnist",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use image::GrayImage;
 use mnist2x2_data::idx::Kind;
-use mnist2x2_data::mnist::Split;
+use mnist2x2_data::mnist::{Digests, Split};
 use mnist2x2_data::{Digits, PIXELS, SIDE, synthetic};
 use mnist2x2_picture::Dataset;
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ fn own_files_under_mnists_names_are_found_where_torchvision_puts_them() {
         write_idx(&root.path().join(place), TRAIN, &digits(Split::Train), upright);
         let dataset = found(root.path());
         let loaded = dataset.load(Split::Train).unwrap();
-        assert_eq!((&loaded, dataset.name(&loaded)), (&digits(Split::Train), "own"), "{place}");
+        assert_eq!((&loaded, dataset.name(&Digests::of(&loaded))), (&digits(Split::Train), "own"), "{place}");
         assert!(dataset.has(Split::Train) && !dataset.has(Split::Test));
         assert!(refusal(dataset.load(Split::Test)).contains("has no t10k-images-idx3-ubyte"));
         write_idx(&root.path().join(place), TEST, &digits(Split::Test), upright);
@@ -75,7 +75,7 @@ fn emnists_digits_are_turned_upright() {
         let dataset = found(root.path());
         for split in [Split::Train, Split::Test] {
             let loaded = dataset.load(split).unwrap();
-            assert_eq!((&loaded, dataset.name(&loaded)), (&digits(split), "emnist"));
+            assert_eq!((&loaded, dataset.name(&Digests::of(&loaded))), (&digits(split), "emnist"));
         }
     }
 }
@@ -153,7 +153,7 @@ fn folders_of_labeled_pictures_go_the_way_of_all_pictures() {
     assert!(found(&divided).has(Split::Test) && !found(&folders).has(Split::Test));
     let labels: Vec<u8> = (0..30).map(|i| loaded.label(i)).collect();
     assert!(!labels.is_sorted(), "the last of them are of all kinds");
-    assert_eq!((found(&names).name(&loaded), found(&names).description()), ("own", "pictures"));
+    assert_eq!((found(&names).name(&Digests::of(&loaded)), found(&names).description()), ("own", "pictures"));
 }
 
 #[test]
