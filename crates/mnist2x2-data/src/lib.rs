@@ -40,6 +40,8 @@
 mod error;
 mod gzip;
 mod sha256;
+#[cfg(test)]
+mod damage;
 
 // Bytes -> digits.
 mod digits;

@@ -189,9 +189,8 @@ impl Parser {
 
 #[cfg(test)]
 mod tests {
-    use mnist2x2_random::Random;
-
     use super::*;
+    use crate::damage::damaged;
 
     /// Two digits, the second in two strokes.
     const FILE: &str = ".INCLUDE  dene.doc\n\n.LEXICON \"0\" \"1\"\n.HIERARCHY DIGIT\n
@@ -235,17 +234,7 @@ mod tests {
 
     #[test]
     fn damaged_files_are_read_or_refused_and_nothing_else() {
-        let mut random = Random::keyed(0, "damage", 0, 0);
-        for _ in 0..20_000 {
-            let mut bytes = FILE.as_bytes().to_vec();
-            for _ in 0..=random.below(4) {
-                let at = random.below(bytes.len() as u32) as usize;
-                match random.below(3) {
-                    0 => bytes[at] = random.bits() as u8,
-                    1 => bytes.truncate(at.max(1)),
-                    _ => bytes.insert(at, b" \n.\"9"[random.below(5) as usize]),
-                }
-            }
+        for bytes in damaged(FILE.as_bytes(), b" \n.\"9", 20_000) {
             let _ = parse(&bytes);
         }
     }
