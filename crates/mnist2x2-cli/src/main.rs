@@ -9,6 +9,7 @@ mod data;
 mod device;
 mod interrupt;
 mod model;
+mod paper;
 mod progress;
 mod sheet;
 

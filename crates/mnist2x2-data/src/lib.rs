@@ -3,7 +3,7 @@
 //! | step | modules |
 //! |---|---|
 //! | bytes -> [`Digits`] | [`mnist`] reads MNIST's files, whose format is [`idx`]; [`csv`] reads tables; [`pendigits`] reads pen strokes; [`synthetic`] needs no files |
-//! | pen [`Strokes`] -> pixels | [`Strokes::rasterize`] draws one digit as MNIST's look, [`StrokeRenderer`] a grid as people draw on a canvas |
+//! | pen [`Strokes`] -> pixels | [`Strokes::rasterize`] draws one digit as MNIST's look, [`StrokeRenderer`] a grid as people draw on a canvas, [`paper`] as people photograph and scan it |
 //! | digits -> other digits | [`Augmentation`] turns, slants, scales, moves and bends |
 //! | digits -> grids | [`GridSource`] says which digits make a grid, [`mod@reference`] lists the published grids, [`stitch`] makes one image |
 //! | grids -> [`Batch`]es | [`Loader`]: seeded, shuffled, normalized ([`normalize`](normalize())) |
@@ -53,6 +53,7 @@ pub mod pendigits;
 pub mod synthetic;
 
 // Pen strokes -> pixels.
+pub mod paper;
 mod rasterize;
 mod render;
 mod render_conditions;

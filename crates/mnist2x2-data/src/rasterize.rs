@@ -94,7 +94,7 @@ impl Raster {
     }
 
     /// Draws one line: every pixel gets the ink that its distance from the line lets through, if that is more.
-    fn line(&mut self, from: Point, to: Point, brush: Brush) {
+    pub(crate) fn line(&mut self, from: Point, to: Point, brush: Brush) {
         let reach = brush.reach();
         let pixels = |k: usize, side: usize| {
             let (low, high) = (from[k].min(to[k]) - reach, from[k].max(to[k]) + reach);

@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 use mnist2x2_random::Random;
 
 use self::glyphs::{GLYPHS, Glyph, Knot};
+
+pub(crate) use self::glyphs::Stroke;
+pub(crate) use self::spline::{flatten, smooth};
 use crate::digits::{Digits, PIXELS, SIDE};
 use crate::mnist::Split;
 use crate::rasterize::{Brush, INK_SIDE, Raster, center_ink};
@@ -52,7 +55,7 @@ fn trace(glyph: Glyph, random: &mut Random) -> Strokes {
     // A point that two strokes share is missed once, so that they stay joined.
     let mut jittered = BTreeMap::new();
     let mut place = |point: Knot| *jittered.entry(point).or_insert_with(|| hand.apply(jitter(point, random)));
-    let strokes = glyph.iter().map(|&stroke| spline::flatten(stroke, &mut place)).collect();
+    let strokes = glyph.iter().map(|&stroke| flatten(stroke, &mut place)).collect();
     Strokes::new(strokes).expect("a linear map of finite points is finite")
 }
 

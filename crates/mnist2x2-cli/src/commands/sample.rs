@@ -1,5 +1,7 @@
 //! `sample`: draws a sheet of labeled grids, to look at, in the layout that a model reads.
 
+mod paper;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -11,12 +13,13 @@ use mnist2x2::{Device, Recipe};
 use crate::console;
 use crate::data::DataArgs;
 use crate::model::ModelArgs;
+use crate::paper::PaperArgs;
 use crate::sheet;
 
 /// Options of `sample`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The PNG to write, replaced if it exists
+    /// The PNG to write, replaced if it exists; with --paper the folder to fill
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
@@ -32,9 +35,17 @@ pub(crate) struct Args {
     /// Number of grids
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1000))]
     grids: u32,
+    #[command(flatten)]
+    paper: PaperArgs,
+    /// With --paper: write the pen strokes in this UNIPEN file
+    #[arg(long, value_name = "FILE", requires = "paper")]
+    strokes: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.paper.is_asked() {
+        return paper::run(args);
+    }
     let is_png = args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
     let dataset = args.data.resolve()?;

@@ -5,11 +5,11 @@
 //! falls where a 7's bar is level.
 
 /// A point of a glyph in hundredths of the digit's height.
-pub(super) type Knot = (i8, i8);
+pub(crate) type Knot = (i8, i8);
 
 /// One movement of the pen.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Stroke {
+pub(crate) enum Stroke {
     /// Straight from point to point, with sharp corners.
     Line(&'static [Knot]),
     /// A smooth curve through all points.

@@ -7,7 +7,7 @@ use crate::strokes::Point;
 const STEPS: usize = 6;
 
 /// A stroke as a chain of short lines, its points moved by `place`.
-pub(super) fn flatten(stroke: Stroke, mut place: impl FnMut((i8, i8)) -> Point) -> Vec<Point> {
+pub(crate) fn flatten(stroke: Stroke, mut place: impl FnMut((i8, i8)) -> Point) -> Vec<Point> {
     match stroke {
         Stroke::Line(points) => points.iter().map(|&point| place(point)).collect(),
         Stroke::Curve(points) => smooth(&points.iter().map(|&point| place(point)).collect::<Vec<_>>()),
@@ -15,7 +15,7 @@ pub(super) fn flatten(stroke: Stroke, mut place: impl FnMut((i8, i8)) -> Point) 
 }
 
 /// A curve through `points` (E. Catmull and R. Rom, *A class of local interpolating splines*, 1974).
-fn smooth(points: &[Point]) -> Vec<Point> {
+pub(crate) fn smooth(points: &[Point]) -> Vec<Point> {
     let at = |i: usize| points[i.clamp(1, points.len()) - 1]; // counted from 1, the ends repeated
     let spans = 1..points.len();
     let inner = spans.flat_map(|i| {
