@@ -49,23 +49,25 @@ impl Disk {
     ///
     /// The bytes go to a temporary file in the same folder, reach the disk, and only then take the name; the folder is
     /// written out last, so that the new name lasts too. The file is readable by all (mode 0644, less the umask), as an
-    /// ordinary new file is.
+    /// ordinary new file is. A link at `path` stays, and so does a device
+    /// or pipe, which takes the bytes.
     ///
     /// # Errors
     /// If the folder is missing or not writable, the disk is full, or `path` is a folder: the temporary file is gone
     /// then, and what stood at `path` is untouched, or is the whole new file if only the last call failed.
     pub fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        if path.is_symlink()
+            && let Ok(target) = path.canonicalize()
+        {
+            return self.write(&target, bytes);
+        }
+        if path.metadata().is_ok_and(|at| !at.is_file() && !at.is_dir()) {
+            return self.add(&mut File::options().write(true).open(path)?, path, bytes);
+        }
         let folder = folder_of(path);
         self.ask(Call::Create, path)?;
         let mut file = temporary_file(folder)?;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let mut len = rest.len();
-            self.ask(Call::Write(&mut len), path)?;
-            let (taken, left) = rest.split_at(len.clamp(1, rest.len()));
-            file.write_all(taken)?;
-            rest = left;
-        }
+        self.add(&mut file, path, bytes)?;
         self.ask(Call::Sync, path)?;
         file.as_file().sync_all()?;
         self.ask(Call::Rename, path)?;
@@ -81,6 +83,31 @@ impl Disk {
     pub fn create(&self, path: &Path) -> io::Result<File> {
         self.ask(Call::Create, path)?;
         File::create(path)
+    }
+
+    /// Opens an empty file at `path`, where there must be nothing.
+    ///
+    /// # Errors
+    /// As [`File::create_new`].
+    pub fn create_new(&self, path: &Path) -> io::Result<File> {
+        self.ask(Call::Create, path)?;
+        File::create_new(path)
+    }
+
+    /// Adds `bytes` to the open `file` at `path`, for files that only grow.
+    ///
+    /// # Errors
+    /// As [`Write::write_all`].
+    pub fn add(&self, file: &mut impl Write, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let mut len = rest.len();
+            self.ask(Call::Write(&mut len), path)?;
+            let (taken, left) = rest.split_at(len.clamp(1, rest.len()));
+            file.write_all(taken)?;
+            rest = left;
+        }
+        Ok(())
     }
 
     /// Makes the folder `path`, with those that it lies in, so that their names last.
@@ -192,6 +219,21 @@ mod tests {
         assert!(write_atomically(&folder.path().join("missing").join("file"), b"bytes").is_err());
         assert_eq!(names_in(folder.path()), ["occupied"], "and no temporary file stays");
         assert_eq!(names_in(&occupied), ["kept"]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_and_devices_stay_and_take_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, device] = ["file", "link", "device"].map(|name| folder.path().join(name));
+        fs::write(&file, "long before").unwrap();
+        for (target, link) in [(&*file, &link), (Path::new("/dev/null"), &device)] {
+            std::os::unix::fs::symlink(target, link).unwrap();
+            write_atomically(link, b"after").unwrap();
+            assert_eq!(fs::read_link(link).unwrap(), target);
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"after");
+        assert_eq!(names_in(folder.path()), ["device", "file", "link"]);
     }
 
     #[test]

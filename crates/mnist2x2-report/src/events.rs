@@ -3,10 +3,12 @@
 mod message;
 mod record;
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use mnist2x2_formats::files::Disk;
 
 use self::message::{event, file_version, scalar, start};
 use crate::Error;
@@ -19,6 +21,7 @@ use crate::Error;
 pub struct EventFile {
     file: File,
     path: PathBuf,
+    disk: Disk,
 }
 
 impl EventFile {
@@ -30,10 +33,18 @@ impl EventFile {
     /// # Errors
     /// [`Error::Write`] if the folder or the file cannot be written.
     pub fn create(folder: &Path, now: SystemTime, step: u64) -> Result<Self, Error> {
+        Self::create_on(Disk::default(), folder, now, step)
+    }
+
+    /// The same on a disk that may fail.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_on(disk: Disk, folder: &Path, now: SystemTime, step: u64) -> Result<Self, Error> {
         let failed = |source| Error::Write { path: folder.to_owned(), source };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let (file, path) = new_file(folder, seconds(now) as u64).map_err(failed)?;
-        let mut events = Self { file, path };
+        disk.create_folder(folder).map_err(failed)?;
+        let (file, path) = new_file(&disk, folder, seconds(now) as u64).map_err(failed)?;
+        let mut events = Self { file, path, disk };
         events.write(now, 0, &file_version())?;
         events.write(now, step, &start())?;
         Ok(events)
@@ -56,7 +67,8 @@ impl EventFile {
 
     fn write(&mut self, now: SystemTime, step: u64, what: &[u8]) -> Result<(), Error> {
         let record = record::framed(&event(seconds(now), step, what));
-        self.file.write_all(&record).map_err(|source| Error::Write { path: self.path.clone(), source })
+        let written = self.disk.add(&mut self.file, &self.path, &record);
+        written.map_err(|source| Error::Write { path: self.path.clone(), source })
     }
 }
 
@@ -67,11 +79,11 @@ fn seconds(time: SystemTime) -> f64 {
 
 /// Opens a file that is not there yet. TensorBoard reads the files of a folder in the order of their names, so the
 /// time comes first; a number tells files of the same second apart.
-fn new_file(folder: &Path, seconds: u64) -> io::Result<(File, PathBuf)> {
+fn new_file(disk: &Disk, folder: &Path, seconds: u64) -> io::Result<(File, PathBuf)> {
     let mut attempt = 0;
     loop {
         let path = folder.join(format!("events.out.tfevents.{seconds:010}.mnist2x2.{attempt:04}"));
-        match File::create_new(&path) {
+        match disk.create_new(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => attempt += 1,
             result => return Ok((result?, path)),
         }
@@ -80,6 +92,8 @@ fn new_file(folder: &Path, seconds: u64) -> io::Result<(File, PathBuf)> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use super::*;
@@ -110,6 +124,25 @@ mod tests {
         let files = [1_000, 1_999, 2_000, 10_000].map(create);
         assert!(files.is_sorted_by(|a, b| a < b), "{files:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn each_call_that_fails_is_an_error() {
+        let write = |disk| {
+            let folder = tempfile::tempdir().unwrap();
+            EventFile::create_on(disk, &folder.path().join("run"), at(0), 0)?.scalar(at(0), 1, "loss", 0.5)
+        };
+        write(Disk::default()).unwrap();
+        // The folder, its name, the file, and three records.
+        for fails in 0..6 {
+            let calls = AtomicUsize::new(0);
+            let disk = Disk::asking(move |_, _| match calls.fetch_add(1, Ordering::Relaxed) {
+                call if call == fails => Err(ErrorKind::StorageFull.into()),
+                _ => Ok(()),
+            });
+            let error = write(disk).unwrap_err().to_string();
+            assert!(error.contains("run"), "{fails}: {error}");
+        }
     }
 
     #[test]

@@ -150,7 +150,8 @@ impl RunFolder {
         &self.path
     }
 
-    fn disk(&self) -> &Disk {
+    /// The disk that it is on, for what a caller adds.
+    pub fn disk(&self) -> &Disk {
         &self.checkpoints.disk
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use image::GrayImage;
+use mnist2x2::formats::files::write_atomically;
 use mnist2x2::{ModelInput, Picture, Reading, Recognizer};
 use serde::Serialize;
 
@@ -83,7 +84,7 @@ fn show(inputs: &[ModelInput], path: &Path) -> anyhow::Result<()> {
     let sheet =
         GrayImage::from_raw(width as u32, height as u32, pixels).context("too many pictures to show")?;
     let failed = || format!("cannot write {}", path.display());
-    std::fs::write(path, sheet::png(&sheet).with_context(failed)?).with_context(failed)
+    write_atomically(path, &sheet::png(&sheet).with_context(failed)?).with_context(failed)
 }
 
 fn report(json: bool, image: &Path, reading: &anyhow::Result<Reading>) -> anyhow::Result<()> {

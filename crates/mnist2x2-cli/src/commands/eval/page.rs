@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use mnist2x2::formats::files::write_atomically;
+use mnist2x2::formats::files::Disk;
 use mnist2x2::report::{Attention, Report};
 use mnist2x2::{Recognizer, Seq2Seq};
 
@@ -34,9 +34,9 @@ pub(super) fn write(
         picture: &|index| sheet::picture(&grid(&test.loader, index).images, recognizer.shape()),
         attention: &attention(test, recognizer.model())?,
     };
-    let path = folder.join("index.html");
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    write_atomically(&path, report.html()?.as_bytes())
+    let (path, disk) = (folder.join("index.html"), Disk::default());
+    disk.create_folder(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    disk.write(&path, report.html()?.as_bytes())
         .with_context(|| format!("cannot write {}", path.display()))?;
     console::log(&format!("wrote {}", path.display()));
     Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use mnist2x2::RunFolder;
-use mnist2x2::formats::files::write_atomically;
+use mnist2x2::formats::files::Disk;
 use mnist2x2::report::{EventFile, Plot, Scale, Series};
 use mnist2x2::train::EpochMetrics;
 
@@ -26,6 +26,7 @@ const SCALARS: [(&str, &str, Scalar); 5] = [
 /// Keeps `loss.svg` and, if there is validation, `accuracy.svg` in the run's folder.
 pub(super) struct Curves {
     folder: PathBuf,
+    disk: Disk,
     /// All epochs so far.
     epochs: Vec<EpochMetrics>,
     events: Option<EventFile>,
@@ -37,13 +38,14 @@ impl Curves {
     /// # Errors
     /// If the run's metrics cannot be read, or TensorBoard's file cannot be made.
     pub(super) fn of(run: &RunFolder, tensorboard: bool, steps: u64) -> anyhow::Result<Self> {
-        let folder = run.path().to_path_buf();
-        let begin = || EventFile::create(&folder.join(TENSORBOARD), SystemTime::now(), steps + 1);
+        let (folder, disk) = (run.path().to_path_buf(), run.disk().clone());
+        let begin =
+            || EventFile::create_on(disk.clone(), &folder.join(TENSORBOARD), SystemTime::now(), steps + 1);
         let events = tensorboard.then(begin).transpose()?;
         let mut epochs = run.read_metrics()?;
         // An epoch after the checkpoint that the run continues from will come again.
         epochs.retain(|epoch| epoch.steps <= steps);
-        Ok(Self { folder, epochs, events })
+        Ok(Self { folder, disk, epochs, events })
     }
 
     /// Adds an epoch.
@@ -76,6 +78,6 @@ impl Curves {
         let series = series.filter(|series| !series.points.is_empty()).collect();
         let plot =
             Plot { title: title.into(), x_label: "epoch".into(), y_label: y_label.into(), scale, series };
-        Ok(write_atomically(&self.folder.join(format!("{group}.svg")), plot.svg().as_bytes())?)
+        Ok(self.disk.write(&self.folder.join(format!("{group}.svg")), plot.svg().as_bytes())?)
     }
 }
