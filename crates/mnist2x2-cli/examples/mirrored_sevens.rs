@@ -6,33 +6,21 @@
 //! ```text
 //! cargo run -p mnist2x2-cli --example mirrored_sevens -- pendigits-orig.tra store [CORRECTIONS]
 //! ```
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example is a program")]
+#![allow(clippy::print_stdout, reason = "an example is a program")]
 
 use std::path::Path;
-use std::process::ExitCode;
 
+use anyhow::{Result, bail};
 use mnist2x2::corrections::{Correction, Store};
 use mnist2x2::data::Strokes;
 use mnist2x2::data::pendigits::{self, PenDigit};
 use mnist2x2::{Device, Drawing, Recognizer};
 use serde_json::json;
 
-type Failure = Box<dyn std::error::Error>;
-
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<(), Failure> {
+fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let (Some(file), Some(store)) = (words.first(), words.get(1)) else {
-        return Err("name a file of pen strokes and a store to make".into());
+        bail!("name a file of pen strokes and a store to make");
     };
     let most = words.get(2).map_or(Ok(100), |most| most.parse())?;
     let recognizer = Recognizer::built_in(&Device::Cpu)?;
@@ -63,7 +51,7 @@ fn correct(
     recognizer: &Recognizer,
     grid: &[PenDigit; 4],
     number: u64,
-) -> Result<Option<Correction>, Failure> {
+) -> Result<Option<Correction>> {
     let cells = grid.each_ref().map(mirrored);
     let drawing = Drawing::from_cells(cells.iter().map(Strokes::iter), 1.0, 1.0, recognizer.shape())?;
     let read = recognizer.read_drawing(&drawing)?.digits;

@@ -8,6 +8,7 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "an example is a program")]
 
+use anyhow::{Context, Result, bail};
 use mnist2x2::data::mnist::{self, Split};
 use mnist2x2::data::pendigits::{self, PenDigit};
 use mnist2x2::data::{GridShape, Strokes};
@@ -15,18 +16,16 @@ use mnist2x2::random::Random;
 use mnist2x2::train::{Exposure, FinetuneData, Finetuning, LabeledExample, ValidationSplit};
 use mnist2x2::{Device, Drawing, ModelInput, Recipe, Recognizer, Workers, formats};
 
-type Failure = Box<dyn std::error::Error>;
-
 /// Grids to learn from, and grids to read afterwards.
 const CORRECTIONS: usize = 20;
 const LATER: usize = 50;
 /// As `finetune` has it.
 const SHARE: f64 = 0.08;
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [file, folder, writers @ ..] = &words[..] else {
-        return Err("name a file of pen strokes and MNIST's folder".into());
+        bail!("name a file of pen strokes and MNIST's folder");
     };
     let pens = pendigits::read(file.as_ref())?.digits;
     let (base, workers) = (Recognizer::built_in(&Device::Cpu)?, Workers::new(None)?);
@@ -46,7 +45,7 @@ fn main() -> Result<(), Failure> {
         // What the built-in model was not trained on.
         let recipe = Recipe { validation_split: ValidationSplit::Last, ..Recipe::finetune() };
         let mut finetuning = Finetuning::new(&base, "built in", recipe, data, &workers)?;
-        let outcome = finetuning.run(&workers, &mut ())?.ok_or("it was stopped")?;
+        let outcome = finetuning.run(&workers, &mut ())?.context("it was stopped")?;
         let weights = formats::Weights::new(outcome.model.parameters().frozen()?, "");
         let (before, after) = (right(&base, &later)?, right(&Recognizer::new(weights)?, &later)?);
         let acceptance = outcome.record.acceptance;
@@ -63,7 +62,7 @@ fn main() -> Result<(), Failure> {
 }
 
 /// How many of these are read right.
-fn right(recognizer: &Recognizer, examples: &[LabeledExample]) -> Result<usize, Failure> {
+fn right(recognizer: &Recognizer, examples: &[LabeledExample]) -> Result<usize> {
     let inputs: Vec<ModelInput> = examples.iter().map(|example| example.input().clone()).collect();
     let readings = recognizer.read_batch(&inputs)?;
     let is_right = |(reading, example): &(&mnist2x2::infer::Reading, &LabeledExample)| {
@@ -79,7 +78,7 @@ fn grids(
     count: usize,
     shape: GridShape,
     purpose: u64,
-) -> Result<Vec<LabeledExample>, Failure> {
+) -> Result<Vec<LabeledExample>> {
     let one = |number: usize| {
         let mut random = Random::keyed(0, "one writer", purpose, number as u64);
         let place = random.below(4);
@@ -94,7 +93,7 @@ fn grids(
                 let (x, y) = (x - 0.5, y - 0.5);
                 [0.5 + a * x + b * y, 0.5 + c * x + d * y]
             });
-            Ok::<_, Failure>((strokes, digit.label))
+            anyhow::Ok((strokes, digit.label))
         };
         let cells = (0..4).map(&mut digit).collect::<Result<Vec<_>, _>>()?;
         let drawing = Drawing::from_cells(cells.iter().map(|(strokes, _)| strokes.iter()), 1.0, 1.0, shape)?;

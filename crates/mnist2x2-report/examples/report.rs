@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
+use anyhow::Context;
 use image::GrayImage;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, reference, stitch_u8, synthetic};
@@ -17,8 +18,8 @@ use mnist2x2_train::{Evaluation, Prediction};
 const GRIDS: usize = 3_000;
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).ok_or("name the folder to write into")?);
+fn main() -> anyhow::Result<()> {
+    let folder = PathBuf::from(std::env::args().nth(1).context("name the folder to write into")?);
     std::fs::create_dir_all(&folder)?;
     let digits = synthetic::digits(Split::Test, 2_000, 1);
     let grids = reference::grids(digits.len() as u32, GRIDS, SHAPE.cells());

@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a program for people at a terminal")]
 
-use std::error::Error as Failure;
 use std::io::Read;
 use std::sync::Arc;
 use std::{env, io, thread};
@@ -137,7 +136,7 @@ fn other(digits: &str, last: &str, confidence: f32) -> Alternative {
     Alternative::new(format!("{rest}{last}"), confidence)
 }
 
-fn main() -> Result<(), Box<dyn Failure>> {
+fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
     let address = arguments.next().unwrap_or_else(|| "127.0.0.1:7860".into()).parse()?;
     let mut settings = Settings::default();

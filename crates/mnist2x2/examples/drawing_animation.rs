@@ -11,11 +11,10 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
+use anyhow::{Context, Result};
 use mnist2x2::data::pendigits::{self, PenDigit};
 use mnist2x2::data::{Point, Strokes};
 use mnist2x2::{Device, Drawing, Reading, Recognizer};
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Seconds for each point of a stroke, between two digits, and at the end.
 const POINT: f64 = 0.035;
@@ -35,10 +34,10 @@ struct TimedStroke {
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().ok_or("name a file of pen strokes")?;
+    let file = arguments.next().context("name a file of pen strokes")?;
     let first: usize = arguments.next().map_or(Ok(312), |number| number.parse())?;
     let digits = pendigits::read(file.as_ref())?.digits;
-    let digits = digits.get(first..first + 4).ok_or("the file has fewer digits")?;
+    let digits = digits.get(first..first + 4).context("the file has fewer digits")?;
     let recognizer = Recognizer::built_in(&Device::Cpu)?;
 
     let (mut strokes, mut readings, mut time) = (Vec::new(), Vec::new(), PAUSE);
@@ -77,7 +76,7 @@ fn read(recognizer: &Recognizer, digits: &[PenDigit], cell: usize, points: usize
         });
         Strokes::new(strokes.filter(|stroke| !stroke.is_empty()).collect())
     };
-    let cells = digits.iter().enumerate().map(part).collect::<std::result::Result<Vec<_>, _>>()?;
+    let cells = digits.iter().enumerate().map(part).collect::<Result<Vec<_>, _>>()?;
     let cells = cells.iter().map(Strokes::iter);
     Ok(recognizer.read_drawing(&Drawing::from_cells(cells, 1.0, 1.0, recognizer.shape())?)?)
 }

@@ -8,7 +8,7 @@
 use mnist2x2::infer::cross_attention;
 use mnist2x2::{Device, ModelInput, Picture, Recognizer};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> anyhow::Result<()> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "assets/grid.png".into());
     let recognizer = Recognizer::built_in(&Device::Cpu)?;
     let (model, config) = (recognizer.model(), recognizer.model().config());

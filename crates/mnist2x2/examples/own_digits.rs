@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mnist2x2::data::{PIXELS, SIDE};
 use mnist2x2::{
-    Config, Device, Digits, Error, GridShape, GridSource, Loader, Recipe, Trainer, Workers, evaluate,
+    Config, Device, Digits, GridShape, GridSource, Loader, Recipe, Trainer, Workers, evaluate,
 };
 
 /// A ring for 0, a bar for 1: 28 x 28 gray values, 0 background and 255 ink. Your own would come from files.
@@ -22,7 +22,7 @@ fn glyph(label: u8) -> [u8; PIXELS] {
     })
 }
 
-fn main() -> Result<(), Error> {
+fn main() -> anyhow::Result<()> {
     let labels: Vec<u8> = (0..200).map(|i| i % 2).collect();
     let pixels = labels.iter().flat_map(|&label| glyph(label)).collect();
     let digits = Digits::new(pixels, labels)?;

@@ -7,7 +7,7 @@
 
 use mnist2x2::{Device, Recognizer};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> anyhow::Result<()> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "assets/grid.png".into());
     let reading = Recognizer::built_in(&Device::Cpu)?.read_file(path.as_ref())?;
     println!("{path}: {} with probability {:.3}", reading.digits, reading.confidence);

@@ -7,13 +7,12 @@
 
 use std::path::Path;
 
+use anyhow::{Context, Result};
 use image::{Rgb, RgbImage};
 use mnist2x2::infer::cross_attention;
 use mnist2x2::model::Cache;
 use mnist2x2::tokenizer::{START, name, teacher_forcing};
 use mnist2x2::{Device, ModelInput, Picture, Recognizer, Seq2Seq, Tensor};
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Pixels of a picture here for each pixel that the model reads.
 const SCALE: u32 = 5;
@@ -43,7 +42,7 @@ fn main() -> Result<()> {
     let mut maps = Vec::new();
     for weights in [&attention[0], &attention[attention.len() - 1]] {
         let heads = weights.squeeze(0)?.to_vec3::<f32>()?; // (H, N, N)
-        let head = heads.iter().max_by(|a, b| spread(a).total_cmp(&spread(b))).ok_or("no heads")?;
+        let head = heads.iter().max_by(|a, b| spread(a).total_cmp(&spread(b))).context("no heads")?;
         maps.extend([1, 6, 9].map(|patch| overlay(input.pixels(), side, &head[patch], Some(patch))));
     }
     beside(&maps).save(folder.join("encoder.png"))?;

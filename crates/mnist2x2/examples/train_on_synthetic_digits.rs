@@ -11,7 +11,7 @@ use std::sync::Arc;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::synthetic;
 use mnist2x2::{
-    BoxError, Config, Device, EpochMetrics, Error, GridShape, GridSource, Loader, Observer, Recipe,
+    BoxError, Config, Device, EpochMetrics, GridShape, GridSource, Loader, Observer, Recipe,
     Recognizer, StepReport, Trainer, Workers, evaluate, save,
 };
 
@@ -35,7 +35,7 @@ impl Observer for Print {
     }
 }
 
-fn main() -> Result<(), Error> {
+fn main() -> anyhow::Result<()> {
     let folder = std::env::args().nth(1).map_or_else(|| PathBuf::from("runs/synthetic"), PathBuf::from);
     let workers = Workers::new(None)?; // one thread per core; the result does not depend on it
 

@@ -45,6 +45,9 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Failure> {
     if is_root && !path.starts_with(MAY_BE_UNSAFE) && !text.contains("#![forbid(unsafe_code)]") {
         fail(1, "add `#![forbid(unsafe_code)]` below the crate's documentation".into());
     }
+    if path.contains("/examples/") && text.contains("fn main() -> ") && !text.contains("anyhow") {
+        fail(1, "let `main` return `anyhow::Result`, which prints an error in words, not by Debug".into());
+    }
     failures
 }
 
@@ -94,6 +97,14 @@ mod tests {
             assert_eq!(lines_of(&format!("fn f() {{}}\n{word}\n")), [3], "{word}");
         }
         assert_eq!(lines_of("let method = all.ignore();\n"), CLEAN);
+    }
+
+    #[test]
+    fn an_example_prints_its_errors_in_words() {
+        let failures = |main: &str| check("crates/a/examples/b.rs", &format!("//! It.\n{main} {{}}\n")).len();
+        assert_eq!(failures("fn main() -> Result<(), Error>"), 1);
+        assert_eq!(failures("fn main() -> anyhow::Result<()>"), 0);
+        assert_eq!(failures("fn main()"), 0);
     }
 
     #[test]
