@@ -68,7 +68,10 @@ impl DeviceArgs {
         match self.device {
             Choice::Metal => metal(),
             Choice::Cuda if !cfg!(feature = "cuda") => {
-                bail!("--device cuda: this program was built without CUDA; build it with `--features cuda`")
+                bail!(
+                    "--device cuda: this program was built without CUDA; build it with `--features cuda`, where NVIDIA's \
+                     CUDA toolkit is (`nvcc` on the PATH, or its folder in CUDA_HOME)"
+                )
             }
             Choice::Cuda => Device::new_cuda(0).context("--device cuda: no usable CUDA device"),
             Choice::Auto if METAL => Ok(metal().unwrap_or_else(|error| {

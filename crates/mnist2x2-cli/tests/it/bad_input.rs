@@ -180,12 +180,12 @@ fn values_out_of_range_are_usage_errors() {
 
 #[test]
 #[cfg(not(all(target_os = "macos", target_arch = "aarch64")))]
-fn accelerators_that_are_not_there() {
+fn accelerators_that_are_not_there_and_what_a_build_for_them_needs() {
     let bench = Bench::new();
     let error = bench.fails(1, "train --device metal");
     assert!(error.contains("built without Metal"), "{error}");
     if !cfg!(feature = "cuda") {
         let error = bench.fails(1, "train --device cuda");
-        assert!(error.contains("--features cuda"), "{error}");
+        assert!(error.contains("--features cuda") && error.contains("NVIDIA's CUDA toolkit"), "{error}");
     }
 }

@@ -181,6 +181,35 @@ fn an_experiment_trains_each_seed_and_tells_mean_and_spread() {
     assert_eq!(lines[0], ["seed", "validation", "sequences", "digits", "time"]);
     assert_eq!([lines[1][0], lines[2][0], lines[3][0]], ["3", "1", "mean"], "{}", run.stdout);
     assert!(lines[3].contains(&"+-"), "{}", run.stdout);
+    for words in [
+        "  validation loss ",
+        "  sequence accuracy ",
+        "\nvalidation, sequences: grids with all digits right",
+        "\nthe last line: mean +- standard deviation over the seeds",
+        "\nseed 3: runs/seed-3\nseed 1: runs/seed-1",
+    ] {
+        assert!(run.stderr.contains(words), "{words:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn figures_stand_beside_words() {
+    let bench = Bench::new();
+    let table = bench.done("eval --data-dir mnist").stdout;
+    for words in [
+        "  intervals ",
+        "calibration error ",
+        "confidence is off by ",
+        " in the mean",
+        "right are ",
+        " most confident",
+    ] {
+        assert!(table.contains(words), "{words:?}: {table}");
+    }
+    for what in ["train", "decode"] {
+        let usual = bench.done(&format!("bench {what} --seconds 1")).stderr;
+        assert!(usual.contains("grids/s on one core") && usual.contains("with AVX2 alone"), "{usual}");
+    }
 }
 
 #[test]

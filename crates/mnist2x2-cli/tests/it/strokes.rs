@@ -50,6 +50,7 @@ fn writers_and_canvases_are_chosen() {
             table.starts_with(&format!("drawings    {canvases} of consecutive digits of pens")),
             "{table}"
         );
+        assert!(table.contains("; \"as judged\": 800 x 800 pixels, a brush of 15"), "{table}");
         assert!(table.lines().nth(2).unwrap().starts_with("as judged"), "{table}");
     }
     let error = bench.fails(1, "eval --strokes pens --writers 3-9");
