@@ -47,11 +47,7 @@ fn mirrored(digit: &PenDigit) -> Strokes {
 }
 
 /// The correction of a grid, if it is read wrong.
-fn correct(
-    recognizer: &Recognizer,
-    grid: &[PenDigit; 4],
-    number: u64,
-) -> Result<Option<Correction>> {
+fn correct(recognizer: &Recognizer, grid: &[PenDigit; 4], number: u64) -> Result<Option<Correction>> {
     let cells = grid.each_ref().map(mirrored);
     let drawing = Drawing::from_cells(cells.iter().map(Strokes::iter), 1.0, 1.0, recognizer.shape())?;
     let read = recognizer.read_drawing(&drawing)?.digits;

@@ -17,7 +17,7 @@ use safetensors::SafeTensors;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::adaptation::{Adaptation, Names, OTHER_SIZES, find};
+use crate::adaptation::{Adaptation, Found, Names, OTHER_SIZES, find};
 use crate::files::{Disk, hex};
 use crate::{Error, pt};
 
@@ -31,6 +31,10 @@ const OTHER_TENSORS: [&str; 2] = ["pytorch_model.bin", "diffusion_pytorch_model.
 const FORMAT: u64 = 1;
 /// The largest file read: far above any model here, far below what would exhaust a machine.
 const MAX_BYTES: u64 = 256 << 20;
+/// By so many bytes at its beginning it is told what a file is.
+const MAX_HEAD: u64 = 64;
+/// The bytes of a number of the smallest type that is read.
+const SMALLEST_NUMBER: u64 = 2;
 
 /// A trained model as it was read.
 #[derive(Clone, Debug)]
@@ -51,9 +55,9 @@ impl Weights {
     /// [`Error::Io`] if a file cannot be read; [`Error::File`] if it is damaged, or lacks a tensor of the model.
     pub fn load(path: &Path, device: &Device) -> Result<Self, Error> {
         let (file, config, architecture) = locate(path)?;
-        let bytes = read_bounded(&file)?;
-        let weights = kind_of(&bytes, &file).and_then(|parse| Self::parse(parse, &bytes, &config, device));
-        let mut weights = weights.map_err(|error| match error {
+        let is_told = path.is_dir() && architecture.is_none();
+        let (kind, bytes) = read_tensors(&file, is_told.then_some(&config))?;
+        let mut weights = Self::parse(kind, &bytes, &config, device).map_err(|error| match error {
             Error::Tensors(problem) | Error::Model(mnist2x2_model::Error::Tensors(problem)) => {
                 let assumed =
                     architecture.map(|why| format!("{why}, and the published architecture does not fit: "));
@@ -70,7 +74,7 @@ impl Weights {
     /// # Errors
     /// [`Error::Tensors`] if the bytes are damaged or lack a tensor of the model, [`Error::Model`] if one has another shape.
     pub fn from_safetensors(bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
-        Self::parse(parse_safetensors, bytes, config, device)
+        Self::parse(Kind::Safetensors, bytes, config, device)
     }
 
     /// Parameters that come from no file; `digest` tells which they are.
@@ -78,10 +82,13 @@ impl Weights {
         Self { parameters, digest: digest.into(), adaptation: Adaptation::default() }
     }
 
-    fn parse(parse: Parse, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
+    fn parse(kind: Kind, bytes: &[u8], config: &Config, device: &Device) -> Result<Self, Error> {
         config.validate()?;
         let tensors: Vec<_> = parameter_groups(config).into_iter().flat_map(|group| group.tensors).collect();
-        let (state, adaptation) = parse(bytes, &tensors)?;
+        let (state, adaptation) = match kind {
+            Kind::Safetensors => parse_safetensors(bytes, &tensors),
+            Kind::Pt => parse_pt(bytes, &tensors),
+        }?;
         let parameters = Parameters::from_state_dict(config, &state, device)?;
         Ok(Self { adaptation, ..Self::new(parameters, hex(&Sha256::digest(bytes))) })
     }
@@ -133,20 +140,48 @@ fn is_weights(extension: &std::ffi::OsStr) -> bool {
     ["safetensors", "pt", "pth", "ckpt", "bin"].iter().any(|known| extension == *known)
 }
 
-/// From the bytes of a file to these tensors in it, and what was done to have them.
-type Parse = fn(&[u8], &[TensorSpec]) -> Result<(StateDict, Adaptation), Error>;
+/// How a file holds its tensors.
+#[derive(Clone, Copy)]
+enum Kind {
+    Safetensors,
+    Pt,
+}
 
-/// How to read a file, by its content; by its name only if the content tells nothing.
-fn kind_of(bytes: &[u8], path: &Path) -> Result<Parse, Error> {
+/// The bytes of a file of tensors, and what it is by its first bytes. A file that cannot hold the model of `config` is
+/// refused before it is read.
+fn read_tensors(path: &Path, config: Option<&Config>) -> Result<(Kind, Vec<u8>), Error> {
+    let (mut file, mut head) = (fs::File::open(path).map_err(Error::io(path))?, Vec::new());
+    file.by_ref().take(MAX_HEAD).read_to_end(&mut head).map_err(Error::io(path))?;
+    let kind = kind_of(&head, path)?;
+    if let (Kind::Safetensors, Some(config)) = (kind, config) {
+        let (len, count) = (file.metadata().map_err(Error::io(path))?.len(), numbers(config));
+        if len < SMALLEST_NUMBER * count {
+            let problem = format!(
+                "is no whole safetensors file of the model in {CONFIG}, whose {count} numbers do not fit into {len} bytes; \
+                 copy both files again"
+            );
+            return Err(Error::file(path, problem));
+        }
+    }
+    Ok((kind, read_bounded(file, head, path)?))
+}
+
+/// How many numbers a model has.
+fn numbers(config: &Config) -> u64 {
+    parameter_groups(config).iter().map(|group| group.count() as u64).sum()
+}
+
+/// What a file is, by its first bytes; by its name only if they tell nothing.
+fn kind_of(bytes: &[u8], path: &Path) -> Result<Kind, Error> {
     let problem = match bytes {
-        [_, _, _, _, _, 0, 0, 0, b'{', ..] => return Ok(parse_safetensors),
-        [b'P', b'K', ..] | [0x80, ..] => return Ok(parse_pt),
+        [_, _, _, _, _, 0, 0, 0, b'{', ..] => return Ok(Kind::Safetensors),
+        [b'P', b'K', ..] | [0x80, ..] => return Ok(Kind::Pt),
         _ if bytes.starts_with(b"version https://git-lfs") => {
             "is a pointer of Git LFS; fetch the file with `git lfs pull`"
         }
         [b'<', ..] => "is a web page; download the file itself",
         _ if path.extension().is_some_and(|extension| extension == "safetensors") => {
-            return Ok(parse_safetensors);
+            return Ok(Kind::Safetensors);
         }
         [] => "is empty; copy or download it again",
         _ => {
@@ -161,8 +196,7 @@ fn parse_safetensors(bytes: &[u8], wanted: &[TensorSpec]) -> Result<(StateDict, 
     let damaged = |error| Error::Tensors(format!("is no whole safetensors file ({error})"));
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let names = Names { tensors: file.names(), ..Names::default() };
-    let (_, adaptation) = find(&[names], wanted)?;
-    state_dict(wanted, adaptation, |name| {
+    state_dict(wanted, find(&[names], wanted)?, |name| {
         let tensor = file
             .tensor(name)
             .map_err(|error| error.to_string())
@@ -179,21 +213,21 @@ fn parse_pt(bytes: &[u8], wanted: &[TensorSpec]) -> Result<(StateDict, Adaptatio
             others: dict.others.clone(),
         });
         let names: Vec<_> = names.collect();
-        let (index, adaptation) = find(&names, wanted)?;
-        let mut room = pt::MAX_VALUES;
-        state_dict(wanted, adaptation, |name| Ok(dicts[index].read(name, &mut room)?))
+        let (found, mut room) = (find(&names, wanted)?, pt::MAX_VALUES);
+        let dict = &dicts[found.dict];
+        state_dict(wanted, found, |name| Ok(dict.read(name, &mut room)?))
     })
 }
 
 /// These tensors, each as it is `read` under its name in the file, in f32.
 fn state_dict(
     wanted: &[TensorSpec],
-    mut adaptation: Adaptation,
+    Found { names, mut adaptation, .. }: Found<'_>,
     mut read: impl FnMut(&str) -> Result<Tensor, Error>,
 ) -> Result<(StateDict, Adaptation), Error> {
     let mut state = StateDict::new();
-    for TensorSpec { name, shape, .. } in wanted {
-        let tensor = read(&format!("{}{name}", adaptation.prefix))?;
+    for (TensorSpec { name, shape, .. }, in_file) in wanted.iter().zip(names) {
+        let tensor = read(in_file)?;
         if tensor.dims() != shape {
             let problem = format!("`{name}` has shape {:?}, not {shape:?}; {OTHER_SIZES}", tensor.dims());
             return Err(Error::Tensors(problem));
@@ -245,7 +279,9 @@ fn config_json(config: &Config) -> String {
 
 /// The sizes in a `config.json`; nothing if it is another program's.
 fn read_config(path: &Path) -> Result<Option<Config>, Error> {
-    let config = parse_config(&read_bounded(path)?).map_err(|problem| Error::file(path, problem))?;
+    let file = fs::File::open(path).map_err(Error::io(path))?;
+    let config =
+        parse_config(&read_bounded(file, Vec::new(), path)?).map_err(|problem| Error::file(path, problem))?;
     if let Some(config) = &config {
         config.validate().map_err(|error| Error::file(path, error.to_string()))?;
     }
@@ -261,9 +297,8 @@ fn parse_config(bytes: &[u8]) -> Result<Option<Config>, String> {
     }
 }
 
-fn read_bounded(path: &Path) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(Error::io(path))?;
+/// The bytes that were read of a file, and the rest.
+fn read_bounded(file: fs::File, mut bytes: Vec<u8>, path: &Path) -> Result<Vec<u8>, Error> {
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io(path))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Error::file(path, format!("has more than the {MAX_BYTES} bytes that are read")));
@@ -321,6 +356,38 @@ mod tests {
         }
         fs::remove_file(&config).unwrap();
         assert!(load().contains("config.json"), "a missing file is named");
+    }
+
+    #[test]
+    fn a_file_that_cannot_hold_the_model_is_refused_before_it_is_read() {
+        let (folder, parameters) = saved();
+        let file = fs::File::options().write(true).open(folder.path().join(TENSORS)).unwrap();
+        let load = || Weights::load(folder.path(), &Device::Cpu).unwrap_err().to_string();
+        file.set_len(2 * parameters.count() as u64 - 1).unwrap();
+        let message = load();
+        assert!(
+            message.contains("numbers do not fit into") && message.ends_with("copy both files again"),
+            "{message}"
+        );
+        file.set_len(2 * parameters.count() as u64).unwrap();
+        assert!(!load().contains("do not fit into"), "it may be one in half precision");
+    }
+
+    #[test]
+    fn what_float32_does_not_hold_is_refused() {
+        let (folder, parameters) = saved();
+        for value in [1e300, f64::INFINITY, f64::NAN] {
+            let mut state = parameters.state_dict().unwrap();
+            let (name, tensor) = state.iter_mut().next().unwrap();
+            *tensor = Tensor::full(value, tensor.dims(), &Device::Cpu).unwrap();
+            let expected = format!("`{name}` holds ");
+            fs::write(folder.path().join(TENSORS), safetensors::serialize(&state, None).unwrap()).unwrap();
+            let message = Weights::load(folder.path(), &Device::Cpu).unwrap_err().to_string();
+            assert!(
+                message.contains(&expected) && message.ends_with("from before training diverged"),
+                "{message}"
+            );
+        }
     }
 
     #[test]

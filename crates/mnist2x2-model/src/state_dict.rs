@@ -54,7 +54,10 @@ fn checked_values(spec: &TensorSpec, tensor: &Tensor) -> Result<Vec<f32>, Error>
     }
     let values = tensor.flatten_all()?.to_vec1::<f32>()?;
     match values.iter().find(|value| !value.is_finite()) {
-        Some(value) => Err(Error::Tensors(format!("`{name}` holds the value {value}"))),
+        Some(value) => {
+            let problem = "take a checkpoint from before training diverged";
+            Err(Error::Tensors(format!("`{name}` holds the value {value}; {problem}")))
+        }
         None => Ok(values),
     }
 }
@@ -91,7 +94,10 @@ mod tests {
         let message = put(Tensor::zeros(13, DType::F64, &Device::Cpu).unwrap());
         assert!(message.ends_with("holds F64, not F32"), "{message}");
         let message = put(Tensor::full(f32::NAN, 13, &Device::Cpu).unwrap());
-        assert!(message.ends_with("holds the value NaN"), "{message}");
+        assert!(
+            message.ends_with("holds the value NaN; take a checkpoint from before training diverged"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -8,9 +8,7 @@
 use std::sync::Arc;
 
 use mnist2x2::data::{PIXELS, SIDE};
-use mnist2x2::{
-    Config, Device, Digits, GridShape, GridSource, Loader, Recipe, Trainer, Workers, evaluate,
-};
+use mnist2x2::{Config, Device, Digits, GridShape, GridSource, Loader, Recipe, Trainer, Workers, evaluate};
 
 /// A ring for 0, a bar for 1: 28 x 28 gray values, 0 background and 255 ink. Your own would come from files.
 fn glyph(label: u8) -> [u8; PIXELS] {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::synthetic;
 use mnist2x2::{
-    BoxError, Config, Device, EpochMetrics, GridShape, GridSource, Loader, Observer, Recipe,
-    Recognizer, StepReport, Trainer, Workers, evaluate, save,
+    BoxError, Config, Device, EpochMetrics, GridShape, GridSource, Loader, Observer, Recipe, Recognizer,
+    StepReport, Trainer, Workers, evaluate, save,
 };
 
 /// Prints how far the run has come. Errors that it returned would end the run.

@@ -100,6 +100,46 @@ fn a_prefix_that_all_names_share_is_taken_off() {
     assert!(error.contains("missing `") && error.contains("save the whole `model.state_dict()`"), "{error}");
 }
 
+/// How PyTorch wraps parts of a model: where in the names of its tensors which words come to stand.
+fn wrapped(name: &str, places: &[(&str, &str)]) -> String {
+    let wrap = |name: String, (before, wrapper): &(&str, &str)| {
+        let found = name.find(before).map(|at| at + before.len());
+        found.map_or(name.clone(), |at| format!("{}{wrapper}{}", &name[..at], &name[at..]))
+    };
+    places.iter().fold(name.to_owned(), wrap)
+}
+
+#[test]
+fn wrappers_inside_names_are_taken_out() {
+    const FSDP: &str = "_fsdp_wrapped_module.";
+    const CHECKPOINTED: &str = "_checkpoint_wrapped_module.";
+    for (places, expected) in [
+        (&[("encoder.", "_orig_mod.")][..], "took `_orig_mod.` out of names"),
+        (&[("decoder.", "module.")], "took `module.` out of names"),
+        (&[("layers.0.", CHECKPOINTED)], "took `_checkpoint_wrapped_module.` out of names"),
+        (&[("layers.0.", FSDP), ("", FSDP)], "took `_fsdp_wrapped_module.` out of names"),
+        (
+            &[("encoder.", "_orig_mod."), ("", "module."), ("", "net.")],
+            "took `net.` off all names; took `_orig_mod.` and `module.` out of names",
+        ),
+    ] {
+        let (mut programs, storage) = programs("", TYPES[0]);
+        programs.iter_mut().map(|it| &mut it.0).for_each(|name| *name = wrapped(name, places));
+        assert_eq!(said(&in_archive(&as_dict(&programs), &storage)), expected);
+        let named = state().into_iter().map(|(name, it)| (wrapped(&name, places), it));
+        assert_eq!(said(&safetensors::serialize(named, None).unwrap()), expected);
+    }
+    // Of a part that is there twice, none is taken.
+    let (mut programs, storage) = programs("", TYPES[0]);
+    let plain: Vec<_> = programs.iter().filter(|(name, _)| name.contains("layers.0.")).cloned().collect();
+    for it in &mut programs {
+        it.0 = wrapped(&it.0, &[("encoder.", "_orig_mod.")]);
+    }
+    programs.extend(plain.into_iter().filter(|(name, _)| name.starts_with("encoder.")));
+    let error = load(&in_archive(&as_dict(&programs), &storage)).unwrap_err();
+    assert!(error.contains("missing `") && error.contains("; unknown `encoder._orig_mod."), "{error}");
+}
+
 #[test]
 fn what_the_model_does_not_have_is_named_and_left_alone() {
     let (mut programs, storage) = programs("module.", TYPES[0]);
