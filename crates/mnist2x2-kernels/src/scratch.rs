@@ -51,8 +51,9 @@ impl Scratch {
     }
 }
 
-/// Rows that inference takes at a time, so that what one sub-layer makes of them stays in a second-level cache.
-pub(crate) const ROWS_AT_A_TIME: usize = 128;
+/// Rows that inference takes at a time, so that what one sub-layer makes of them stays in a second-level cache. Few under
+/// Miri, so that its small tests cross from one block to the next.
+pub(crate) const ROWS_AT_A_TIME: usize = if cfg!(miri) { 8 } else { 128 };
 
 /// How long a buffer is that [`split`] can divide into parts of these lengths.
 pub(crate) fn packed_len<const N: usize>(lens: [usize; N]) -> usize {
