@@ -44,7 +44,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.paper.is_asked() {
-        return paper::run(args);
+        return paper::run(&args.paper, args.strokes.as_deref(), &args.data, &args.out);
     }
     let is_png = args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
     ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
