@@ -197,8 +197,9 @@ fn figures_stand_beside_words() {
     let bench = Bench::new();
     let table = bench.done("eval --data-dir mnist").stdout;
     for words in [
-        "intervals  ",
-        "calibration error  confidence is off by ",
+        "  intervals ",
+        "calibration error ",
+        "confidence is off by ",
         " in the mean",
         "right are ",
         " most confident",
