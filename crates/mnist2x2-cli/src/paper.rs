@@ -46,7 +46,15 @@ pub(crate) enum SetName {
 }
 
 impl SetName {
-    pub(crate) fn set(self) -> Set {
+    /// As it is written on a command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tuning => "tuning",
+            Self::HeldBack => "held-back",
+        }
+    }
+
+    fn set(self) -> Set {
         match self {
             Self::Tuning => Set::Tuning,
             Self::HeldBack => Set::HeldBack,
@@ -73,7 +81,18 @@ fn parse_kind(text: &str) -> Result<String, String> {
 /// The digits that are written in the pictures.
 pub(crate) enum Writing {
     Strokes(Vec<PenDigit>),
-    Digits(Digits),
+    /// And what they are called.
+    Digits(Digits, String),
+}
+
+impl Writing {
+    /// In words.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Strokes(_) => "pen strokes".into(),
+            Self::Digits(_, name) => format!("{name} digits"),
+        }
+    }
 }
 
 impl PaperArgs {
@@ -84,6 +103,10 @@ impl PaperArgs {
 
     pub(crate) fn count(&self) -> u64 {
         self.count.into()
+    }
+
+    pub(crate) fn set(&self) -> SetName {
+        self.set
     }
 
     /// The kinds asked for, at all their strengths or at one.
@@ -108,18 +131,20 @@ impl PaperArgs {
 
     /// Pen strokes of the file `strokes`, or the digits of `data`: those to train with are for tuning.
     pub(crate) fn writing(&self, strokes: Option<&Path>, data: &DataArgs) -> anyhow::Result<Writing> {
+        if let Some(file) = strokes {
+            return Ok(Writing::Strokes(pendigits::read(file)?.digits));
+        }
         let split = if self.set == SetName::Tuning { Split::Train } else { Split::Test };
-        Ok(match strokes {
-            Some(file) => Writing::Strokes(pendigits::read(file)?.digits),
-            None => Writing::Digits(data.resolve()?.load(split)?),
-        })
+        let dataset = data.resolve()?;
+        let digits = dataset.load(split)?;
+        Ok(Writing::Digits(digits, dataset.name().into()))
     }
 
     /// Takes pictures of this writing.
     pub(crate) fn paper<'a>(&self, writing: &'a Writing) -> anyhow::Result<Paper<'a>> {
         let hands = match writing {
             Writing::Strokes(digits) => Hands::from_strokes(digits, &self.set.set().writers()),
-            Writing::Digits(digits) => Hands::from_digits(digits),
+            Writing::Digits(digits, _) => Hands::from_digits(digits),
         };
         ensure!(!hands.is_empty(), "--strokes holds no digits by writers {:?}", self.set.set().writers());
         Ok(Paper { hands, seed: self.seed })

@@ -135,14 +135,15 @@ impl Paper<'_> {
         let written = arrangement.write(&self.hands, width, small, &mut random("paper: digits"));
         let mut sheet = Plane::zero(written.width.round() as usize, written.height.round() as usize);
         printed.print(&written, &mut sheet, &mut random("paper: print"));
-        write(&kind.scene, &written, &mut sheet, &mut random("paper: pen"));
+        write(kind, &written, &mut sheet, &mut random("paper: pen"));
         specks(&mut sheet, kind.scene.specks, &mut random("paper: specks"));
         Take { kind, written: &written, sheet: &sheet }.take(&random)
     }
 }
 
 /// Writes the digits, or what stands in their place.
-fn write(scene: &Scene, written: &Written<'_>, sheet: &mut Plane, random: &mut Random) {
+fn write(kind: &Kind, written: &Written<'_>, sheet: &mut Plane, random: &mut Random) {
+    let scene = &kind.scene;
     let size = written.digits.iter().map(|digit| digit.area[3]).fold(0.0, f32::max);
     let size = if size > 0.0 { size } else { 0.2 * written.width };
     let finest = if scene.blur > 0.0 { 0.025 } else { 0.012 };
@@ -154,7 +155,7 @@ fn write(scene: &Scene, written: &Written<'_>, sheet: &mut Plane, random: &mut R
         let pressed = pen.ink * share * random.uniform(0.92, 1.0) as f32;
         digit.write(sheet, Pen { ink: pressed, ..pen }, random);
     }
-    scene.nothing.draw(sheet, pen, random);
+    scene.nothing.draw(kind.set.key(), sheet, pen, random);
 }
 
 /// Dust and crumbs.

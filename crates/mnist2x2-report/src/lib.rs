@@ -47,5 +47,5 @@ pub use coverage::{Coverage, at_coverage, coverage_curve};
 pub use error::Error;
 pub use events::EventFile;
 pub use plot::{Plot, Series};
-pub use report::{Attention, Report};
+pub use report::{Attention, PageTable, Report, tables_page};
 pub use statistics::{Interval, Share, digits, sequences, worst_mistakes};

@@ -18,6 +18,8 @@ use mnist2x2_train::{Evaluation, Prediction};
 use crate::Clusters;
 use crate::markup::{Element, element};
 
+pub use self::page::{PageTable, tables_page};
+
 /// An evaluation with all that its page shows.
 ///
 /// ```

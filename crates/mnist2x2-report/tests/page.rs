@@ -2,7 +2,7 @@
 
 use image::GrayImage;
 use mnist2x2_data::GridShape;
-use mnist2x2_report::{Attention, Clusters, Error, Report};
+use mnist2x2_report::{Attention, Clusters, Error, PageTable, Report, tables_page};
 use mnist2x2_train::{Evaluation, Prediction};
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
@@ -175,4 +175,13 @@ fn a_picture_without_pixels_is_refused() {
         attention: &[],
     };
     assert!(matches!(report.html(), Err(Error::Picture { grid: 1, .. })));
+}
+
+#[test]
+fn a_page_of_tables_has_its_facts_and_every_cell_escaped() {
+    let rows = vec![vec!["a<b".into(), "1".into()], vec!["c".into(), "2".into()]];
+    let table = PageTable { caption: "Counts & more", columns: &["kind", "number"], rows };
+    let page = tables_page("T", &[("model".into(), "mine".into())], vec![table]);
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<td>mine</td>"));
+    assert!(page.contains("a&lt;b") && page.contains("<td>2</td>") && page.contains("Counts &amp; more"));
 }

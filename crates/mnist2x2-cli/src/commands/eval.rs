@@ -1,16 +1,20 @@
 //! `eval`: evaluates a model on the test grids, or on drawings.
 
 mod page;
+mod paper;
 mod pictures;
 mod strokes;
 mod test_grids;
 
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
+
 use crate::console::{self, row};
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
 use crate::model::ModelArgs;
+use crate::paper::PaperArgs;
 
 pub(crate) use test_grids::Test;
 
@@ -23,11 +27,13 @@ pub(crate) struct Args {
     data: DataArgs,
     #[command(flatten)]
     strokes: strokes::StrokesArgs,
+    #[command(flatten)]
+    paper: PaperArgs,
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
     /// Write a page with figures, mistakes and attention maps to this folder: index.html, replaced if it exists
-    #[arg(long, value_name = "DIR", conflicts_with = "strokes")]
+    #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Save each test grid as a PNG of this width in pixels, and read that as `predict` does
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
@@ -37,8 +43,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.report.is_some() && args.strokes.strokes.is_some() && !args.paper.is_asked() {
+        let problem =
+            "the argument '--report <DIR>' cannot be used with '--strokes <FILE>', except with '--paper'\n";
+        clap::Error::raw(ErrorKind::ArgumentConflict, problem).exit();
+    }
     let recognizer = args.model.load(&args.compute.device.open()?)?;
     let workers = args.compute.workers()?;
+    if args.paper.is_asked() {
+        return paper::run(args, &recognizer, &workers);
+    }
     if let Some(file) = &args.strokes.strokes {
         return args.strokes.run(file, &recognizer, &workers, args.json);
     }

@@ -24,6 +24,9 @@ mod corrections;
 /// Pen strokes, drawn and read.
 mod strokes;
 
+/// Simulated photographs and scans.
+mod paper;
+
 /// Learning from corrections.
 mod finetune;
 

@@ -6,7 +6,7 @@ use std::fs;
 use crate::support::Bench;
 
 /// Writes ones by two writers, turn by turn, as UNIPEN.
-fn write_ones(bench: &Bench, count: u32) {
+pub(crate) fn write_ones(bench: &Bench, count: u32) {
     let mut text = String::new();
     for number in 0..count {
         let (writer, x) = (1 + number % 2, 240 + number % 5);

@@ -220,6 +220,8 @@ fn plain() -> Vec<(&'static str, Scene)> {
         ),
         ("grid3x3-light", Scene { lighting: Lighting::Falling(0.5), ..grid(3, 3, 0.0) }),
         ("grid2x5-ruled-table", Scene { printed: Printed::Table, ..grid(2, 5, 0.3) }),
+        ("table-shadow", Scene { lighting: shadow, surround: Surround::Around(0.1), ..BASE }),
+        ("boxes-table", Scene { surround: Surround::Around(0.1), ..printed(Printed::Boxes(1.25, 1.5)) }),
         ("none", none(Nothing::Blank)),
         ("none-shadow", Scene { lighting: shadow, ..none(Nothing::Blank) }),
         ("none-table", Scene { surround: Surround::Around(0.1), ..none(Nothing::Blank) }),

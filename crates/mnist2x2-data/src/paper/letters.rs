@@ -5,8 +5,8 @@
 use crate::strokes::{Point, Strokes};
 use crate::synthetic::Stroke::{self, Curve, Line};
 
-/// Letters that no digit looks like; O and I, for instance, are left out.
-pub(super) const UNLIKE_DIGITS: &str = "ACDEFHJKLMNPQRTUVWXYadefhkmnprtuvwxy";
+/// Letters that no digit looks like, for the two sets; O and I, for instance, are left out.
+pub(super) const UNLIKE_DIGITS: [&str; 2] = ["ADFJLNQTVXadfkmprux", "CEHKMPRUWYehntvwy"];
 
 /// The strokes of a letter whose base line is at y = 1 and whose capital is 1 high, and its width; a space has none.
 pub(super) fn letter(letter: char) -> (Strokes, f32) {

@@ -32,11 +32,13 @@ pub(super) enum Shadow {
     Bars,
     /// A band, as of a pen or an arm.
     Band,
+    /// The corner of something held above.
+    Corner,
 }
 
 impl Shadow {
     pub(super) const TUNING: [Self; 3] = [Self::Straight, Self::Round, Self::Wavy];
-    pub(super) const HELD_BACK: [Self; 3] = [Self::Straight, Self::Bars, Self::Band];
+    pub(super) const HELD_BACK: [Self; 3] = [Self::Bars, Self::Band, Self::Corner];
 }
 
 /// Light on a picture, whose points count from 0 to 1 in both directions.
@@ -105,6 +107,7 @@ impl Light {
             Shadow::Round => 0.45 - (along - 0.35 - 0.5 * self.edge).hypot(across),
             Shadow::Wavy => distance + 0.12 * self.lattice.at(5.0 * across + 20.0, 0.5),
             Shadow::Bars => 0.07 - ((along - self.edge + 2.0) % 0.3 - 0.15).abs(),
+            Shadow::Corner => (distance + 0.2).min(across + 0.1),
             Shadow::Band => 0.13 - (distance + 0.2 * across).abs(),
         }
     }

@@ -21,40 +21,32 @@ pub(super) enum Nothing {
     Sketch,
 }
 
-const WORDS: [&str; 24] = [
-    "the",
-    "of",
-    "and",
-    "to",
-    "in",
-    "paper",
-    "light",
-    "Sequence",
-    "Network",
-    "table",
-    "Which",
-    "shadow",
-    "Learning",
-    "reads",
-    "from",
-    "attention",
-    "Encoder",
-    "quick",
-    "brown",
-    "fox",
-    "jumps",
-    "over",
-    "lazy",
-    "dog",
+/// Words of the two sets.
+const WORDS: [[&str; 12]; 2] = [
+    ["the", "of", "and", "paper", "light", "Network", "table", "Which", "Learning", "reads", "quick", "fox"],
+    [
+        "from",
+        "to",
+        "in",
+        "Sequence",
+        "shadow",
+        "attention",
+        "Encoder",
+        "brown",
+        "jumps",
+        "over",
+        "lazy",
+        "dog",
+    ],
 ];
 
 impl Nothing {
-    /// Puts it on `sheet`; `pen` is that of digits a fifth of the sheet high.
-    pub(super) fn draw(self, sheet: &mut Plane, pen: Pen, random: &mut Random) {
+    /// Puts it on `sheet`, in letters and words of the set numbered `set`; `pen` is that of digits a fifth of the sheet high.
+    pub(super) fn draw(self, set: u64, sheet: &mut Plane, pen: Pen, random: &mut Random) {
         match self {
             Self::Blank => {}
-            Self::Letters => letters(sheet, pen, random),
-            Self::Text => text(sheet, pen.ink, random),
+            Self::Letters => letters(UNLIKE_DIGITS[set as usize], sheet, pen, random),
+            Self::Text => text(&WORDS[set as usize], sheet, pen.ink, random),
             Self::Scribbles => scribbles(sheet, pen, random),
             Self::Sketch => sketch(sheet, pen, random),
         }
@@ -65,11 +57,11 @@ fn sides(sheet: &Plane) -> Point {
     [sheet.width as f32, sheet.height as f32]
 }
 
-fn letters(sheet: &mut Plane, pen: Pen, random: &mut Random) {
+fn letters(choice: &str, sheet: &mut Plane, pen: Pen, random: &mut Random) {
     let [width, height] = sides(sheet);
     let (rows, cols) = [(1, 1), (1, 3), (1, 5), (2, 2), (2, 3), (2, 4)][random.below(6) as usize];
     let cell = (width / cols as f32).min(height / rows as f32);
-    let choice: Vec<char> = UNLIKE_DIGITS.chars().collect();
+    let choice: Vec<char> = choice.chars().collect();
     for place in 0..rows * cols {
         let size = (0.6 * random.uniform(0.8, 1.1)) as f32 * cell;
         let (strokes, wide) = letter(choice[random.below(choice.len() as u32) as usize]);
@@ -83,7 +75,7 @@ fn letters(sheet: &mut Plane, pen: Pen, random: &mut Random) {
     }
 }
 
-fn text(sheet: &mut Plane, ink: f32, random: &mut Random) {
+fn text(words: &[&str], sheet: &mut Plane, ink: f32, random: &mut Random) {
     let [width, height] = sides(sheet);
     let size = (random.uniform(0.012, 0.05) as f32 * width).max(6.0);
     let pen = Pen { width: (0.12 * size).max(1.0), ink, broken: 0.0 };
@@ -92,7 +84,7 @@ fn text(sheet: &mut Plane, ink: f32, random: &mut Random) {
     for line in 0..((height - 2.0 * margin) / step) as usize {
         let (top, mut left) = (margin + line as f32 * step, margin);
         while left < width - margin {
-            let word = WORDS[random.below(WORDS.len() as u32) as usize];
+            let word = words[random.below(words.len() as u32) as usize];
             for symbol in word.chars() {
                 let (strokes, wide) = letter(symbol);
                 let strokes = strokes.map(|[x, y]| [left + size * x, top + size * y]);

@@ -95,7 +95,8 @@ impl Lattice {
     pub(super) fn at(&self, x: f32, y: f32) -> f32 {
         let (left, top) = (x.floor(), y.floor());
         let value = |dx: i64, dy: i64| {
-            let wrap = |k: f32, d: i64| (k as i64 + d).rem_euclid(SIDE as i64) as usize;
+            // Two's complement wraps below zero too: the side is a power of two.
+            let wrap = |k: f32, d: i64| ((k as i64 + d) & (SIDE as i64 - 1)) as usize;
             self.0[wrap(top, dy) * SIDE + wrap(left, dx)]
         };
         let [tx, ty] = [x - left, y - top].map(|t| t * t * (3.0 - 2.0 * t));

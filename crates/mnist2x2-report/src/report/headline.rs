@@ -46,13 +46,15 @@ fn facts(report: &Report<'_>) -> Element {
     let grids = format!("{}, {layout}", counted(report.graded.len() as u64, "grid"));
     let own = [("data", report.data), ("grids", &grids)];
     let given = report.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let row = |(name, value): (&str, &str)| {
+    facts_table(own.into_iter().chain(given))
+}
+
+/// Names and values.
+pub(super) fn facts_table<'a>(facts: impl Iterator<Item = (&'a str, &'a str)>) -> Element {
+    let row = |(name, value)| {
         let header = element("th").with("scope", "row").text(name);
         element("tr").add([header, element("td").text(value)])
     };
     let caption = element("caption").text("What was measured");
-    element("table")
-        .class("facts")
-        .add(caption)
-        .add(element("tbody").add(own.into_iter().chain(given).map(row)))
+    element("table").class("facts").add(caption).add(element("tbody").add(facts.map(row)))
 }

@@ -1,5 +1,6 @@
 //! The page as a whole.
 
+use super::table::table;
 use super::{Report, attention, calibration, confusion, coverage, headline, mistakes, positions};
 use crate::markup::{Element, element, style};
 use crate::{Error, plot};
@@ -23,19 +24,41 @@ impl Report<'_> {
             mistakes::section(self)?,
             attention::section(self)?,
         ];
-        let body = element("body").add(element("main").add(sections));
-        let page = element("html").with("lang", "en").add([self.head(), body]);
-        Ok(format!("<!DOCTYPE html>\n{page}\n"))
+        Ok(document(self.title, sections))
     }
+}
 
-    fn head(&self) -> Element {
-        let viewport = element("meta").with("name", "viewport");
-        element("head").add([
-            element("meta").with("charset", "utf-8"),
-            viewport.with("content", "width=device-width, initial-scale=1"),
-            element("meta").with("name", "color-scheme").with("content", "light dark"),
-            element("title").text(self.title),
-            style(&[include_str!("page.css"), plot::STYLE]),
-        ])
-    }
+/// A table of a page.
+#[derive(Clone, Debug)]
+pub struct PageTable<'a> {
+    /// What it shows.
+    pub caption: &'a str,
+    /// The names of its columns.
+    pub columns: &'a [&'a str],
+    /// Its cells, row by row.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A page of tables; `facts` are names and values that the reader should know.
+pub fn tables_page(title: &str, facts: &[(String, String)], tables: Vec<PageTable<'_>>) -> String {
+    let facts = headline::facts_table(facts.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let heading = element("header").add([element("h1").text(title), facts]);
+    let tables = tables
+        .into_iter()
+        .map(|PageTable { caption, columns, rows }| element("section").add(table(caption, columns, rows)));
+    document(title, [heading].into_iter().chain(tables))
+}
+
+fn document(title: &str, sections: impl IntoIterator<Item = Element>) -> String {
+    let viewport = element("meta").with("name", "viewport");
+    let head = element("head").add([
+        element("meta").with("charset", "utf-8"),
+        viewport.with("content", "width=device-width, initial-scale=1"),
+        element("meta").with("name", "color-scheme").with("content", "light dark"),
+        element("title").text(title),
+        style(&[include_str!("page.css"), plot::STYLE]),
+    ]);
+    let body = element("body").add(element("main").add(sections));
+    let page = element("html").with("lang", "en").add([head, body]);
+    format!("<!DOCTYPE html>\n{page}\n")
 }
