@@ -51,7 +51,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.compute.device.open()?)?;
     let workers = args.compute.workers()?;
     if args.paper.is_asked() {
-        return paper::run(args, &recognizer, &workers);
+        let options = paper::Options {
+            paper: &args.paper,
+            strokes: args.strokes.strokes.as_deref(),
+            data: &args.data,
+            model: &args.model,
+            report: args.report.as_deref(),
+            json: args.json,
+        };
+        return paper::run(&options, &recognizer, &workers);
     }
     if let Some(file) = &args.strokes.strokes {
         return args.strokes.run(file, &recognizer, &workers, args.json);

@@ -127,12 +127,15 @@ impl Placed<'_> {
         }
     }
 
-    /// The strokes in the box.
+    /// The strokes in the box, as smooth as they were written.
     fn fit(&self, strokes: &Strokes) -> Strokes {
         let [low, high] = self.digit.corners();
         let [left, top, width, height] = self.area;
         let scale = [width / (high[0] - low[0]).max(1e-3), height / (high[1] - low[1]).max(1e-3)];
-        strokes.map(|point| [left + scale[0] * (point[0] - low[0]), top + scale[1] * (point[1] - low[1])])
+        let place =
+            |point: &Point| [left + scale[0] * (point[0] - low[0]), top + scale[1] * (point[1] - low[1])];
+        let stroke = |stroke: &[Point]| smooth(&stroke.iter().map(place).collect::<Vec<_>>());
+        Strokes::new(strokes.iter().map(stroke).collect()).unwrap_or_default()
     }
 
     /// A scan enlarged to the box, its edge sharp again.
@@ -157,7 +160,7 @@ impl Placed<'_> {
     }
 }
 
-/// Draws strokes in pixels of `sheet`, smoothly, as a pen does that is pressed more and less and skips where it is worn.
+/// Draws strokes in pixels of `sheet`, as a pen does that is pressed more and less and skips where it is worn.
 pub(super) fn draw_strokes(sheet: &mut Plane, strokes: &Strokes, pen: Pen, random: &mut Random) {
     let Some([low, high]) = strokes.corners() else { return };
     let margin = pen.width + 2.0;
@@ -168,9 +171,10 @@ pub(super) fn draw_strokes(sheet: &mut Plane, strokes: &Strokes, pen: Pen, rando
     let local = |point: &Point| std::array::from_fn(|k| point[k] - corner[k]);
     let mut way = 0.0; // in widths of the pen
     for (i, stroke) in strokes.iter().enumerate() {
-        let points = smooth(&stroke.iter().map(local).collect::<Vec<_>>());
-        let dot = [points[0], points[0]];
-        for line in points.windows(2).chain((points.len() == 1).then_some(&dot[..])) {
+        let points: Vec<Point> = stroke.iter().map(local).collect();
+        let dot: Vec<[Point; 2]> =
+            points.iter().take(usize::from(points.len() == 1)).map(|&p| [p, p]).collect();
+        for line in points.windows(2).chain(dot.iter().map(<[Point; 2]>::as_slice)) {
             way += (line[1][0] - line[0][0]).hypot(line[1][1] - line[0][1]) / pen.width;
             if 0.5 + 0.5 * pressure.at(0.5 * way, 9.0) < pen.broken {
                 continue;

@@ -8,12 +8,16 @@ use crate::pendigits::PenDigit;
 use crate::strokes::Strokes;
 use crate::synthetic;
 
-/// A writer of ten digits, each a box with a bar of its own height.
+/// A writer of ten digits, each a box with a bar of its own height, in points as close as a tablet's.
 fn pens() -> Vec<PenDigit> {
+    let between = |[[a, b], [c, d]]: [[f32; 2]; 2]| {
+        (0..=20).map(move |k| [a + (c - a) * k as f32 / 20.0, b + (d - b) * k as f32 / 20.0])
+    };
     let strokes = |label: u8| {
         let bar = 0.2 + 0.06 * f32::from(label);
-        let ring = vec![[0.3, 0.1], [0.7, 0.1], [0.7, 0.9], [0.3, 0.9], [0.3, 0.1]];
-        Strokes::new(vec![ring, vec![[0.3, bar], [0.7, bar]]]).unwrap()
+        let corners = [[0.3, 0.1], [0.7, 0.1], [0.7, 0.9], [0.3, 0.9], [0.3, 0.1]];
+        let ring = corners.windows(2).flat_map(|side| between([side[0], side[1]])).collect();
+        Strokes::new(vec![ring, between([[0.3, bar], [0.7, bar]]).collect()]).unwrap()
     };
     (0..10).map(|label| PenDigit { label, writer: Some(7), strokes: strokes(label) }).collect()
 }
@@ -178,7 +182,7 @@ fn printed_boxes_surround_their_digits() {
                 ([x, top], [0.0, -1.0]),
                 ([x, top + height], [0.0, 1.0]),
             ] {
-                let reach = 0.6 * height.max(width);
+                let reach = 0.9 * height.max(width);
                 let pen = 0.04 * height;
                 let steps = (pen as usize..reach as usize).map(|k| k as f32);
                 let found = steps.map(|k| [start[0] + k * step[0], start[1] + k * step[1]]);
@@ -206,6 +210,19 @@ fn one_digit_is_faint_or_small_and_the_others_are_not() {
     let mut heights: Vec<f32> = small.boxes.iter().map(|area| area[3]).collect();
     heights.sort_by(f32::total_cmp);
     assert!(heights[0] < 0.4 * heights[1] && heights[1] > 0.7 * heights[3], "{heights:?}");
+}
+
+#[test]
+fn strokes_are_smooth_and_not_cut_off_at_the_box_of_their_points() {
+    let corner = Strokes::new(vec![vec![[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]]).unwrap();
+    let digits = [PenDigit { label: 0, writer: Some(1), strokes: corner }];
+    let hands = Hands::from_strokes(&digits, &(1..=1));
+    let (mut sheet, mut random) = (Plane::zero(100, 100), Random::keyed(0, "test", 0, 0));
+    let digit = hands.write(1, &mut random)[0];
+    let pen = Pen { width: 3.0, ink: 1.0, broken: 0.0 };
+    hand::Placed { digit, area: [20.0, 20.0, 60.0, 60.0] }.write(&mut sheet, pen, &mut random);
+    // Half way down, the curve through the corners passes to the right of both.
+    assert!(sheet.at([87.5, 50.0]) > 0.5 && sheet.at([80.0, 50.0]) < 0.1);
 }
 
 #[test]

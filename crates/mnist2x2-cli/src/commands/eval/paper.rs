@@ -10,9 +10,10 @@ use mnist2x2::report::{PageTable, tables_page};
 use mnist2x2::{Recognizer, Workers};
 use serde::Serialize;
 
-use super::Args;
 use crate::console::{self, Bar, percent};
-use crate::paper::{encode, file_name};
+use crate::data::DataArgs;
+use crate::model::ModelArgs;
+use crate::paper::{PaperArgs, encode, file_name};
 
 /// An answer of more confidence is one that people trust.
 const SURE: f32 = 0.9;
@@ -57,9 +58,19 @@ struct Mistake {
     error: Option<String>,
 }
 
-pub(super) fn run(args: &Args, recognizer: &Recognizer, workers: &Workers) -> anyhow::Result<()> {
+/// What `eval` was asked for.
+pub(super) struct Options<'a> {
+    pub(super) paper: &'a PaperArgs,
+    pub(super) strokes: Option<&'a Path>,
+    pub(super) data: &'a DataArgs,
+    pub(super) model: &'a ModelArgs,
+    pub(super) report: Option<&'a Path>,
+    pub(super) json: bool,
+}
+
+pub(super) fn run(args: &Options<'_>, recognizer: &Recognizer, workers: &Workers) -> anyhow::Result<()> {
     let kinds = args.paper.kinds()?;
-    let writing = args.paper.writing(args.strokes.strokes.as_deref(), &args.data)?;
+    let writing = args.paper.writing(args.strokes, args.data)?;
     let paper = args.paper.paper(&writing)?;
     let mut bar = Bar::new(kinds.len() * args.paper.count() as usize, "reading pictures");
     let row = |kind: &Kind| {
@@ -70,7 +81,7 @@ pub(super) fn run(args: &Args, recognizer: &Recognizer, workers: &Workers) -> an
     let rows = kinds.iter().map(row).collect::<anyhow::Result<Vec<_>>>()?;
     drop(bar);
     let all = Row::sum(&rows);
-    if let Some(folder) = &args.report {
+    if let Some(folder) = args.report {
         write(folder, args, &writing.name(), &rows, &all)?;
     }
     if args.json {
@@ -207,7 +218,7 @@ fn in_parallel<R: Send>(count: u64, threads: u64, job: impl Fn(u64) -> R + Sync)
 }
 
 /// Writes `index.html` to `folder`: the table, and the wrong answers that somebody would trust.
-fn write(folder: &Path, args: &Args, writing: &str, rows: &[Row], all: &Row) -> anyhow::Result<()> {
+fn write(folder: &Path, args: &Options<'_>, writing: &str, rows: &[Row], all: &Row) -> anyhow::Result<()> {
     let facts = [
         ("model".into(), args.model.origin()),
         ("pictures".into(), format!("{writing}, set {}", args.paper.set().name())),
