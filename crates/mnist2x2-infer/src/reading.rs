@@ -1,5 +1,6 @@
 //! What was read from a picture.
 
+use mnist2x2_picture::{Findings, FoundDigit};
 use mnist2x2_tokenizer::digit;
 use serde::Serialize;
 
@@ -11,10 +12,17 @@ use crate::decoding::Sequence;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Reading {
-    /// The digits cell by cell, row by row; `_` for a cell that is empty or in which none was read.
+    /// The digits in reading order. Of a grid of the model's shape it is one for each cell, `_` for one that is empty or
+    /// in which none was read; of any other arrangement empty cells are left out.
     pub digits: String,
     /// The probability that the model, at its temperature, gives to the whole sequence, empty cells left out.
     pub confidence: f32,
+    /// Each line of digits from above to below, `_` for an empty cell of a grid.
+    pub lines: Vec<String>,
+    /// How the digits lie: `2x5` for a grid, `1x1` for one digit, `line` for one line, `lines` for several, `none`.
+    pub layout: String,
+    /// Whether it is to be trusted: its confidence is at least [`Reading::SURE`].
+    pub sure: bool,
     /// Each cell.
     pub cells: Vec<CellReading>,
     /// The next likeliest sequences, likeliest first.
@@ -30,6 +38,9 @@ pub struct CellReading {
     /// The probability of the token written here, given those before it; 0 if the sequence had ended, 1 if the cell is
     /// empty.
     pub confidence: f32,
+    /// Where it was found in the upright picture: left, top, width and height, in the picture's pixels.
+    #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<[u32; 4]>,
 }
 
 /// Another sequence that the picture might show.
@@ -45,7 +56,7 @@ pub struct Alternative {
 impl CellReading {
     /// A cell with this digit, or without one.
     pub fn new(digit: Option<u8>, confidence: f32) -> Self {
-        Self { digit, confidence }
+        Self { digit, confidence, bounds: None }
     }
 }
 
@@ -57,10 +68,36 @@ impl Alternative {
 }
 
 impl Reading {
-    /// A reading of these cells; its [`Reading::digits`] are theirs.
+    /// From this confidence on a reading is sure.
+    pub const SURE: f32 = 0.9;
+
+    /// A reading of one line of these cells; its [`Reading::digits`] are theirs.
     pub fn new(cells: Vec<CellReading>, confidence: f32, alternatives: Vec<Alternative>) -> Self {
         let digits = text(cells.iter().map(|cell| cell.digit));
-        Self { digits, confidence, cells, alternatives }
+        let lines = vec![digits.clone()];
+        Self {
+            digits,
+            confidence,
+            lines,
+            layout: "line".into(),
+            sure: confidence >= Self::SURE,
+            cells,
+            alternatives,
+        }
+    }
+
+    /// The same with its cells where they were found.
+    pub(crate) fn found(mut self, findings: &Findings) -> Self {
+        let mut cells = self.cells.iter_mut();
+        let line = |line: &Vec<Option<FoundDigit>>| {
+            text(line.iter().zip(cells.by_ref()).map(|(found, cell)| {
+                cell.bounds = found.as_ref().map(|found| found.bounds);
+                cell.digit
+            }))
+        };
+        self.lines = findings.lines.iter().map(line).collect();
+        self.layout = findings.layout();
+        self
     }
 
     /// What `answer` says of the cells, with the sequences beside it; in cells that are `empty` no digit is read.
@@ -77,6 +114,58 @@ impl Reading {
         };
         let alternatives = others.iter().map(alternative).collect();
         Self::new((0..empty.len()).map(cell).collect(), probability(answer, empty), alternatives)
+    }
+}
+
+impl Reading {
+    /// A reading of digits from `portions`: the first holds them from the first digit on, the next from the second, and so
+    /// on around, so that each stands in every cell once.
+    pub(crate) fn of_portions(findings: &Findings, portions: &[Self]) -> Self {
+        let votes: Vec<Votes> = (0..portions.len()).map(|digit| Votes::of(digit, portions)).collect();
+        let mut of_digits = votes.iter();
+        let cell = |found: &Option<FoundDigit>| {
+            let best = found.as_ref().and_then(|_| of_digits.next()).map(Votes::best);
+            best.map_or(CellReading::new(None, 1.0), |(digit, confidence)| {
+                CellReading::new(digit, confidence)
+            })
+        };
+        let cells: Vec<CellReading> = findings.lines.iter().flatten().map(cell).collect();
+        let confidence =
+            if votes.is_empty() { 0.0 } else { votes.iter().map(|votes| votes.best().1).product() };
+        let reading = Self::new(cells, confidence, Vec::new());
+        Self { digits: reading.digits.replace('_', ""), ..reading }
+    }
+}
+
+/// How likely each digit is to be what stands in one place, and that it is none.
+struct Votes([f32; 10]);
+
+impl Votes {
+    /// What all portions say of one of their digits, on average.
+    fn of(digit: usize, portions: &[Reading]) -> Self {
+        let mut votes = [0.0; 10];
+        let mut count = 0.0;
+        for (first, portion) in portions.iter().enumerate() {
+            for (place, cell) in portion.cells.iter().enumerate() {
+                if (first + place) % portions.len() == digit {
+                    count += 1.0;
+                    let Some(read) = cell.digit else { continue };
+                    // What is not given to the digit that was read, all others share.
+                    let others = (1.0 - cell.confidence) / 9.0;
+                    for vote in &mut votes {
+                        *vote += others;
+                    }
+                    votes[usize::from(read)] += cell.confidence - others;
+                }
+            }
+        }
+        Self(votes.map(|vote| vote / count))
+    }
+
+    /// The likeliest digit.
+    fn best(&self) -> (Option<u8>, f32) {
+        let best = (0..10).max_by(|&a, &b| self.0[a].total_cmp(&self.0[b])).unwrap_or(0);
+        (Some(best as u8), self.0[best])
     }
 }
 

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, SIDE};
 use mnist2x2_formats::{Adaptation, Weights};
 use mnist2x2_model::{Config, Seq2Seq};
-use mnist2x2_picture::{Drawing, ModelInput, Picture};
+use mnist2x2_picture::{Arrangement, Drawing, Findings, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::search;
@@ -124,12 +124,43 @@ impl Recognizer {
         self.read(&Picture::from_bytes(bytes)?)
     }
 
-    /// Reads a picture of handwriting, each digit as [`ModelInput::from_picture`] finds it.
+    /// Reads a picture of handwriting, whatever arrangement its digits have.
     ///
     /// # Errors
     /// [`Error::Seq2Seq`] if the device fails, [`Error::NotFinite`] if the model's numbers overflow.
     pub fn read(&self, picture: &Picture) -> Result<Reading, Error> {
-        self.read_input(&ModelInput::from_picture(picture, self.shape()))
+        self.read_arranged(picture, Arrangement::Auto)
+    }
+
+    /// Reads a picture of handwriting whose digits lie like that.
+    ///
+    /// # Errors
+    /// As [`Recognizer::read`].
+    pub fn read_arranged(&self, picture: &Picture, arrangement: Arrangement) -> Result<Reading, Error> {
+        let findings = Findings::of(picture, arrangement, self.shape());
+        Ok(self.read_findings(&[findings])?.swap_remove(0))
+    }
+
+    /// Reads what was found in pictures, all at once. The readings are in their order.
+    ///
+    /// Digits that lie in the model's own grid are read as one sequence. Any others are read in portions that fill that
+    /// grid, each digit once in every cell, and what the model says of it there is put together.
+    ///
+    /// # Errors
+    /// As [`Recognizer::read`].
+    pub fn read_findings(&self, findings: &[Findings]) -> Result<Vec<Reading>, Error> {
+        let portions: Vec<Vec<ModelInput>> =
+            findings.iter().map(|found| portions(found, self.shape())).collect();
+        let mut readings = self.read_batch(&portions.concat())?.into_iter();
+        let readings = findings.iter().zip(portions).map(|(found, portions)| {
+            let readings: Vec<Reading> = readings.by_ref().take(portions.len()).collect();
+            let reading = match readings.as_slice() {
+                [whole] if found.shape() == Some(self.shape()) => whole.clone(),
+                readings => Reading::of_portions(found, readings),
+            };
+            reading.found(found)
+        });
+        Ok(readings.collect())
     }
 
     /// Reads a drawing from its strokes.
@@ -181,4 +212,17 @@ impl Recognizer {
         let config = self.model.config();
         GridShape { rows: config.image_height() / SIDE, cols: config.image_width() / SIDE }
     }
+}
+
+/// The grids that a model of this shape reads to know the digits of a picture.
+fn portions(findings: &Findings, shape: GridShape) -> Vec<ModelInput> {
+    if let Some(input) = findings.model_input(shape) {
+        return vec![input];
+    }
+    let digits: Vec<_> = findings.digits().map(|digit| digit.pixels).collect();
+    let portion = |first: usize| {
+        let cells = (0..shape.cells()).map(|cell| Some(digits[(first + cell) % digits.len()]));
+        ModelInput::from_digits(shape, cells)
+    };
+    (0..digits.len()).map(portion).collect()
 }

@@ -5,7 +5,7 @@ use image::{DynamicImage, GrayImage, Luma};
 use mnist2x2_formats::files::Disk;
 use mnist2x2_infer::{Calibration, Exposure, Reading, Recognizer, Temperature};
 use mnist2x2_model::{Config, Parameters};
-use mnist2x2_picture::Picture;
+use mnist2x2_picture::{ModelInput, Picture};
 
 fn calibration(temperature: f64) -> Calibration {
     let temperature = Temperature::new(temperature).unwrap();
@@ -26,7 +26,8 @@ fn load(folder: &tempfile::TempDir) -> Recognizer {
 
 fn read(recognizer: &Recognizer) -> Reading {
     let image = GrayImage::from_fn(84, 28, |x, y| Luma([(x * y * 7 % 251) as u8]));
-    recognizer.read(&Picture::new(&DynamicImage::from(image))).unwrap()
+    let picture = Picture::new(&DynamicImage::from(image));
+    recognizer.read_input(&ModelInput::resized(&picture, recognizer.shape())).unwrap()
 }
 
 #[test]

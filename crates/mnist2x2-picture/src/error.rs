@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// Bytes that are no image this crate reads.
-    #[error("cannot be read as an image: {0}; a PNG or JPEG is needed")]
+    #[error("cannot be read as an image: {0}; PNG, JPEG, WebP, BMP, GIF and TIFF are read")]
     Image(String),
     /// An image beyond the limits on its sides, its pixels and the memory that it takes, which are named.
     #[error("is larger than the {0} that are read; shrink it")]
@@ -28,6 +28,9 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A word that names no arrangement of digits.
+    #[error("{0:?} is no arrangement; say auto, line, or rows and columns such as 2x2")]
+    Arrangement(String),
     /// A canvas on which nothing can be drawn.
     #[error("a canvas of {width} x {height} has no area; both sides must be finite and above 0")]
     Canvas {

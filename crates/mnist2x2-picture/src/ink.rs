@@ -1,46 +1,107 @@
-//! The ink of a picture: how dark each point of the paper was made, whatever paper, pen and size.
-
-use mnist2x2_data::GridShape;
+//! The ink of a picture: how much darker than its paper each point was made, whatever paper, light, pen and size.
 
 use crate::Picture;
 use crate::histogram::Histogram;
 use crate::resample::resample;
+use crate::{paper, sheet};
 
-/// Pixels along a cell's side at which ink is looked at: enough for strokes to have a shape, few enough to be quick.
-const SIDE: f64 = 200.0;
-/// The most pixels along a picture's side; no picture of cells that are about square needs more.
-const LONGEST: f64 = 4096.0;
-/// Gray levels between paper and ink below which a picture counts as blank.
-const CONTRAST: f32 = 24.0;
-/// Pixels that must be at least as light as what counts as full ink: fewer are dust.
-const BRIGHTEST: u32 = 24;
+/// The pixels at which a picture is looked at: enough for the strokes of a dozen digits to have a shape, few enough to be
+/// quick.
+const AREA: f64 = 200_000.0;
+/// The most pixels along a side.
+const LONGEST: f64 = 4_096.0;
+/// The least and the greatest side of a square that fits into no ink, as shares of the picture's shorter side; and how many
+/// times as long as the pen's strokes are wide.
+const WINDOW: [f64; 2] = [0.04, 0.25];
+const PENS: f32 = 4.0;
+/// Ink below this share of 255 is paper, however even that is.
+const FAINTEST: u8 = 20;
+/// How many standard deviations of the paper's grain ink must differ from paper.
+const DEVIATIONS: usize = 4;
 
-/// Ink on paper, 0 to 255 for each pixel, row by row.
+/// Ink on paper, 0 to 255 for each pixel, row by row: the share of the paper's light that it takes.
 #[derive(Clone, Debug)]
 pub(crate) struct Ink {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) values: Vec<u8>,
+    /// The same without what may be the tip of a shadow, or of a table, that an edge of the picture cuts off.
+    pub(crate) certain: Vec<u8>,
+    /// The least value that is no grain of the paper.
+    pub(crate) faintest: u8,
 }
 
 impl Ink {
-    /// The ink of a picture, at a size at which the cells of `shape` are neither tiny nor huge, stretched so that paper is
-    /// 0 and full ink 255; `None` if both are about the same.
-    pub(crate) fn of(picture: &Picture, shape: GridShape) -> Option<Self> {
+    /// The ink of a picture, at a size at which its digits are neither tiny nor huge.
+    pub(crate) fn of(picture: &Picture) -> Self {
         let sides = [picture.gray().width(), picture.gray().height()].map(f64::from);
-        let cell = (sides[0] / shape.cols as f64).min(sides[1] / shape.rows as f64);
-        let scale = (SIDE / cell).min(LONGEST / sides[0].max(sides[1]));
+        let scale = (AREA / (sides[0] * sides[1])).sqrt().min(LONGEST / sides[0].max(sides[1]));
         let [width, height] = sides.map(|side| (scale * side).round().max(1.0) as usize);
-        let values = resample(picture.gray(), width, height);
-        let (histogram, pixels) = (Histogram::of(&values), values.len() as u32);
-        let paper = histogram.median() as f32;
-        let full = histogram.ranked(pixels.saturating_sub(BRIGHTEST)) as f32;
-        if full - paper < CONTRAST {
-            return None;
-        }
-        let stretch = |gray: usize| (255.0 * (gray as f32 - paper) / (full - paper)) as u8;
-        let table: [u8; 256] = std::array::from_fn(stretch);
-        let values = values.iter().map(|&gray| table[usize::from(gray)]).collect();
-        Some(Self { width, height, values })
+        let mut light: Vec<u8> =
+            resample(picture.gray(), width, height).into_iter().map(|ink| u8::MAX - ink).collect();
+        paper::even_out(&mut light, width);
+        sheet::clear_table(&mut light, width);
+        let (smooth, shorter) = (paper::smooth(&light, width), width.min(height) as f64);
+        let [least, most] = WINDOW.map(|share| (share * shorter).round().max(1.0) as usize);
+        let taken = |window: usize, margin: usize| -> Vec<u8> {
+            let level = paper::close(&smooth, width, window, margin);
+            light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
+        };
+        // The narrower the window, the narrower the shadows that are told from ink.
+        let window =
+            ((PENS * stroke_run(&taken(most, most / 2), width)) as usize).clamp(least.min(most), most);
+        let mut ink = Self {
+            width,
+            height,
+            values: taken(window, window / 2),
+            certain: taken(window, window - 1),
+            faintest: 0,
+        };
+        ink.lift_off_grain();
+        ink
     }
+
+    /// Takes away what most of the paper takes of the light, for its grain.
+    fn lift_off_grain(&mut self) {
+        let (histogram, pixels) = (Histogram::of(&self.values), self.values.len() as u32);
+        // Most of a picture is paper, and of its grain the lighter half is free of ink.
+        let (paper, light) = (histogram.median(), histogram.ranked(pixels / 6));
+        let table: [u8; 256] =
+            std::array::from_fn(|value| (255 * value.saturating_sub(paper) / (255 - paper).max(1)) as u8);
+        for value in self.values.iter_mut().chain(&mut self.certain) {
+            *value = table[usize::from(*value)];
+        }
+        self.faintest = FAINTEST.max((DEVIATIONS * (paper - light)).min(255) as u8);
+    }
+}
+
+/// The share of the paper's light that is missing, of 255.
+fn taken(light: u8, paper: u8) -> u8 {
+    let (light, paper) = (u32::from(light), u32::from(paper).max(1));
+    (255 * paper.saturating_sub(light) / paper) as u8
+}
+
+/// How far the pen's strokes go along a row or a column, as a median: somewhat more than the pen is wide.
+fn stroke_run(values: &[u8], width: usize) -> f32 {
+    let threshold = Histogram::of(values).otsu_threshold().max(FAINTEST);
+    let mut counts = vec![0_u32; width.max(values.len() / width) + 1];
+    let mut run = 0;
+    for row in values.chunks_exact(width) {
+        for &value in row.iter().chain([&0]) {
+            if value >= threshold {
+                run += 1;
+            } else {
+                counts[run] += 1;
+                run = 0;
+            }
+        }
+    }
+    counts[0] = 0;
+    let half = counts.iter().sum::<u32>() / 2;
+    let mut below = 0;
+    let is_reached = |&count: &u32| {
+        below += count;
+        below > half
+    };
+    counts.iter().position(is_reached).unwrap_or(0) as f32
 }

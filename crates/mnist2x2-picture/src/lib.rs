@@ -16,13 +16,21 @@ mod histogram;
 mod resample;
 mod specks;
 
+mod decode;
 mod polarity;
 mod picture;
 mod mnist_like;
+mod paper;
+mod sheet;
 mod ink;
-mod guide_lines;
+mod mask;
+mod rules;
+mod blot;
+mod digits;
+mod arrangement;
 mod segmentation;
 mod normalization;
+mod findings;
 
 mod drawing;
 mod model_input;
@@ -32,8 +40,10 @@ mod render_strokes;
 mod labeled_pictures;
 mod dataset;
 
+pub use arrangement::Arrangement;
 pub use dataset::Dataset;
 pub use drawing::Drawing;
 pub use error::Error;
+pub use findings::{Findings, FoundDigit};
 pub use model_input::ModelInput;
 pub use picture::Picture;

@@ -2,11 +2,8 @@
 
 use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalize, place};
 
-use crate::ink::Ink;
-use crate::normalization::normalize_digit;
 use crate::resample::resample;
-use crate::segmentation::segment;
-use crate::{Drawing, Picture, guide_lines, mnist_like};
+use crate::{Arrangement, Drawing, Findings, Picture};
 
 /// A grid of digits as a model is given it, and which of its cells are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,16 +24,8 @@ impl ModelInput {
     ///
     /// A picture of digits that look like MNIST's already stays as it is.
     pub fn from_picture(picture: &Picture, shape: GridShape) -> Self {
-        let resized = Self::resized(picture, shape);
-        if let Some(empty) = mnist_like::empty_cells((0..shape.cells()).map(|cell| resized.cell(cell))) {
-            return Self { empty, ..resized };
-        }
-        let Some(mut ink) = Ink::of(picture, shape) else {
-            return Self::from_digits(shape, vec![None; shape.cells()]);
-        };
-        let borders = guide_lines::remove(&mut ink, shape);
-        let digits = segment(&ink, &borders).into_iter();
-        Self::from_digits(shape, digits.map(|digit| Some(normalize_digit(&digit?, Strokes::MNIST_WIDTH))))
+        let found = Findings::of(picture, Arrangement::Grid(shape), shape);
+        found.model_input(shape).unwrap_or_else(|| Self::from_digits(shape, vec![None; shape.cells()]))
     }
 
     /// A drawing whose strokes are known.
@@ -45,8 +34,11 @@ impl ModelInput {
         Self::from_digits(shape, digits.map(|strokes| Some(strokes?.rasterize(Strokes::MNIST_WIDTH))))
     }
 
-    /// These digits side by side.
-    fn from_digits(shape: GridShape, digits: impl IntoIterator<Item = Option<[u8; PIXELS]>>) -> Self {
+    /// These digits side by side, each in MNIST's look; nothing for an empty cell.
+    ///
+    /// # Panics
+    /// If there are more digits than cells.
+    pub fn from_digits(shape: GridShape, digits: impl IntoIterator<Item = Option<[u8; PIXELS]>>) -> Self {
         let mut input = Self { shape, pixels: vec![0; shape.pixels()], empty: Vec::new() };
         for (cell, digit) in digits.into_iter().enumerate() {
             input.empty.push(digit.is_none());

@@ -132,14 +132,14 @@ fn depth(inked: &[bool], upright: &[u32], x: usize, most: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ink::Ink;
+    use crate::mask::Mask;
     use crate::segmentation::segment;
 
     /// The ink of the pixels that `inked` names on a page of 90 x 120, one cell.
     fn drawn(inked: impl Fn(f32, f32) -> bool) -> Segment {
-        let pixel = |i: usize| if inked((i % 90) as f32, (i / 90) as f32) { 255 } else { 0 };
-        let ink = Ink { width: 90, height: 120, values: (0..90 * 120).map(pixel).collect() };
-        segment(&ink, &[vec![0, 120], vec![0, 90]]).swap_remove(0).unwrap()
+        let pixel = |i: usize| inked((i % 90) as f32, (i / 90) as f32);
+        let mask = Mask { inked: (0..90 * 120).map(pixel).collect(), ..Mask::blank(90, 120) };
+        segment(&mask, &[vec![0, 120], vec![0, 90]]).swap_remove(0).unwrap()
     }
 
     fn depths(segment: &Segment) -> DepthMap {

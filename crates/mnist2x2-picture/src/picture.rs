@@ -1,28 +1,30 @@
 //! From an image file, or an unpacked image, to gray values: light ink on dark paper.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::Path;
 
-use image::error::{LimitError, LimitErrorKind};
-use image::{DynamicImage, GrayImage, ImageError, ImageReader, ImageResult, Limits, Luma, imageops};
+use image::metadata::Orientation;
+use image::{DynamicImage, GrayImage, imageops};
 
+use crate::decode::{Gray, decode};
 use crate::{Error, polarity};
 
-/// The most pixels along one side of an image that is read.
-const MAX_SIDE: u32 = 10_000;
-/// The most pixels of an image: a large camera's, and what is looked through in less than a second.
-const MAX_PIXELS: u64 = 25_000_000;
 /// The most bytes of a file.
 const MAX_FILE_BYTES: u64 = 32 << 20;
-/// The most memory that unpacking it may take; with the file and the gray picture it stays below 256 MiB.
-const MAX_DECODED_BYTES: u64 = 100 << 20;
 
-/// A gray picture with light ink on a dark ground, of the size it came in.
+/// A gray picture with light ink on a dark ground, upright.
 #[derive(Clone, Debug)]
-pub struct Picture(GrayImage);
+pub struct Picture {
+    gray: GrayImage,
+    /// Width and height of the image that it was made of.
+    size: [u32; 2],
+}
 
 impl Picture {
+    /// The most bytes of a file that is read.
+    pub const MAX_FILE_BYTES: u64 = MAX_FILE_BYTES;
+
     /// Reads the image file at `path`.
     ///
     /// # Errors
@@ -46,76 +48,42 @@ impl Picture {
         Self::from_bytes(&bytes)
     }
 
-    /// Unpacks a PNG or JPEG.
+    /// Unpacks a PNG, JPEG, WebP, BMP, GIF (its first picture) or TIFF, and turns it upright where it says how it was held.
     ///
     /// # Errors
-    /// [`Error::Image`] if the bytes are neither or are damaged, [`Error::TooLarge`] if the image has more than 10,000
-    /// pixels along a side, more than 25 million in all, or takes more than 100 MiB of memory.
+    /// [`Error::Image`] if the bytes are none of them or are damaged, [`Error::TooLarge`] if the image has more than 20,000
+    /// pixels along a side, more than 64 million in all, or takes more than 200 MiB of memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let image = decode(bytes).map_err(|error| match error {
-            ImageError::Limits(_) => Error::TooLarge(format!(
-                "{MAX_SIDE} pixels along a side, {} million in all and {} MiB unpacked",
-                MAX_PIXELS / 1_000_000,
-                MAX_DECODED_BYTES >> 20
-            )),
-            other => Error::Image(other.to_string().trim().replace('\n', " ")),
-        })?;
-        Ok(Self::new(&image))
+        decode(bytes).map(Self::of)
     }
 
     /// A picture of an unpacked image, dark on light or light on dark, with or without transparency.
     pub fn new(image: &DynamicImage) -> Self {
-        let mut gray = flatten(image);
+        Self::of(Gray::new(image.clone(), Orientation::NoTransforms))
+    }
+
+    fn of(Gray { image: mut gray, size }: Gray) -> Self {
         if polarity::has_dark_ink(&gray) {
             imageops::invert(&mut gray);
         }
-        Self(gray)
+        Self { gray, size }
     }
 
-    /// Its gray values.
+    /// Its gray values, at most 2,400 along a side.
     pub(crate) fn gray(&self) -> &GrayImage {
-        &self.0
+        &self.gray
     }
-}
 
-/// Unpacks a PNG or JPEG within the limits.
-fn decode(bytes: &[u8]) -> ImageResult<DynamicImage> {
-    let open = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    // What cannot be told here, decoding tells.
-    let (width, height) = open()?.into_dimensions().unwrap_or_default();
-    if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError)));
+    /// Width and height of the upright image, in pixels.
+    pub fn size(&self) -> [u32; 2] {
+        self.size
     }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    let mut reader = open()?;
-    reader.limits(limits);
-    reader.decode()
-}
-
-/// The image in gray over a ground of the other end: transparent drawings are black ink or white ink, and only a ground
-/// unlike the ink shows them.
-fn flatten(image: &DynamicImage) -> GrayImage {
-    if !image.color().has_alpha() {
-        return image.to_luma8();
-    }
-    let pixels = image.to_luma_alpha8();
-    let (ink, opacity) = pixels.pixels().fold((0_u64, 0_u64), |(ink, opacity), pixel| {
-        let [gray, alpha] = pixel.0.map(u64::from);
-        (ink + gray * alpha, opacity + alpha)
-    });
-    let ground = if 2 * ink < 255 * opacity { 255_u32 } else { 0 };
-    let blend = |x, y| {
-        let [gray, alpha] = pixels.get_pixel(x, y).0.map(u32::from);
-        Luma([((gray * alpha + ground * (255 - alpha) + 127) / 255) as u8])
-    };
-    GrayImage::from_fn(pixels.width(), pixels.height(), blend)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use image::{ImageFormat, LumaA};
     use mnist2x2_data::mnist::Split;
     use mnist2x2_data::{GridShape, stitch_u8, synthetic};
@@ -179,7 +147,7 @@ mod tests {
         huge[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]); // 30,000 x 30,000
         let checksum = crc32(&huge[12..29]);
         huge[29..33].copy_from_slice(&checksum.to_be_bytes());
-        assert!(message(&huge).starts_with("is larger than the 10000 pixels"), "{}", message(&huge));
+        assert!(message(&huge).starts_with("is larger than the 20000 pixels"), "{}", message(&huge));
     }
 
     /// The checksum of a PNG chunk, bit by bit.

@@ -5,17 +5,13 @@
 
 use std::ops::Range;
 
-use crate::histogram::Histogram;
-use crate::ink::Ink;
+use crate::mask::{Mask, Pixel, spans};
 use crate::specks::without_specks;
 
 /// The share of a component in a cell from which on that cell may have a digit of its own in it.
 const OWN_SHARE: f32 = 0.25;
 /// Ink that spans less of a cell's side is a speck: nothing beside other ink, and no digit by itself.
 const SPECK: f32 = 0.08;
-
-/// The column and the row of a pixel of a picture.
-type Pixel = [u16; 2];
 
 /// The ink of one cell's digit.
 #[derive(Debug)]
@@ -30,7 +26,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Of these pixels, which are never none.
-    fn of(pixels: &[Pixel]) -> Self {
+    pub(crate) fn of(pixels: &[Pixel]) -> Self {
         let [x, y] = spans(pixels);
         let mut inked = vec![false; x.len() * y.len()];
         for [column, row] in pixels.iter().map(|pixel| pixel.map(usize::from)) {
@@ -45,18 +41,10 @@ impl Segment {
     }
 }
 
-/// The columns and the rows between which pixels lie.
-fn spans(pixels: &[Pixel]) -> [Range<usize>; 2] {
-    [0, 1].map(|axis| {
-        let places = || pixels.iter().map(|pixel| usize::from(pixel[axis]));
-        places().min().unwrap_or(0)..places().max().map_or(0, |last| last + 1)
-    })
-}
-
 /// For each cell its digit's ink, or nothing if it is empty; cells end at these borders, of rows and of columns.
-pub(crate) fn segment(ink: &Ink, [rows, cols]: &[Vec<usize>; 2]) -> Vec<Option<Segment>> {
+pub(crate) fn segment(mask: &Mask, [rows, cols]: &[Vec<usize>; 2]) -> Vec<Option<Segment>> {
     let cells = Cells { rows, cols };
-    let components = cells.assign(connected(ink));
+    let components = cells.assign(mask.pieces());
     let digit = |cell: usize| {
         let own = components.iter().filter(|component| component.cell == cell).collect();
         let kept = without_specks(own, |one| one.is_small, |one| one.pixels.len() as f32);
@@ -136,36 +124,4 @@ impl Cells<'_> {
         component.pixels.iter().for_each(|&pixel| parts[self.of(pixel)].push(pixel));
         parts.into_iter().filter(|pixels| !pixels.is_empty()).map(|pixels| self.component(pixels)).collect()
     }
-}
-
-/// The pixels of each component of connected ink; pixels touch at sides and corners.
-fn connected(ink: &Ink) -> Vec<Vec<Pixel>> {
-    let threshold = Histogram::of(&ink.values).otsu_threshold();
-    let mut open: Vec<bool> = ink.values.iter().map(|&value| value >= threshold).collect();
-    let mut components = Vec::new();
-    for start in 0..open.len() {
-        if open[start] {
-            components.push(flood(&mut open, start, ink.width));
-        }
-    }
-    components
-}
-
-/// Takes the component that `start` belongs to.
-fn flood(open: &mut [bool], start: usize, width: usize) -> Vec<Pixel> {
-    open[start] = false;
-    let mut pixels = vec![[start % width, start / width].map(|at| at as u16)];
-    let mut next = 0;
-    while let Some(&pixel) = pixels.get(next) {
-        next += 1;
-        let [x, y] = pixel.map(usize::from);
-        for row in y.saturating_sub(1)..=(y + 1).min(open.len() / width - 1) {
-            for column in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                if std::mem::take(&mut open[row * width + column]) {
-                    pixels.push([column as u16, row as u16]);
-                }
-            }
-        }
-    }
-    pixels
 }

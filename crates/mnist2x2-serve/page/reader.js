@@ -22,8 +22,15 @@ import { post, request } from "./server.js";
  */
 /** @typedef {{digest: string, source: string, parameters: number, rows: number, cols: number}} Model */
 
+/** The grid that the page shows, which pictures are read as. */
+let layout = "auto";
+
 /** The model that reads. @returns {Promise<Model>} */
-export const describe = () => request("api/model");
+export async function describe() {
+  const model = await request("api/model");
+  layout = `${model.rows}x${model.cols}`;
+  return model;
+}
 
 /**
  * Reads a drawing or a picture. Throws `Unavailable` if it is worth asking again, `Refused` if not.
@@ -34,7 +41,7 @@ export async function read(content) {
   const body = picture
     ? { method: "POST", headers: { "Content-Type": picture.type }, body: picture }
     : post(strokes(content));
-  const reading = await request("api/predict?seen=true&attention=true", body);
+  const reading = await request(`api/predict?seen=true&attention=true&layout=${layout}`, body);
   if (reading.seen) reading.seen.pixels = Uint8Array.from(atob(reading.seen.pixels), (c) => c.charCodeAt(0));
   return reading;
 }

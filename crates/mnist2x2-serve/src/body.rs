@@ -28,8 +28,11 @@ const PACKED_CHUNK: usize = 64;
 const MAX_BOUNDARY: usize = 72;
 /// Fields of a form that are looked at.
 const MAX_FILES: usize = 16;
-/// How a PNG and how a JPEG begins.
-const PICTURES: [&[u8]; 2] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"];
+/// How pictures begin: PNG, JPEG, WebP and AVI, GIF, TIFF, BMP; and PDF, which is refused with what to do.
+const PICTURES: [&[u8]; 8] =
+    [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"II*\0", b"MM\0*", b"BM", b"%PDF-"];
+/// What follows the first four bytes of a HEIC or an AVIF, which are refused likewise.
+const BOX: &[u8] = b"ftyp";
 
 /// Receives bodies, within the limits.
 pub(crate) struct BodyReceiver {
@@ -55,7 +58,7 @@ impl LimitedBody {
                 let files = form_files(&self.bytes);
                 files.iter().find(|file| is_picture(file)).or(files.first()).cloned()
             }
-            "image/png" | "image/jpeg" => Some(self.bytes.clone()),
+            of_image if of_image.starts_with("image/") => Some(self.bytes.clone()),
             _ => is_picture(&self.bytes).then(|| self.bytes.clone()),
         }
     }
@@ -172,7 +175,7 @@ fn word(headers: &HeaderMap, name: &HeaderName) -> String {
 }
 
 fn is_picture(bytes: &[u8]) -> bool {
-    PICTURES.iter().any(|picture| bytes.starts_with(picture))
+    PICTURES.iter().any(|picture| bytes.starts_with(picture)) || bytes.get(4..8) == Some(BOX)
 }
 
 /// The contents of the fields of a form that are not empty (RFC 7578): each stands between its headers and the boundary,

@@ -2,7 +2,9 @@
 
 use axum::body::Bytes;
 use mnist2x2_infer::Reading;
-use serde::{Deserialize, Serialize, Serializer};
+use mnist2x2_picture::Arrangement;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Drawing, Error};
 
@@ -64,7 +66,7 @@ pub struct Input {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Content {
-    /// A PNG or JPEG, as it came: it may be anything.
+    /// A picture's file, as it came: it may be anything.
     Picture(Bytes),
     /// Strokes, checked against the [`ModelInfo::cells`] of the model that read when they came: after a reload it may
     /// be another.
@@ -79,8 +81,15 @@ pub struct ReadOptions {
     /// The picture that the model is given.
     #[serde(rename = "seen")]
     pub image: bool,
-    /// The decoder's attention to the patches of that picture.
+    /// The decoder's attention to the patches of that picture; nothing if the digits do not lie in the model's own grid.
     pub attention: bool,
+    /// How the digits of a picture lie: `auto`, `line`, or rows and columns such as `2x2`.
+    #[serde(deserialize_with = "parsed")]
+    pub layout: Arrangement,
+}
+
+fn parsed<'de, D: Deserializer<'de>>(from: D) -> Result<Arrangement, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
 }
 
 /// What a model answers.

@@ -1,7 +1,7 @@
 //! [`RecognizerReader`]: the trained model as a [`Reader`].
 
 use mnist2x2_infer::{Reading, Recognizer, cross_attention};
-use mnist2x2_picture::{self as picture, ModelInput, Picture};
+use mnist2x2_picture::{self as picture, Findings, ModelInput, Picture};
 use rayon::prelude::*;
 
 use crate::{Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, ReadOptions, Reader};
@@ -32,48 +32,68 @@ impl RecognizerReader {
         Self { recognizer, info }
     }
 
-    /// An input in MNIST's look, as the model takes it.
-    fn model_input(&self, input: &Input) -> Result<ModelInput, Error> {
+    /// What is to be read of an input.
+    fn found(&self, input: &Input) -> Result<Found, Error> {
         let shape = self.recognizer.shape();
-        let model_input = match &input.content {
-            Content::Picture(bytes) => {
-                Picture::from_bytes(bytes).map(|picture| ModelInput::from_picture(&picture, shape))
-            }
+        let found = match &input.content {
+            Content::Picture(bytes) => Picture::from_bytes(bytes)
+                .map(|picture| Found::Picture(Findings::of(&picture, input.options.layout, shape))),
             Content::Drawing(Drawing { cells, width, height }) => {
                 let drawing = picture::Drawing::from_cells(cells, *width, *height, shape);
-                drawing.map(|drawing| ModelInput::from_drawing(&drawing, shape))
+                drawing.map(|drawing| Found::Drawing(ModelInput::from_drawing(&drawing, shape)))
             }
         };
-        model_input.map_err(|error| Error::Input(error.to_string()))
+        found.map_err(|error| Error::Input(error.to_string()))
     }
 
     /// An answer or an error for each input.
     fn read_chunk(&self, chunk: &[Input]) -> Vec<Result<Answer, Error>> {
-        let inputs: Vec<_> = chunk.iter().map(|input| self.model_input(input)).collect();
-        let readable: Vec<ModelInput> = inputs.iter().flatten().cloned().collect();
-        let mut readings = self.recognizer.read_batch(&readable).map(Vec::into_iter);
-        let answers = inputs.into_iter().zip(chunk).map(|(model_input, input)| {
-            let model_input = model_input?;
+        let found: Vec<_> = chunk.iter().map(|input| self.found(input)).collect();
+        let (mut findings, mut drawings) = (Vec::new(), Vec::new());
+        for found in found.iter().flatten() {
+            match found {
+                Found::Picture(found) => findings.push(found.clone()),
+                Found::Drawing(input) => drawings.push(input.clone()),
+            }
+        }
+        let mut of_pictures = self.recognizer.read_findings(&findings).map(Vec::into_iter);
+        let mut of_drawings = self.recognizer.read_batch(&drawings).map(Vec::into_iter);
+        let answers = found.into_iter().zip(chunk).map(|(found, input)| {
+            let found = found?;
+            let readings =
+                if matches!(found, Found::Picture(_)) { &mut of_pictures } else { &mut of_drawings };
             let reading = readings.as_mut().map_err(|error| Error::Model(error.to_string()))?.next();
             let reading = reading.ok_or_else(|| Error::Model("gave too few readings".into()))?;
-            self.answer(reading, &model_input, input.options)
+            self.answer(reading, &found, input.options)
         });
         answers.collect()
     }
 
     /// The reading with what else is wanted.
-    fn answer(&self, reading: Reading, input: &ModelInput, options: ReadOptions) -> Result<Answer, Error> {
+    fn answer(&self, reading: Reading, found: &Found, options: ReadOptions) -> Result<Answer, Error> {
         let mut answer = Answer::from(reading);
+        let (input, whole) = match found {
+            Found::Drawing(input) => (Some(input.clone()), true),
+            Found::Picture(found) => (found.lined_up(), found.shape() == Some(self.recognizer.shape())),
+        };
+        let Some(input) = input else { return Ok(answer) };
         if options.image {
             let (width, height) = (input.shape().width(), input.shape().height());
             answer.image = Some(InputImage { width, height, pixels: input.pixels().to_vec() });
         }
-        if options.attention {
+        // Digits that were read in portions have no one picture that the model looked at.
+        if options.attention && whole {
             let attention = cross_attention(self.recognizer.model(), &input.normalized());
             answer.attention = Some(attention.map_err(|error| Error::Model(error.to_string()))?);
         }
         Ok(answer)
     }
+}
+
+/// What is to be read of an input.
+enum Found {
+    Picture(Findings),
+    Drawing(ModelInput),
 }
 
 impl Reader for RecognizerReader {
@@ -108,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_input_gets_its_own_answer_or_error() {
-        let options = ReadOptions { image: true, attention: true };
+        let options = ReadOptions { image: true, attention: true, ..ReadOptions::default() };
         let two_cells = Drawing { cells: vec![vec![]; 2], ..drawing() };
         let batch = [
             (Content::Picture(Bytes::from_static(b"no picture")), ReadOptions::default()),
@@ -118,7 +138,7 @@ mod tests {
         ]
         .map(|(content, options)| Input { content, options });
         let answers = reader().read(&batch);
-        assert!(matches!(&answers[0], Err(Error::Input(why)) if why.contains("PNG or JPEG")), "{answers:?}");
+        assert!(matches!(&answers[0], Err(Error::Input(why)) if why.contains("PNG, JPEG")), "{answers:?}");
         assert!(matches!(&answers[2], Err(Error::Input(why)) if why.contains("3 are needed")), "{answers:?}");
         let (full, bare) = (answers[1].as_ref().unwrap(), answers[3].as_ref().unwrap());
         assert_eq!(full.reading, bare.reading);

@@ -93,7 +93,8 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(8),
-            max_body_bytes: 2 << 20,
+            // A large telephone's photograph.
+            max_body_bytes: 24 << 20,
             max_total_body_bytes: 128 << 20,
             max_queue: 256,
             max_wait: Duration::from_millis(100),

@@ -45,7 +45,7 @@ pub use mnist2x2_data::{Digits, GridShape, GridSource, Loader};
 pub use mnist2x2_formats::{Weights, save};
 pub use mnist2x2_infer::{Reading, Recognizer, beam_search, greedy};
 pub use mnist2x2_model::{Config, DType, Device, Parameters, Seq2Seq, Tensor};
-pub use mnist2x2_picture::{Drawing, ModelInput, Picture};
+pub use mnist2x2_picture::{Arrangement, Drawing, Findings, FoundDigit, ModelInput, Picture};
 #[cfg(feature = "train")]
 pub use mnist2x2_train::{
     BoxError, EpochMetrics, Evaluation, Observer, Recipe, RunFolder, StepReport, Trainer, Workers, evaluate,

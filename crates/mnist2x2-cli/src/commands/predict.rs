@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use image::GrayImage;
 use mnist2x2::formats::files::write_atomically;
-use mnist2x2::{ModelInput, Picture, Reading, Recognizer};
+use mnist2x2::{Arrangement, Findings, ModelInput, Picture, Reading, Recognizer};
 use serde::Serialize;
 
 use crate::console::{self, percent};
@@ -18,13 +18,16 @@ use crate::sheet;
 pub(crate) struct Args {
     #[command(flatten)]
     model: ModelArgs,
-    /// PNG or JPEG pictures of handwritten digits, 2 x 2 or as the model reads, of any size and color; `-` reads standard input
+    /// Pictures of handwritten digits on any paper: PNG, JPEG, WebP, BMP, GIF or TIFF; `-` reads standard input
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     /// Print a line of JSON for each picture and nothing else
     #[arg(long)]
     json: bool,
-    /// Write the model input made of the picture to this PNG; of several pictures, one below the other
+    /// How the digits lie: auto finds it; line is one row; 2x2, 3x5 and so on are rows and columns, of which cells may be empty
+    #[arg(long, value_name = "LAYOUT", default_value_t = Arrangement::Auto)]
+    layout: Arrangement,
+    /// Write the digits that were found, as the model is given them, to this PNG; of several pictures, one below the other
     #[arg(long, value_name = "FILE")]
     show: Option<PathBuf>,
     #[command(flatten)]
@@ -43,46 +46,46 @@ struct Line<'a> {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.device.open()?)?;
-    let shape = recognizer.shape();
-    if (shape.rows, shape.cols) != (2, 2) {
-        console::log(&format!(
-            "this model reads {} x {} digits; pictures must hold so many",
-            shape.rows, shape.cols
-        ));
-    }
-    let (mut inputs, mut failed) = (Vec::new(), 0);
+    let (mut all, mut failed) = (Vec::new(), 0);
     for image in &args.images {
-        let reading = model_input(&recognizer, image).and_then(|input| {
-            let reading = recognizer.read_input(&input);
-            inputs.extend(args.show.is_some().then_some(input));
-            Ok(reading?)
+        let reading = findings(args, &recognizer, image).and_then(|found| {
+            let reading = recognizer.read_findings(std::slice::from_ref(&found))?.swap_remove(0);
+            all.extend(args.show.is_some().then_some(found));
+            Ok(reading)
         });
         failed += usize::from(reading.is_err());
         report(args.json, image, &reading)?;
     }
     if let Some(path) = &args.show {
-        show(&inputs, path)?;
+        show(&all, path)?;
     }
     ensure!(failed == 0, "{failed} of {} pictures cannot be read", args.images.len());
     Ok(())
 }
 
-fn model_input(recognizer: &Recognizer, image: &Path) -> anyhow::Result<ModelInput> {
+fn findings(args: &Args, recognizer: &Recognizer, image: &Path) -> anyhow::Result<Findings> {
     let picture = if image == Path::new("-") {
         Picture::from_stream(std::io::stdin(), Path::new("standard input"))?
     } else {
         Picture::open(image)?
     };
-    Ok(ModelInput::from_picture(&picture, recognizer.shape()))
+    Ok(Findings::of(&picture, args.layout, recognizer.shape()))
 }
 
-/// Writes the model inputs, one below the other.
-fn show(inputs: &[ModelInput], path: &Path) -> anyhow::Result<()> {
-    let Some(first) = inputs.first() else { bail!("there is nothing to show: no picture could be read") };
-    let (width, height) = (first.shape().width(), first.shape().height() * inputs.len());
-    let pixels = inputs.iter().flat_map(ModelInput::pixels).copied().collect();
-    let sheet =
-        GrayImage::from_raw(width as u32, height as u32, pixels).context("too many pictures to show")?;
+/// Writes the digits as they were found, in their lines, one picture below the other.
+fn show(all: &[Findings], path: &Path) -> anyhow::Result<()> {
+    let inputs: Vec<ModelInput> = all.iter().filter_map(Findings::lined_up).collect();
+    let Some(width) = inputs.iter().map(|input| input.shape().width()).max() else {
+        bail!("there is nothing to show: no digit was found")
+    };
+    let mut pixels = Vec::new();
+    for input in &inputs {
+        for row in input.pixels().chunks_exact(input.shape().width()) {
+            pixels.extend(row.iter().copied().chain(std::iter::repeat(0)).take(width));
+        }
+    }
+    let sheet = GrayImage::from_raw(width as u32, (pixels.len() / width) as u32, pixels)
+        .context("too many digits to show")?;
     let failed = || format!("cannot write {}", path.display());
     write_atomically(path, &sheet::png(&sheet).with_context(failed)?).with_context(failed)
 }
@@ -94,10 +97,21 @@ fn report(json: bool, image: &Path, reading: &anyhow::Result<Reading>) -> anyhow
             let error = reading.as_ref().err().map(|error| format!("{error:#}"));
             console::print_json(&Line { image: &image, reading: reading.as_ref().ok(), error })?;
         }
-        Ok(Reading { digits, confidence, .. }) => {
-            console::print(&format!("{image}: {digits}  ({} sure)", percent(f64::from(*confidence))))?;
-        }
+        Ok(reading) => console::print(&format!("{image}: {}", sentence(reading)))?,
         Err(error) => console::log(&format!("{image}: {error:#}")),
     }
     Ok(())
+}
+
+/// A reading in words.
+fn sentence(reading: &Reading) -> String {
+    if reading.cells.iter().all(|cell| cell.digit.is_none()) {
+        return "no digits found".into();
+    }
+    let text = if reading.lines.len() > 1 && reading.layout != "2x2" {
+        reading.lines.join(" / ")
+    } else {
+        reading.digits.clone()
+    };
+    format!("{text}  ({} sure)", percent(f64::from(reading.confidence)))
 }

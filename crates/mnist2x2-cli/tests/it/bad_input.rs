@@ -108,7 +108,11 @@ fn images_that_are_none_do_not_stop_the_others() {
     assert_eq!(run.code, 1);
     let lines = run.json();
     assert_eq!(lines.len(), 3, "{}", run.stdout);
-    assert!(lines[0]["error"].as_str().unwrap().contains("a PNG or JPEG is needed"), "{}", lines[0]);
+    assert!(
+        lines[0]["error"].as_str().unwrap().contains("PNG, JPEG, WebP, BMP, GIF and TIFF are read"),
+        "{}",
+        lines[0]
+    );
     assert!(lines[1]["digits"].is_string() && lines[1].get("error").is_none(), "{}", lines[1]);
     assert!(lines[2]["error"].as_str().unwrap().contains("nowhere.png"), "{}", lines[2]);
 

@@ -34,7 +34,7 @@ fn content(body: &LimitedBody, state: &AppState) -> Result<Content, Problem> {
         return Ok(Content::Drawing(drawing));
     }
     let detail = format!(
-        "the body is neither a PNG nor a JPEG, and its type is \"{}\"; send a picture, a form with one \
+        "the body is no picture that is read (PNG, JPEG, WebP, BMP, GIF, TIFF), and its type is \"{}\"; send a picture, a form with one \
          (curl -F file=@x.png), or a drawing as application/json",
         body.content_type
     );

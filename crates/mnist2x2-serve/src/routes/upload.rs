@@ -25,7 +25,7 @@ pub(super) async fn read(
 
 async fn read_form(state: &AppState, request: Request) -> Result<Html<String>, Problem> {
     let body = state.bodies.receive(request).await?;
-    let missing = || Problem::new(StatusCode::BAD_REQUEST, "choose a picture first, a PNG or JPEG");
+    let missing = || Problem::new(StatusCode::BAD_REQUEST, "choose a picture first");
     let picture = body.picture().ok_or_else(missing)?;
     let input = Input { content: Content::Picture(picture), options: ReadOptions::default() };
     let prediction = state.batcher.read(input).await?;
@@ -38,9 +38,13 @@ fn error_page(problem: Problem) -> Response {
 }
 
 fn render_reading(reading: &Reading) -> String {
+    if reading.cells.iter().all(|cell| cell.digit.is_none()) {
+        return "<p class=\"answer\">No digits were found.</p>".into();
+    }
     let percent = 100.0 * reading.confidence;
-    let mut text = format!("<p class=\"answer\">{}</p><p>{percent:.0} % sure.</p>", reading.digits);
-    if reading.digits.contains('_') {
+    let answer = reading.lines.join("<br>");
+    let mut text = format!("<p class=\"answer\">{answer}</p><p>{percent:.0} % sure.</p>");
+    if answer.contains('_') {
         text.push_str("<p>Empty cells are written _.</p>");
     }
     for other in reading.alternatives.iter().filter(|other| other.confidence >= LEAST) {

@@ -1,0 +1,207 @@
+//! From pieces of ink to digits, and from digits to lines and grids.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use mnist2x2_data::GridShape;
+
+use crate::blot::{Blot, digit_size, overlap, pen};
+use crate::mask::{Mask, Pixel};
+use crate::rules::Rules;
+use crate::{Error, digits};
+
+/// What touches the edge of the picture along more than this share of a side is no ink.
+const ALONG_EDGE: f32 = 0.3;
+
+/// A piece whose strokes are so many times as wide as the pen's is none.
+const SOLID: f32 = 2.5;
+/// How the digits of a picture lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Arrangement {
+    /// As it is found: one digit, a row, several rows, or a grid with empty cells.
+    #[default]
+    Auto,
+    /// One row, of any number of digits.
+    Line,
+    /// So many rows and columns; cells may be empty.
+    Grid(GridShape),
+}
+
+impl FromStr for Arrangement {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let grid = || {
+            let (rows, cols) = text.split_once(['x', 'X'])?;
+            let shape = GridShape { rows: rows.parse().ok()?, cols: cols.parse().ok()? };
+            (shape.rows > 0 && shape.cols > 0 && shape.rows <= 64 && shape.cols <= 64)
+                .then_some(Self::Grid(shape))
+        };
+        match text {
+            "auto" => Ok(Self::Auto),
+            "line" => Ok(Self::Line),
+            _ => grid().ok_or_else(|| Error::Arrangement(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Arrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Line => f.write_str("line"),
+            Self::Grid(GridShape { rows, cols }) => write!(f, "{rows}x{cols}"),
+        }
+    }
+}
+
+/// The digits of a picture in lines, from above to below and from left to right, and how many columns they stand in if it
+/// is a grid: then each line has a place for each column.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    pub(crate) lines: Vec<Vec<Option<Blot>>>,
+    pub(crate) is_grid: bool,
+}
+
+/// Finds the digits of a mask from which rules were taken.
+pub(crate) fn find(mask: &Mask, rules: &Rules) -> Lines {
+    let sides = [mask.width, mask.height];
+    let mut pieces: Vec<Blot> = mask.pieces().into_iter().map(Blot::of).collect();
+    let pen = pen(&pieces);
+    pieces.retain(|piece| !is_surrounding(piece, sides, pen));
+    let digits = in_boxes(digits::from_pieces(pieces), &rules.boxes);
+    let mut lines = grid(lines(digits));
+    // An empty box has held a place until now.
+    for place in lines.lines.iter_mut().flatten() {
+        place.take_if(|digit| digit.pixels.is_empty());
+    }
+    lines.lines.retain(|line| line.iter().any(Option::is_some));
+    lines
+}
+
+/// The digits of a form with a box for each: all ink in a box is one digit, an empty one holds a blot without ink, and small
+/// ink outside of them is what was left of printed lines.
+fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
+    let home = |digit: &Blot| {
+        let center = digit.center().map(|at| at as usize);
+        boxes.iter().position(|sides| sides[0].contains(&center[0]) && sides[1].contains(&center[1]))
+    };
+    let homes: Vec<Option<usize>> = digits.iter().map(home).collect();
+    let inside = homes.iter().flatten().count();
+    // A frame around everything, or a box that is part of something else, says nothing of its digits.
+    if boxes.len() < 2 || 2 * inside < digits.len() || inside > 2 * boxes.len() {
+        return digits;
+    }
+    let size = digit_size(&digits);
+    let mut pixels: Vec<Vec<Pixel>> = vec![Vec::new(); boxes.len()];
+    let mut outside = Vec::new();
+    for (digit, home) in digits.into_iter().zip(homes) {
+        match home {
+            Some(home) => pixels[home].extend(digit.pixels),
+            None => outside.extend((digit.size() >= 0.5 * size).then_some(digit)),
+        }
+    }
+    let of_box = |(pixels, [x, y]): (Vec<Pixel>, &[Range<usize>; 2])| {
+        let empty = || Blot { pixels: Vec::new(), x: x.clone(), y: y.clone(), edge: Vec::new() };
+        if pixels.is_empty() { empty() } else { Blot::of(pixels) }
+    };
+    outside.extend(pixels.into_iter().zip(boxes).map(of_box));
+    outside
+}
+
+/// Whether a piece lies along an edge of the picture, as a table or the edge of the sheet does, or touches it and is thicker
+/// than any pen stroke, as the tip of a shadow is.
+fn is_surrounding(piece: &Blot, sides: [usize; 2], usual: f32) -> bool {
+    let touching =
+        |axis: usize, at: usize| piece.pixels.iter().filter(|pixel| usize::from(pixel[axis]) == at).count();
+    let along = |axis: usize| touching(axis, 0).max(touching(axis, sides[axis] - 1)) as f32;
+    let is_along = along(0) > ALONG_EDGE * sides[1] as f32 || along(1) > ALONG_EDGE * sides[0] as f32;
+    is_along || (along(0) + along(1) > 0.0 && piece.stroke_width() > SOLID * usual)
+}
+
+/// Digits put into lines.
+fn lines(mut digits: Vec<Blot>) -> Vec<Vec<Blot>> {
+    digits.sort_by(|a, b| a.center()[0].total_cmp(&b.center()[0]));
+    let mut lines: Vec<Vec<Blot>> = Vec::new();
+    for digit in digits {
+        let fits = |line: &Vec<Blot>| {
+            // Beside the last digits of the line, which may slant.
+            line.iter().rev().take(2).map(|other| beside(other, &digit)).fold(0.0, f32::max)
+        };
+        let best = (0..lines.len()).max_by(|&a, &b| fits(&lines[a]).total_cmp(&fits(&lines[b])));
+        match best.filter(|&line| fits(&lines[line]) > 0.0) {
+            Some(line) => lines[line].push(digit),
+            None => lines.push(vec![digit]),
+        }
+    }
+    let height = |line: &[Blot]| line.iter().map(|digit| digit.center()[1]).sum::<f32>() / line.len() as f32;
+    lines.sort_by(|a, b| height(a).total_cmp(&height(b)));
+    lines
+}
+
+/// The share of the lower of two digits that stands beside the other, if they can be of one line; else 0.
+fn beside(a: &Blot, b: &Blot) -> f32 {
+    let share = overlap(&a.y, &b.y) as f32 / a.y.len().min(b.y.len()) as f32;
+    let far = (a.center()[1] - b.center()[1]).abs() / a.y.len().max(b.y.len()) as f32;
+    if share >= 0.4 && far <= 0.65 { share - far } else { 0.0 }
+}
+
+/// Lines as a grid, if their digits stand in columns.
+fn grid(lines: Vec<Vec<Blot>>) -> Lines {
+    let plain = |lines: Vec<Vec<Blot>>| Lines {
+        lines: lines.into_iter().map(|line| line.into_iter().map(Some).collect()).collect(),
+        is_grid: false,
+    };
+    if lines.len() < 2 {
+        return plain(lines);
+    }
+    let Some(columns) = columns(&lines) else { return plain(lines) };
+    let mut places: Vec<Vec<Option<Blot>>> = Vec::new();
+    for line in lines {
+        let mut row: Vec<Option<Blot>> = vec![None; columns.len()];
+        for digit in line {
+            let nearest = |at: f32| {
+                (0..columns.len())
+                    .min_by(|&a, &b| (columns[a] - at).abs().total_cmp(&(columns[b] - at).abs()))
+            };
+            if let Some(column) = nearest(digit.center()[0]) {
+                row[column] = Some(digit);
+            }
+        }
+        places.push(row);
+    }
+    Lines { lines: places, is_grid: true }
+}
+
+/// The middles of the columns that the digits of all lines stand in; nothing if two of one line stand in one column, or
+/// columns run together.
+fn columns(lines: &[Vec<Blot>]) -> Option<Vec<f32>> {
+    let mut centers: Vec<(f32, usize)> = Vec::new();
+    for (line, digits) in lines.iter().enumerate() {
+        centers.extend(digits.iter().map(|digit| (digit.center()[0], line)));
+    }
+    centers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // A column is new where a digit stands farther from the column's first than half of what parts two digits of a line.
+    let steps =
+        lines.iter().flat_map(|line| line.windows(2).map(|pair| pair[1].center()[0] - pair[0].center()[0]));
+    let step = steps.fold(f32::MAX, f32::min);
+    let mut columns: Vec<Vec<(f32, usize)>> = Vec::new();
+    for center in centers {
+        match columns.last_mut() {
+            Some(column)
+                if center.0 - column[0].0 < 0.6 * step && column.iter().all(|other| other.1 != center.1) =>
+            {
+                column.push(center);
+            }
+            _ => columns.push(vec![center]),
+        }
+    }
+    let cells = lines.len() * columns.len();
+    let filled: usize = lines.iter().map(Vec::len).sum();
+    let middle =
+        |column: &Vec<(f32, usize)>| column.iter().map(|center| center.0).sum::<f32>() / column.len() as f32;
+    let middles: Vec<f32> = columns.iter().map(middle).collect();
+    let is_even = middles.windows(2).all(|pair| pair[1] - pair[0] >= 0.6 * step);
+    (is_even && 2 * filled >= cells).then_some(middles)
+}

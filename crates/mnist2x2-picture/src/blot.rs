@@ -1,0 +1,109 @@
+//! A piece of ink.
+
+use std::ops::Range;
+
+use crate::mask::{Pixel, spans};
+
+/// A piece of ink, or several that are of one digit.
+#[derive(Clone, Debug)]
+pub(crate) struct Blot {
+    pub(crate) pixels: Vec<Pixel>,
+    /// The columns and the rows that it spans.
+    pub(crate) x: Range<usize>,
+    pub(crate) y: Range<usize>,
+    /// Its pixels at which ink ends.
+    pub(crate) edge: Vec<Pixel>,
+}
+
+impl Blot {
+    /// Of these pixels, which are never none.
+    pub(crate) fn of(pixels: Vec<Pixel>) -> Self {
+        let [x, y] = spans(&pixels);
+        let edge = edge(&pixels, &x, &y);
+        Self { pixels, x, y, edge }
+    }
+
+    /// Its longer side.
+    pub(crate) fn size(&self) -> f32 {
+        self.x.len().max(self.y.len()) as f32
+    }
+
+    /// The middle of the rectangle around it.
+    pub(crate) fn center(&self) -> [f32; 2] {
+        [&self.x, &self.y].map(|range| (range.start + range.end) as f32 / 2.0)
+    }
+
+    /// How wide its strokes are: twice the ink for each pixel of its edge.
+    pub(crate) fn stroke_width(&self) -> f32 {
+        2.0 * self.pixels.len() as f32 / self.edge.len().max(1) as f32
+    }
+
+    /// How far the rectangles around two pieces lie apart, in columns or in rows.
+    pub(crate) fn gap(&self, other: &Self) -> f32 {
+        gap(&self.x, &other.x).max(gap(&self.y, &other.y)) as f32
+    }
+
+    /// How far the ink of two pieces lies apart, if no more than `most`.
+    pub(crate) fn distance(&self, other: &Self, most: f32) -> f32 {
+        let mut nearest = (most + 1.0).powi(2) as u32;
+        for p in &self.edge {
+            for q in &other.edge {
+                let square = [0, 1].map(|k| u32::from(p[k].abs_diff(q[k])).pow(2));
+                nearest = nearest.min(square[0] + square[1]);
+            }
+        }
+        (nearest as f32).sqrt()
+    }
+}
+
+/// How much of two ranges is common.
+pub(crate) fn overlap(a: &Range<usize>, b: &Range<usize>) -> usize {
+    a.end.min(b.end).saturating_sub(a.start.max(b.start))
+}
+
+fn gap(a: &Range<usize>, b: &Range<usize>) -> usize {
+    a.start.saturating_sub(b.end).max(b.start.saturating_sub(a.end))
+}
+
+fn edge(pixels: &[Pixel], x: &Range<usize>, y: &Range<usize>) -> Vec<Pixel> {
+    let width = x.len() + 2;
+    let at =
+        |[column, row]: Pixel| (usize::from(row) - y.start + 1) * width + usize::from(column) - x.start + 1;
+    let mut inked = vec![false; width * (y.len() + 2)];
+    for &pixel in pixels {
+        inked[at(pixel)] = true;
+    }
+    let is_edge = |pixel: &Pixel| {
+        let at = at(*pixel);
+        [at - 1, at + 1, at - width, at + width].into_iter().any(|beside| !inked[beside])
+    };
+    pixels.iter().copied().filter(is_edge).collect()
+}
+
+/// The value of the piece up to which the pieces have this share of the weight, by `value` and `weight`; 0 of none.
+pub(crate) fn quantile(
+    pieces: &[Blot],
+    share: f32,
+    value: impl Fn(&Blot) -> f32,
+    weight: impl Fn(&Blot) -> usize,
+) -> f32 {
+    let mut values: Vec<(f32, usize)> = pieces.iter().map(|piece| (value(piece), weight(piece))).collect();
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let all: usize = values.iter().map(|(_, weight)| weight).sum();
+    let mut below = 0;
+    let is_reached = |(_, weight): &&(f32, usize)| {
+        below += weight;
+        below as f32 >= share * all as f32
+    };
+    values.iter().find(is_reached).map_or(0.0, |(value, _)| *value)
+}
+
+/// How wide the pen is.
+pub(crate) fn pen(pieces: &[Blot]) -> f32 {
+    quantile(pieces, 0.5, Blot::stroke_width, |piece| piece.edge.len())
+}
+
+/// How large digits are: the larger ones.
+pub(crate) fn digit_size(pieces: &[Blot]) -> f32 {
+    quantile(pieces, 0.85, Blot::size, |piece| piece.pixels.len())
+}

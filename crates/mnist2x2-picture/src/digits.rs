@@ -1,0 +1,100 @@
+//! Which pieces of ink are of one digit.
+
+use crate::blot::{Blot, digit_size, overlap, pen};
+use crate::mask::Pixel;
+
+/// The most pieces of which digits are made.
+const MOST_PIECES: usize = 400;
+/// How far a part may lie from the rest of its digit, as a share of a digit's size.
+const APART: f32 = 0.3;
+/// Digits lie at least so many times as far apart as the parts of each.
+const JUMP: f32 = 2.0;
+/// The width of one digit is at most so many times its height, or that of the others.
+const WIDEST: f32 = 1.35;
+/// Two pieces side by side that are both as high as this share of the two together are two digits.
+const FULL: f32 = 0.72;
+/// Digits that are smaller than this share of the larger ones, or have fewer pixels along their longer side, are specks.
+const SPECK: f32 = 0.14;
+const SMALLEST: f32 = 14.0;
+
+/// The digits that pieces make.
+///
+/// Parts of one digit lie close together, digits lie farther apart: of all ways to part the pieces by their distances the one
+/// with the clearest jump is taken.
+pub(crate) fn from_pieces(pieces: Vec<Blot>) -> Vec<Blot> {
+    if pieces.len() > MOST_PIECES {
+        return Vec::new();
+    }
+    let (size, pen) = (digit_size(&pieces), pen(&pieces));
+    let ties = ties(&pieces, APART * size);
+    // Without ties each piece is a digit; with the first n, n fewer digits.
+    let far = APART * size;
+    let distance = |n: usize| ties.get(n).map_or(far, |tie| tie.0).min(far);
+    let jump = |n: usize| distance(n) / if n == 0 { 0.7 * pen } else { distance(n - 1).max(0.7 * pen) };
+    let mut orders: Vec<usize> = (0..=ties.len()).collect();
+    orders.sort_by(|&a, &b| jump(b).total_cmp(&jump(a)));
+    let best =
+        orders.into_iter().filter(|&n| n == 0 || jump(n) >= JUMP).find_map(|n| tied(&pieces, &ties[..n]));
+    let digits = best.unwrap_or(pieces);
+    let least = SMALLEST.max(SPECK * digit_size(&digits));
+    digits.into_iter().filter(|digit| digit.size() >= least).collect()
+}
+
+/// The pairs of pieces that hold all together with the least distances, nearest first; none farther than `most`.
+fn ties(pieces: &[Blot], most: f32) -> Vec<(f32, usize, usize)> {
+    let mut pairs = Vec::new();
+    for a in 0..pieces.len() {
+        for b in 0..a {
+            if pieces[a].gap(&pieces[b]) <= most {
+                let distance = pieces[a].distance(&pieces[b], most);
+                pairs.extend((distance <= most).then_some((distance, a, b)));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut owner: Vec<usize> = (0..pieces.len()).collect();
+    pairs.retain(|&(_, a, b)| unite(&mut owner, a, b));
+    pairs
+}
+
+/// Whether two were not of one group yet; now they are.
+fn unite(owner: &mut [usize], a: usize, b: usize) -> bool {
+    let (a, b) = (owner[a], owner[b]);
+    owner.iter_mut().filter(|owner| **owner == b).for_each(|owner| *owner = a);
+    a != b
+}
+
+/// What these ties make of the pieces, if each can be one digit.
+fn tied(pieces: &[Blot], ties: &[(f32, usize, usize)]) -> Option<Vec<Blot>> {
+    let mut owner: Vec<usize> = (0..pieces.len()).collect();
+    for &(_, a, b) in ties {
+        unite(&mut owner, a, b);
+    }
+    let mut groups: Vec<Vec<&Blot>> = vec![Vec::new(); pieces.len()];
+    for (piece, owner) in pieces.iter().zip(owner) {
+        groups[owner].push(piece);
+    }
+    groups.retain(|group| !group.is_empty());
+    let together = |group: &Vec<&Blot>| {
+        let pixels: Vec<Pixel> = group.iter().flat_map(|piece| piece.pixels.iter().copied()).collect();
+        Blot::of(pixels)
+    };
+    let digits: Vec<Blot> = groups.iter().map(together).collect();
+    let size = digit_size(&digits);
+    let can_be = |(digit, group): (&Blot, &Vec<&Blot>)| {
+        group.len() == 1
+            || (digit.size() <= WIDEST * size
+                && digit.x.len() as f32 <= WIDEST * digit.y.len() as f32
+                && !is_pair(digit, group))
+    };
+    digits.iter().zip(&groups).all(can_be).then_some(digits)
+}
+
+/// Whether two of a group stand side by side, each as high as a digit.
+fn is_pair(digit: &Blot, group: &[&Blot]) -> bool {
+    let high: Vec<&&Blot> =
+        group.iter().filter(|piece| piece.y.len() as f32 >= FULL * digit.y.len() as f32).collect();
+    high.iter().enumerate().any(|(i, a)| {
+        high[..i].iter().any(|b| (overlap(&a.x, &b.x) as f32) < 0.3 * a.x.len().min(b.x.len()) as f32)
+    })
+}

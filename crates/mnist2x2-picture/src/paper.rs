@@ -1,0 +1,239 @@
+//! How light the paper is at each point, whatever light falls on it.
+//!
+//! Ink is darker than the paper beside it and narrow; a shadow is darker too, but wide. Filling up all that is narrower
+//! than a window (a gray-level closing: J. Serra, *Image Analysis and Mathematical Morphology*, 1982) leaves the paper as
+//! it would be without ink, with its shadows and their edges.
+
+use crate::histogram::Histogram;
+
+/// What `grays` would be without dark things that a square of `window` pixels does not fit into, of which up to `margin`
+/// may lie outside of the picture.
+pub(crate) fn close(grays: &[u8], width: usize, window: usize, margin: usize) -> Vec<u8> {
+    let height = grays.len() / width;
+    let (wide, high) = (width + 2 * margin, height + 2 * margin);
+    // Outside, nothing is known: neither light nor, later, dark.
+    let mut values = vec![0; wide * high];
+    let inside = |y: usize| (y + margin) * wide + margin..(y + margin) * wide + margin + width;
+    for (y, row) in grays.chunks_exact(width).enumerate() {
+        values[inside(y)].copy_from_slice(row);
+    }
+    let (across, down) = (window.min(wide), window.min(high));
+    widen(&mut values, wide, [across, down], u8::max);
+    // Windows that do not fit say nothing.
+    for row in values.chunks_exact_mut(wide) {
+        row[wide + 1 - across..].fill(u8::MAX);
+    }
+    let end = values.len() - (down - 1) * wide;
+    values[end..].fill(u8::MAX);
+    // The other way round, each pixel sees all windows that it lies in.
+    values.reverse();
+    widen(&mut values, wide, [across, down], u8::min);
+    values.reverse();
+    let mut closed = Vec::with_capacity(grays.len());
+    (0..height).for_each(|y| closed.extend_from_slice(&values[inside(y)]));
+    closed
+}
+
+/// Each pixel becomes the `best` of the window that it is the upper left corner of.
+fn widen(values: &mut [u8], width: usize, [across, down]: [usize; 2], best: impl Fn(u8, u8) -> u8) {
+    let mut ahead = Vec::with_capacity(values.len());
+    for row in values.chunks_exact_mut(width) {
+        best_ahead(row, 1, across, &mut ahead, &best);
+    }
+    best_ahead(values, width, down, &mut ahead, &best);
+}
+
+/// Each value becomes the `best` of `count` values, itself and those that follow in steps of `stride`, by doubling the
+/// span: as many passes as the logarithm of the count.
+fn best_ahead(
+    values: &mut [u8],
+    stride: usize,
+    count: usize,
+    ahead: &mut Vec<u8>,
+    best: impl Fn(u8, u8) -> u8,
+) {
+    let mut span = 1;
+    while span < count {
+        let step = span.min(count - span);
+        ahead.clear();
+        ahead.extend_from_slice(values.get(step * stride..).unwrap_or_default());
+        values.iter_mut().zip(&*ahead).for_each(|(value, &ahead)| *value = best(*value, ahead));
+        span += step;
+    }
+}
+
+/// The mean of each pixel and its eight neighbors, so that single light grains of paper do not set its level.
+pub(crate) fn smooth(grays: &[u8], width: usize) -> Vec<u8> {
+    let height = grays.len() / width;
+    let row = |y: usize| &grays[y * width..][..width];
+    let mut out = Vec::with_capacity(grays.len());
+    let mut sums = vec![0_u16; width];
+    for y in 0..height {
+        let rows = [row(y.saturating_sub(1)), row(y), row((y + 1).min(height - 1))];
+        for (x, sum) in sums.iter_mut().enumerate() {
+            *sum = rows.iter().map(|row| u16::from(row[x])).sum();
+        }
+        let at = |x: usize| sums[x];
+        out.extend(
+            (0..width)
+                .map(|x| ((at(x.saturating_sub(1)) + at(x) + at((x + 1).min(width - 1)) + 4) / 9) as u8),
+        );
+    }
+    out
+}
+
+/// Blocks along a side of a page by which its light is known.
+const BLOCKS: usize = 16;
+/// The light is a polynomial of this degree in both directions together: enough for a lamp, a window and a lens.
+const DEGREE: usize = 4;
+const TERMS: usize = (DEGREE + 1) * (DEGREE + 2) / 2;
+/// How many times it is fitted, each time without the blocks that are not just paper.
+const ROUNDS: usize = 6;
+/// Pixels from one place where it is computed to the next.
+const EVERY: usize = 8;
+/// How far, in nats, a block of paper may lie beside the fit, and the share of blocks that must not.
+const TOLERANCE: f64 = 0.05;
+const AGREEING: f64 = 0.85;
+
+/// A page in even light: divided by what a smooth surface through its paper says. A page that none fits, such as one with a
+/// sharp shadow, stays as it is.
+pub(crate) fn even_out(light: &mut [u8], width: usize) {
+    let Some(fit) = fit(light, width) else { return };
+    let height = light.len() / width;
+    let brightest = (0..BLOCKS * BLOCKS).map(|i| value(&fit, block_center(i))).fold(f64::MIN, f64::max);
+    let factor = |x: usize, y: usize| {
+        let place = |at: usize, side: usize| (2 * at + 1) as f64 / side as f64 - 1.0;
+        (brightest - value(&fit, [place(x, width), place(y, height)])).exp() as f32
+    };
+    // The surface is smooth: it is computed at every eighth pixel, and between them it is straight.
+    let columns = width.div_ceil(EVERY) + 1;
+    let line = |y: usize| (0..columns).map(|at| factor(at * EVERY, y)).collect::<Vec<f32>>();
+    let (mut above, mut below) = (Vec::new(), line(0));
+    for (y, row) in light.chunks_exact_mut(width).enumerate() {
+        if y % EVERY == 0 {
+            above = std::mem::replace(&mut below, line(y + EVERY));
+        }
+        let down = (y % EVERY) as f32 / EVERY as f32;
+        let at = |column: usize| above[column] + (below[column] - above[column]) * down;
+        for (part, pixels) in row.chunks_mut(EVERY).enumerate() {
+            let [first, next] = [at(part), at(part + 1)];
+            for (k, pixel) in pixels.iter_mut().enumerate() {
+                let factor = first + (next - first) * k as f32 / EVERY as f32;
+                *pixel = (f32::from(*pixel) * factor + 0.5).min(255.0) as u8;
+            }
+        }
+    }
+}
+
+/// The middle of a block, on a page from -1 to 1.
+fn block_center(block: usize) -> [f64; 2] {
+    [block % BLOCKS, block / BLOCKS].map(|at| (2 * at + 1) as f64 / BLOCKS as f64 - 1.0)
+}
+
+/// The terms of the polynomial at a point.
+fn terms([x, y]: [f64; 2]) -> [f64; TERMS] {
+    let mut terms = [1.0; TERMS];
+    let powers = (0..=DEGREE).flat_map(|total| (0..=total).map(move |of_y| (total - of_y, of_y)));
+    for (term, (of_x, of_y)) in terms.iter_mut().zip(powers) {
+        *term = x.powi(of_x as i32) * y.powi(of_y as i32);
+    }
+    terms
+}
+
+fn value(fit: &[f64; TERMS], at: [f64; 2]) -> f64 {
+    terms(at).iter().zip(fit).map(|(term, factor)| term * factor).sum()
+}
+
+/// The logarithm of a page's light as a polynomial, if one fits.
+fn fit(light: &[u8], width: usize) -> Option<[f64; TERMS]> {
+    let height = light.len() / width;
+    if width < BLOCKS || height < BLOCKS {
+        return None;
+    }
+    let paper = |block: usize| {
+        let part = |at: usize, side: usize| at * side / BLOCKS..(at + 1) * side / BLOCKS;
+        let columns = part(block % BLOCKS, width);
+        let mut grays = Vec::new();
+        part(block / BLOCKS, height)
+            .for_each(|y| grays.extend_from_slice(&light[y * width..][columns.clone()]));
+        // Ink is dark, and the lighter ones are paper.
+        (Histogram::of(&grays).ranked(grays.len() as u32 * 3 / 4).max(1) as f64).ln()
+    };
+    let points: Vec<([f64; TERMS], f64)> =
+        (0..BLOCKS * BLOCKS).map(|block| (terms(block_center(block)), paper(block))).collect();
+    let mut fit = [0.0; TERMS];
+    let mut off = vec![0.0; points.len()];
+    let mut scale = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        // Tukey's weights: far from the fit, a block counts nothing.
+        let weights = off.iter().map(|off: &f64| (1.0 - (off / scale).powi(2)).max(0.0).powi(2));
+        fit = solve(points.iter().zip(weights).map(|((terms, value), weight)| (terms, *value, weight)))?;
+        let surface =
+            |terms: &[f64; TERMS]| terms.iter().zip(&fit).map(|(term, factor)| term * factor).sum::<f64>();
+        off = points.iter().map(|(terms, value)| value - surface(terms)).collect();
+        let mut sizes: Vec<f64> = off.iter().map(|off| off.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        scale = (6.0 * sizes[sizes.len() / 2]).max(TOLERANCE);
+    }
+    let agreeing = off.iter().filter(|off| off.abs() <= TOLERANCE).count();
+    (agreeing as f64 >= AGREEING * points.len() as f64).then_some(fit)
+}
+
+/// The factors of weighted least squares, by elimination; nothing if they are not determined.
+fn solve<'a>(points: impl Iterator<Item = (&'a [f64; TERMS], f64, f64)>) -> Option<[f64; TERMS]> {
+    let mut rows = [[0.0; TERMS + 1]; TERMS];
+    for (terms, value, weight) in points {
+        for (row, &term) in rows.iter_mut().zip(terms) {
+            let all = terms.iter().chain([&value]);
+            row.iter_mut().zip(all).for_each(|(sum, other)| *sum += weight * term * other);
+        }
+    }
+    for pivot in 0..TERMS {
+        let best = (pivot..TERMS).max_by(|&a, &b| rows[a][pivot].abs().total_cmp(&rows[b][pivot].abs()))?;
+        rows.swap(pivot, best);
+        let first = rows[pivot];
+        if first[pivot].abs() < 1e-9 {
+            return None;
+        }
+        for (_, row) in rows.iter_mut().enumerate().filter(|(at, _)| *at != pivot) {
+            let share = row[pivot] / first[pivot];
+            row.iter_mut().zip(first).for_each(|(value, of_first)| *value -= share * of_first);
+        }
+    }
+    Some(std::array::from_fn(|at| rows[at][TERMS] / rows[at][at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Paper of level 200 on 40 x 30 with darker rectangles: columns, rows, level.
+    fn page(dark: &[([usize; 2], [usize; 2], u8)]) -> Vec<u8> {
+        let mut page = vec![200; 40 * 30];
+        for &(x, y, level) in dark {
+            (y[0]..y[1]).for_each(|y| page[y * 40 + x[0]..y * 40 + x[1]].fill(level));
+        }
+        page
+    }
+
+    #[test]
+    fn strokes_are_filled_up_and_shadows_stay_with_sharp_edges() {
+        let shadow = ([0, 21], [0, 30], 120);
+        let strokes = [([5, 9], [3, 27], 20), ([15, 30], [10, 14], 30), ([38, 40], [0, 30], 10)];
+        let both: Vec<_> = [shadow].into_iter().chain(strokes).collect();
+        assert!(close(&page(&both), 40, 8, 4) == page(&[shadow]));
+        assert!(close(&page(&strokes), 40, 8, 4) == page(&[]));
+        assert!(close(&page(&strokes), 40, 100, 0) == page(&[]), "a window larger than the page");
+        let at_the_edge = [([0, 3], [0, 30], 20)];
+        assert!(close(&page(&at_the_edge), 40, 8, 0) == page(&[]));
+        assert!(close(&page(&at_the_edge), 40, 8, 7) == page(&at_the_edge));
+    }
+
+    #[test]
+    fn smoothing_keeps_what_is_level() {
+        assert!(smooth(&page(&[]), 40) == page(&[]));
+        let mut grain = page(&[]);
+        grain[15 * 40 + 20] = 245;
+        assert_eq!(smooth(&grain, 40)[14 * 40 + 19], 205);
+    }
+}
