@@ -110,6 +110,16 @@ impl Findings {
     }
 }
 
+impl ModelInput {
+    /// A picture of handwriting: the digit of each cell is found and brought to MNIST's look.
+    ///
+    /// A picture of digits that look like MNIST's already stays as it is.
+    pub fn from_picture(picture: &Picture, shape: GridShape) -> Self {
+        let found = Findings::of(picture, Arrangement::Grid(shape), shape);
+        found.model_input(shape).unwrap_or_else(|| Self::from_digits(shape, vec![None; shape.cells()]))
+    }
+}
+
 /// The grid of a picture whose digits look like MNIST's already: they stay as they are.
 fn mnist_grid(picture: &Picture, shape: GridShape) -> Option<Findings> {
     let [width, height] = picture.size().map(|side| side as usize);

@@ -1,9 +1,10 @@
 //! From a picture or pen strokes to digits that look like MNIST's. This crate knows no model.
 //!
-//! [`ModelInput::from_picture`] is the whole way: a PNG or JPEG becomes gray values of light ink on dark paper
-//! ([`Picture`]), guide lines are removed, connected ink is given to the cells of the grid, and each cell's digit is drawn
-//! anew with MNIST's pen, in MNIST's size and place. A [`Drawing`], whose strokes are known, goes the shorter way of
-//! [`ModelInput::from_drawing`].
+//! [`Findings::of`] is the whole way: an image file becomes upright gray values of light ink on dark paper ([`Picture`]);
+//! the light that falls on the paper is evened out, the table around the sheet and printed rules are taken away, pieces of
+//! ink become digits, digits become lines and grids ([`Arrangement`]), and each digit is drawn anew with MNIST's pen, in
+//! MNIST's size and place. [`ModelInput::from_picture`] finds the digits of one grid; a [`Drawing`], whose strokes are
+//! known, goes the shorter way of [`ModelInput::from_drawing`].
 //!
 //! [`Dataset`] finds digits on disk in any form that is read: MNIST's files, tables, and folders of labeled pictures, each
 //! of which goes the same way.
@@ -24,6 +25,7 @@ mod paper;
 mod sheet;
 mod ink;
 mod mask;
+mod straight_lines;
 mod rules;
 mod blot;
 mod digits;

@@ -3,7 +3,7 @@
 use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes, normalize, place};
 
 use crate::resample::resample;
-use crate::{Arrangement, Drawing, Findings, Picture};
+use crate::{Drawing, Picture};
 
 /// A grid of digits as a model is given it, and which of its cells are empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,14 +18,6 @@ impl ModelInput {
     pub fn resized(picture: &Picture, shape: GridShape) -> Self {
         let pixels = resample(picture.gray(), shape.width(), shape.height());
         Self { shape, pixels, empty: vec![false; shape.cells()] }
-    }
-
-    /// A picture of handwriting: the digit of each cell is found and brought to MNIST's look.
-    ///
-    /// A picture of digits that look like MNIST's already stays as it is.
-    pub fn from_picture(picture: &Picture, shape: GridShape) -> Self {
-        let found = Findings::of(picture, Arrangement::Grid(shape), shape);
-        found.model_input(shape).unwrap_or_else(|| Self::from_digits(shape, vec![None; shape.cells()]))
     }
 
     /// A drawing whose strokes are known.

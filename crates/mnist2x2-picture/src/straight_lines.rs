@@ -1,0 +1,148 @@
+//! Thin straight lines in a mask: found, and taken out.
+
+use std::ops::Range;
+
+use crate::mask::Mask;
+
+/// How far it may rise or fall for each pixel that it goes on: some eight degrees.
+const STEEPEST: f32 = 0.15;
+/// How far its points may lie beside a straight line, in pixels and as a share of its length.
+const BENT: [f32; 2] = [1.2, 0.003];
+/// The share of its length that must be seen; the rest may be hidden under digits.
+const SEEN: f32 = 0.6;
+
+/// A line of ink, level or nearly so; or an upright one in a mask whose axes are swapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    /// The columns that it crosses.
+    pub(crate) x: Range<usize>,
+    /// The row at which it would cross column 0, and how far it falls with each column.
+    fit: [f32; 2],
+    pub(crate) thick: f32,
+}
+
+impl Line {
+    pub(crate) fn y(&self, x: f32) -> f32 {
+        self.fit[0] + self.fit[1] * x
+    }
+
+    pub(crate) fn len(&self) -> f32 {
+        self.x.len() as f32
+    }
+
+    /// An upright line from one point to another below it, its axes swapped.
+    pub(crate) fn through(from: [f32; 2], to: [f32; 2], thick: f32) -> Self {
+        let slope = (to[0] - from[0]) / (to[1] - from[1]).max(1.0);
+        Self {
+            x: from[1].max(0.0) as usize..to[1].max(0.0) as usize + 1,
+            fit: [from[0] - slope * from[1], slope],
+            thick,
+        }
+    }
+
+    /// Its two ends.
+    pub(crate) fn ends(&self) -> [[f32; 2]; 2] {
+        [self.x.start, self.x.end - 1].map(|x| [x as f32, self.y(x as f32)])
+    }
+}
+
+/// A line that is being followed from column to column.
+struct Trail {
+    points: Vec<[f32; 2]>,
+    thick: usize,
+    /// The last column at which its ink was seen, its own or what covers it.
+    seen: usize,
+}
+
+impl Trail {
+    /// Where it is expected at column `x`.
+    fn expected(&self, x: usize) -> f32 {
+        let last = self.points[self.points.len() - 1];
+        let before = self.points[self.points.len().saturating_sub(24)];
+        let slope =
+            if last[0] - before[0] < 8.0 { 0.0 } else { (last[1] - before[1]) / (last[0] - before[0]) };
+        last[1] + slope.clamp(-STEEPEST, STEEPEST) * (x as f32 - last[0])
+    }
+
+    /// The straight line through its points, if they lie on one.
+    fn line(&self) -> Option<Line> {
+        let count = self.points.len() as f32;
+        let x = self.points[0][0] as usize..self.points[self.points.len() - 1][0] as usize + 1;
+        if count < 8.0 || count < SEEN * x.len() as f32 {
+            return None;
+        }
+        let mean = [0, 1].map(|k| self.points.iter().map(|point| point[k]).sum::<f32>() / count);
+        let moment = |k: usize| -> f32 {
+            self.points.iter().map(|point| (point[0] - mean[0]) * (point[k] - mean[k])).sum()
+        };
+        let slope = moment(1) / moment(0);
+        let line = Line { fit: [mean[1] - slope * mean[0], slope], thick: self.thick as f32 / count, x };
+        let bent = self.points.iter().map(|&[x, y]| (y - line.y(x)).powi(2)).sum::<f32>() / count;
+        (slope.abs() <= STEEPEST && bent.sqrt() <= BENT[0] + BENT[1] * line.len()).then_some(line)
+    }
+}
+
+/// The level lines of a mask, which is given with its axes swapped; none thicker than `most`.
+pub(crate) fn trace(turned: &Mask, most: usize) -> Vec<Line> {
+    let (mut trails, mut lines): (Vec<Trail>, Vec<Line>) = (Vec::new(), Vec::new());
+    for (x, column) in turned.inked.chunks_exact(turned.width).enumerate() {
+        for run in runs(column) {
+            let middle = (run.start + run.end - 1) as f32 / 2.0;
+            let is_thin = run.len() <= most;
+            let mut is_taken = false;
+            for trail in &mut trails {
+                let expected = trail.expected(x);
+                if is_thin && !is_taken && (middle - expected).abs() <= 1.6 {
+                    trail.points.push([x as f32, middle]);
+                    trail.thick += run.len();
+                    (trail.seen, is_taken) = (x, true);
+                } else if !is_thin && run.start as f32 - 1.0 <= expected && expected <= run.end as f32 {
+                    trail.seen = x;
+                }
+            }
+            if is_thin && !is_taken {
+                trails.push(Trail { points: vec![[x as f32, middle]], thick: run.len(), seen: x });
+            }
+        }
+        let (open, done) =
+            std::mem::take(&mut trails).into_iter().partition(|trail: &Trail| x - trail.seen <= 3);
+        trails = open;
+        lines.extend(done.iter().filter_map(Trail::line));
+    }
+    lines.extend(trails.iter().filter_map(Trail::line));
+    lines
+}
+
+/// The runs of ink of one row.
+fn runs(row: &[bool]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for at in (0..row.len()).filter(|&at| row[at]) {
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end += 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+/// Takes a level line out of a mask, which is given with its axes swapped: all of what is no thicker than the line; of ink
+/// that goes beyond it on one side what lies on the line; and nothing of ink that crosses it.
+pub(crate) fn erase(turned: &mut Mask, line: &Line) {
+    let half = line.thick / 2.0 + 1.5;
+    for x in line.x.start.saturating_sub(3)..(line.x.end + 3).min(turned.height) {
+        let y = line.y(x as f32);
+        let band = (y - half).round().max(0.0) as usize
+            ..((y + half).round().max(0.0) as usize + 1).min(turned.width);
+        let row = &mut turned.inked[x * turned.width..][..turned.width];
+        if band.start >= band.end {
+            continue;
+        }
+        let goes_on = |at: Option<usize>| at.is_some_and(|at| row.get(at).is_some_and(|&inked| inked));
+        let crosses = goes_on(band.start.checked_sub(1))
+            && goes_on(Some(band.end))
+            && row[band.clone()].iter().all(|&ink| ink);
+        if !crosses {
+            row[band].fill(false);
+        }
+    }
+}
