@@ -111,7 +111,8 @@ fn inference_in_blocks_is_the_forward_pass() {
 #[test]
 fn zero_and_huge_inputs_give_finite_numbers() {
     let [b, t, d, h] = if cfg!(miri) { [1, 3, 6, 2] } else { [2, 5, 24, 3] };
-    for (level, scale) in Level::available().into_iter().flat_map(|l| [0.0, 1e4, 1e15].map(|s| (l, s))) {
+    let scales = if cfg!(miri) { &[1e15][..] } else { &[0.0, 1e4, 1e15] };
+    for (level, &scale) in Level::available().into_iter().flat_map(|l| scales.iter().map(move |s| (l, s))) {
         let x: Vec<f32> = numbers(b * t * d, 2).iter().map(|x| x * scale).collect();
         let mut scratch = Scratch::at(level);
         let finite = |what: &str, all: [Vec<f32>; 3]| {

@@ -59,15 +59,16 @@ fn check<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes, plain: impl
     }
 }
 
-/// Sizes too slow for an interpreter are left out under Miri.
+/// The first sizes alone under Miri, which is slow; all but them elsewhere, where they would show too little.
 fn fast<T: Clone>(sizes: &[T]) -> Vec<T> {
-    sizes[..if cfg!(miri) { 1 } else { sizes.len() }].to_vec()
+    if cfg!(miri) { sizes[..1].to_vec() } else { sizes[1..].to_vec() }
 }
 
 #[test]
 fn self_attention_agrees_with_the_composition() {
     // B, T, D, H: heads of 2, 8, 5 and 16 numbers; one token alone; more tokens than a vector has lanes.
-    let sizes = fast(&[[2, 3, 4, 2], [3, 5, 24, 3], [2, 7, 15, 3], [3, 1, 6, 2], [1, 19, 32, 2]]);
+    let sizes =
+        fast(&[[1, 2, 2, 1], [2, 3, 4, 2], [3, 5, 24, 3], [2, 7, 15, 3], [3, 1, 6, 2], [1, 19, 32, 2]]);
     for ([b, t, d, h], causal) in sizes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
         let plain = |v: &[&[f64]]| oracle::self_attention(v[0], v[1], [b, t, d], h, causal);
         check(&SelfAttention::new(d, h, causal).unwrap(), [b, t, t], plain);
@@ -77,7 +78,9 @@ fn self_attention_agrees_with_the_composition() {
 #[test]
 fn cross_attention_agrees_with_the_composition() {
     // B, T, N, D, H
-    for [b, t, n, d, h] in fast(&[[2, 3, 2, 4, 2], [3, 5, 7, 24, 3], [2, 1, 19, 15, 3], [1, 5, 16, 32, 2]]) {
+    for [b, t, n, d, h] in
+        fast(&[[1, 2, 3, 2, 1], [2, 3, 2, 4, 2], [3, 5, 7, 24, 3], [2, 1, 19, 15, 3], [1, 5, 16, 32, 2]])
+    {
         let plain = |v: &[&[f64]]| oracle::cross_attention(v[0], v[1], v[2], [b, t, n, d], h);
         check(&CrossAttention::new(d, h).unwrap(), [b, t, n], plain);
     }
@@ -86,7 +89,7 @@ fn cross_attention_agrees_with_the_composition() {
 #[test]
 fn mlp_agrees_with_the_composition() {
     // rows, D, F
-    for [rows, d, hidden] in fast(&[[3, 4, 5], [15, 24, 37], [1, 6, 3], [9, 17, 64]]) {
+    for [rows, d, hidden] in fast(&[[2, 2, 3], [3, 4, 5], [15, 24, 37], [1, 6, 3], [9, 17, 64]]) {
         check(&Mlp::new(d, hidden).unwrap(), [rows], |v| oracle::mlp(v[0], v[1], d, hidden));
     }
 }
@@ -94,7 +97,13 @@ fn mlp_agrees_with_the_composition() {
 #[test]
 fn convolution_agrees_with_the_composition() {
     // B, height, width, C, O, stride: more maps than are taken at a time; one larger than that; windows without a middle row.
-    let sizes = [[2, 3, 4, 2, 5, 2], [15, 4, 3, 1, 3, 1], [2, 17, 16, 3, 2, 1], [3, 1, 7, 2, 17, 3]];
+    let sizes = [
+        [1, 2, 3, 1, 2, 1],
+        [2, 3, 4, 2, 5, 2],
+        [15, 4, 3, 1, 3, 1],
+        [2, 17, 16, 3, 2, 1],
+        [3, 1, 7, 2, 17, 3],
+    ];
     for [b, h, w, channels, outputs, stride] in fast(&sizes) {
         let plain = |v: &[&[f64]]| oracle::convolution(v[0], v[1], [h, w, channels], stride);
         check(&Convolution::new([h, w], [channels, outputs], stride).unwrap(), [b], plain);
@@ -104,7 +113,7 @@ fn convolution_agrees_with_the_composition() {
 #[test]
 fn patch_embedding_agrees_with_the_composition() {
     // B, N, P, D
-    for [b, n, pixels, d] in fast(&[[2, 3, 5, 4], [3, 7, 11, 24], [1, 1, 37, 19]]) {
+    for [b, n, pixels, d] in fast(&[[1, 2, 3, 2], [2, 3, 5, 4], [3, 7, 11, 24], [1, 1, 37, 19]]) {
         let plain = |v: &[&[f64]]| oracle::patch_embedding(v[0], v[1], [n, pixels, d]);
         check(&PatchEmbedding::new(n, pixels, d).unwrap(), [b], plain);
     }
@@ -127,8 +136,8 @@ fn token_embedding_agrees_with_the_composition() {
 
 #[test]
 fn head_agrees_with_the_composition() {
-    for [v, d] in fast(&[[5, 4], [13, 24], [17, 7]]) {
-        let (head, rows) = (Head::new(v, d).unwrap(), 6);
+    for [v, d] in fast(&[[3, 2], [5, 4], [13, 24], [17, 7]]) {
+        let (head, rows) = (Head::new(v, d).unwrap(), if cfg!(miri) { 2 } else { 6 });
         check(&head, [rows], |x| oracle::linear(x[1], &x[0][..v * d], &x[0][v * d..]));
         let (loss, targets) = (head.loss(), distributions(rows, v));
         for level in Level::available() {
