@@ -10,6 +10,8 @@
 
 use std::fs::{self, DirEntry, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use mnist2x2_formats::Weights;
 use mnist2x2_formats::files::Disk;
@@ -111,7 +113,7 @@ impl RunFolder {
         let folder = path.join(CHECKPOINTS);
         let file = folder.join(LOCK);
         let lock = disk.create(&file).map_err(Error::io(&file))?;
-        lock.try_lock().map_err(|error| match error {
+        try_lock(&lock).map_err(|error| match error {
             TryLockError::WouldBlock => Error::run(path, "another process is training here"),
             TryLockError::Error(error) => Error::io(&file)(error),
         })?;
@@ -252,6 +254,18 @@ impl RunFolder {
     }
 }
 
+/// Takes the lock, also if it is given back within half a second: a process that another thread starts holds all open files
+/// until its program begins, and one that was killed until it is gone.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 0..20 {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(25)),
+            result => return result,
+        }
+    }
+    lock.try_lock()
+}
+
 /// Removes what [`RunFolder::create`] had made of a run, locked by this process, that could not be written down. Failures do
 /// not matter: nobody else's files are touched.
 fn abandon(disk: &Disk, path: &Path) {
@@ -300,5 +314,25 @@ impl Observer for Recorder<'_> {
 
     fn should_stop(&self) -> bool {
         self.observer.should_stop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_given_back_soon_is_waited_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let other = file.reopen().unwrap();
+        other.lock().unwrap();
+        assert!(matches!(try_lock(file.as_file()), Err(TryLockError::WouldBlock)), "not for ever");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(100));
+                other.unlock().unwrap();
+            });
+            try_lock(file.as_file()).unwrap();
+        });
     }
 }
