@@ -3,19 +3,10 @@
 
 import { readFile } from "node:fs/promises";
 
-import { Hand, SOON, expect, expectNoFindings, expectShown, look, startProgram, stored, test as base, timeReading } from "./support.js";
+import { Hand, SOON, expect, expectNoFindings, expectShown, look, modelTest as test, stored, timeReading } from "./support.js";
 
 /** @typedef {import("../page/document.js").Stroke} Stroke */
 /** @typedef {{digits: string, drawing: {cells: Stroke[][]}}} Grid */
-
-const test = base.extend(/** @type {import("@playwright/test").Fixtures<{}, import("./support.js").PerWorker>} */ ({
-  server: [async ({}, use) => {
-    const given = process.env.SERVER_URL;
-    const server = given ? { url: given, stop: async () => {} } : await startProgram();
-    await use(server);
-    await server.stop();
-  }, { scope: "worker" }],
-}));
 
 /** @type {Grid[]} Grids of digits drawn for tests. */
 const grids = (await readFile(new URL("../../mnist2x2-load/drawings.jsonl", import.meta.url), "utf8"))

@@ -33,7 +33,7 @@ export const SOON = 300;
 export const isOwn = !process.env.SERVER_URL;
 
 /** Starts the program that people start, with the model that it ships. @returns {Promise<Server>} */
-export async function startProgram() {
+async function startProgram() {
   const folder = await mkdtemp(join(tmpdir(), "mnist2x2-"));
   const program = process.env.PROGRAM;
   if (!program) throw new Error("run these tests with `cargo xtask browser-test`");
@@ -91,6 +91,16 @@ export const test = served.extend(/** @type {import("@playwright/test").Fixtures
     expect(errors, "errors in the console").toEqual([]);
   }, { auto: true }],
   hand: ({ page, hasTouch }, use) => use(new Hand(page, hasTouch ? "touch" : "mouse")),
+}));
+
+/** The same with the program that people start. */
+export const modelTest = test.extend(/** @type {import("@playwright/test").Fixtures<{}, PerWorker>} */ ({
+  server: [async ({}, use) => {
+    const given = process.env.SERVER_URL;
+    const server = given ? { url: given, stop: async () => {} } : await startProgram();
+    await use(server);
+    await server.stop();
+  }, { scope: "worker" }],
 }));
 
 /**
@@ -178,6 +188,52 @@ export const pressAtOnce = (page, ...keys) => page.evaluate((keys) => {
   const options = { bubbles: true, cancelable: true };
   for (const key of keys) document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, ...options }));
 }, keys);
+
+/**
+ * A picture of digits in lines, dark on white: each digit in a place of 140 x 140 pixels, with a margin of 60.
+ * @param {Page} page that has a canvas to draw on
+ * @param {string[]} lines `_` leaves a place empty @param {string} [type]
+ */
+export async function picture(page, lines, type = "image/png") {
+  const places = lines.flatMap((line, row) => Array.from(line, (digit, col) =>
+    ({ digit, x: 60 + 140 * col, y: 60 + 140 * row }))).filter(({ digit }) => digit !== "_");
+  const strokes = places.flatMap(({ digit, x, y }) =>
+    sample(Number(digit)).map((stroke) => stroke.map((point) => [x + point[0] / 2, y + point[1] / 2])));
+  const size = [120 + 140 * Math.max(1, ...lines.map(({ length }) => length)), 120 + 140 * Math.max(1, lines.length)];
+  const url = await page.evaluate(({ strokes, size: [width, height], type }) => {
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    Object.assign(context, { lineWidth: 11, lineCap: "round", lineJoin: "round" });
+    for (const stroke of strokes) {
+      context.beginPath();
+      for (const [x, y] of stroke) context.lineTo(x, y);
+      context.stroke();
+    }
+    return canvas.toDataURL(type);
+  }, { strokes, size, type });
+  const middles = places.map(({ x, y }) => [x + 70, y + 70]);
+  return { buffer: Buffer.from(url.replace(/^[^,]*,/, ""), "base64"), width: size[0], height: size[1], middles };
+}
+
+/** Opens a picture. @param {Page} page @param {Buffer} buffer @param {string} mimeType */
+export const open = (page, buffer, mimeType = "image/png") =>
+  page.locator("#file").setInputFiles({ name: "digits", mimeType, buffer });
+
+/**
+ * Where the boxes stand in a picture: their middles, in the picture's pixels.
+ * @param {Page} page @param {{width: number, height: number}} picture
+ */
+export const boxes = (page, picture) => page.evaluate(({ width, height }) => {
+  const frame = /** @type {Element} */ (document.querySelector("#boxes")).getBoundingClientRect();
+  const scale = Math.max(width / frame.width, height / frame.height);
+  const [left, top] = [frame.left + (frame.width - width / scale) / 2, frame.top + (frame.height - height / scale) / 2];
+  return Array.from(document.querySelectorAll(".box"), (element) => {
+    const box = element.getBoundingClientRect();
+    return [box.x + box.width / 2 - left, box.y + box.height / 2 - top].map((at) => Math.round(scale * at));
+  });
+}, picture);
 
 /** What the server has stored. @param {Page} page @returns {Promise<any[]>} */
 export async function stored(page) {

@@ -43,7 +43,10 @@ impl Counter {
         let cell = |digit: char| CellReading::new(digit.to_digit(10).map(|d| d as u8), CONFIDENCE);
         let cells: Vec<_> = digits.chars().map(cell).collect();
         let alternatives = vec![other(&digits, "7", 0.02), other(&digits, "1", 0.005)];
-        let reading = Reading::new(cells, CONFIDENCE.powi(4), alternatives);
+        let mut reading = Reading::new(cells, CONFIDENCE.powi(4), alternatives);
+        if matches!(input.content, Content::Picture(_)) {
+            reading.layout = format!("{}x{}", self.0.rows, self.0.cols);
+        }
         let mut answer = Answer::from(reading);
         let pixels = self.render(&drawing);
         answer.attention = input.options.attention.then(|| self.attention(&pixels));

@@ -58,8 +58,9 @@ export class AttentionView {
   /** @param {Reading} reading */
   show(reading) {
     const { seen } = reading;
-    this.parts.section.hidden = !seen;
-    if (!seen) return;
+    // Digits of other arrangements are not read in one look.
+    this.parts.section.hidden = !seen || !reading.attention;
+    if (!seen || !reading.attention) return;
     this.#maps = attentionMaps(reading);
     const { rows, cols } = patches(this.#maps[0]?.weights.length ?? 1, seen);
     const { maps } = this.parts;

@@ -4,7 +4,8 @@
 /** @typedef {[number, number]} Point  x to the right and y down, from the upper left corner of a cell */
 /** @typedef {Point[]} Stroke */
 /** @typedef {{rows: number, cols: number}} Grid */
-/** @typedef {{cells: Stroke[][], picture: Blob | null}} Content  strokes by cell, row by row; or a picture */
+/** @typedef {{file: Blob, width: number, height: number}} Picture  its pixels are counted when it stands upright */
+/** @typedef {{cells: Stroke[][], picture: Picture | null}} Content  strokes by cell, row by row; or a picture */
 
 /** The side of a cell, in the unit of all points. */
 export const SIDE = 280;
@@ -34,6 +35,19 @@ export function position(index, { rows, cols }) {
   const [row, col] = [Math.floor(index / cols), index % cols];
   if (rows === 2 && cols === 2) return `${["upper", "lower"][row]} ${["left", "right"][col]}`;
   return `row ${row + 1}, column ${col + 1}`;
+}
+
+/**
+ * Where each digit of these lines stands, for people.
+ * @param {string[]} lines @param {string} layout as the API names it @returns {string[]}
+ */
+export function positions(lines, layout) {
+  const cols = lines[0]?.length ?? 0;
+  const name = (/** @type {number} */ row, /** @type {number} */ col) => {
+    if (/^\d+x\d+$/.test(layout)) return position(row * cols + col, { rows: lines.length, cols });
+    return lines.length === 1 ? `digit ${col + 1}` : `line ${row + 1}, digit ${col + 1}`;
+  };
+  return lines.flatMap((line, row) => Array.from(line, (_, col) => name(row, col)));
 }
 
 /** A drawing with its past and, after an undo, its future. It says "change" whenever its content is another. */

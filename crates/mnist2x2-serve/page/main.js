@@ -5,6 +5,7 @@ import { Outbox } from "./corrections.js";
 import { counted, find } from "./dom.js";
 import { Document, blank, inCell, isBlank, withCell } from "./document.js";
 import { AttentionView } from "./attention.js";
+import { Boxes } from "./boxes.js";
 import { Live } from "./live.js";
 import { Pad } from "./pad.js";
 import { base64, download, opened, pictureIn, png } from "./picture.js";
@@ -39,8 +40,12 @@ const attention = new AttentionView({
 });
 const result = new Result(
   { digits: text("digits"), picker: text("picker"), others: text("others"), sure: text("sure") }, correct);
+const boxes = new Boxes(text("boxes"));
 const pad = new Pad(find("canvas", HTMLCanvasElement), text("cells"), {
-  draft: (content) => live.ask(content, true),
+  draft: (content) => {
+    boxes.clear();
+    live.ask(content, true);
+  },
   stroke: (content) => paper.change(content),
   key: keyInCell,
 });
@@ -50,6 +55,7 @@ const outbox = new Outbox(showStored);
 /** Follows the drawing. */
 function follow() {
   const { content } = paper;
+  boxes.clear();
   pad.show(content).catch((error) => showStatus(error.message, "refused"));
   save("drawing", content.picture ? null : { ...grid, cells: content.cells });
   find("undo", HTMLButtonElement).disabled = !paper.canUndo;
@@ -72,14 +78,28 @@ function showReading(content, reading) {
   shown = { content, reading };
   show();
   attention.show(reading);
-  announce(sentence(reading, right()));
+  announce(sentence(reading, right(), kind(content, reading)));
   if (reading.model !== digest) learnModel();
 }
 
 function show() {
-  if (shown) result.show(shown.reading, right());
-  text("advice").hidden = false;
+  if (!shown) return;
+  const { content, reading } = shown;
+  const { canCorrect } = kind(content, reading);
+  result.show(reading, right(), kind(content, reading));
+  if (content.picture) boxes.show(reading, right(), content.picture);
+  else boxes.clear();
+  text("advice").hidden = reading.digits === "";
+  text("advice").textContent = canCorrect
+    ? "Wrong? Click a digit, or go to it and press the right one."
+    : `Only digits in a grid of ${grid.rows} x ${grid.cols} can be corrected here.`;
 }
+
+/** Only what lies in the model's own grid can be learnt from. @param {Content} content @param {Reading} reading */
+const kind = ({ picture }, { layout }) => ({
+  isPicture: picture !== null,
+  canCorrect: picture === null || layout === `${grid.rows}x${grid.cols}`,
+});
 
 /** What was read, with what was corrected in cells that are as they were. */
 function right() {
@@ -95,6 +115,7 @@ function right() {
 async function correct(is) {
   if (!shown || is === right()) return;
   const { content, reading } = shown;
+  if (!kind(content, reading).canCorrect) return;
   Array.from(is).forEach((digit, index) => corrected.set(index, { of: inCell(content, index), digit }));
   show();
   if (correcting.content !== content) correcting = { content, key: null, right: "" };

@@ -6,6 +6,7 @@ import { PEN, SIDE, blank, position, withCell } from "./document.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").Grid} Grid */
+/** @typedef {import("./document.js").Picture} Picture */
 /** @typedef {import("./document.js").Point} Point */
 /** @typedef {import("./document.js").Stroke} Stroke */
 
@@ -71,13 +72,22 @@ export function drawStrokes(context, { cells }, { cols }) {
 }
 
 /**
+ * Where a picture lies in a frame: as large as it fits, in the middle.
+ * @param {{width: number, height: number}} picture @param {number} width @param {number} height of the frame
+ */
+export function fit(picture, width, height) {
+  const scale = Math.min(width / picture.width, height / picture.height);
+  const [w, h] = [scale * picture.width, scale * picture.height];
+  return { left: (width - w) / 2, top: (height - h) / 2, width: w, height: h };
+}
+
+/**
  * Draws a picture as large as it fits, in the middle.
  * @param {CanvasRenderingContext2D} context @param {ImageBitmap} picture @param {number} width @param {number} height
  */
 export function drawPicture(context, picture, width, height) {
-  const scale = Math.min(width / picture.width, height / picture.height);
-  const [w, h] = [scale * picture.width, scale * picture.height];
-  context.drawImage(picture, (width - w) / 2, (height - h) / 2, w, h);
+  const place = fit(picture, width, height);
+  context.drawImage(picture, place.left, place.top, place.width, place.height);
 }
 
 export class Pad {
@@ -131,10 +141,11 @@ export class Pad {
   async show(content) {
     this.#content = content;
     this.#label();
+    this.box.classList.toggle("covered", content.picture !== null);
     if (!content.picture) this.#picture = null;
     this.#paint();
     if (!content.picture) return;
-    const picture = await createImageBitmap(content.picture);
+    const picture = await createImageBitmap(content.picture.file);
     if (this.#content !== content) return;
     this.#picture = picture;
     this.#paint();

@@ -6,6 +6,7 @@ import { drawPicture, drawStrokes } from "./pad.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").Grid} Grid */
+/** @typedef {import("./document.js").Picture} Picture */
 
 /** The longest side of a picture that is sent; the model sees far less. */
 const MAX_SIDE = 1024;
@@ -20,12 +21,13 @@ export const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.
 
 /**
  * A file as the server takes it: a PNG or JPEG as it is if it is small, any other picture as a PNG.
- * @param {Blob} file @returns {Promise<Blob>}
+ * @param {Blob} file @returns {Promise<Picture>}
  */
 export async function opened(file) {
   const isTaken = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MAX_BYTES;
   const bitmap = await bitmapOf(file);
-  return isTaken && Math.max(bitmap.width, bitmap.height) <= MAX_SIDE ? file : redrawn(bitmap);
+  const { width, height } = bitmap;
+  return isTaken && Math.max(width, height) <= MAX_SIDE ? { file, width, height } : redrawn(bitmap);
 }
 
 /**
@@ -33,7 +35,7 @@ export async function opened(file) {
  * @param {Content} content @param {Grid} grid
  */
 export async function png(content, grid) {
-  if (content.picture) return redrawn(await bitmapOf(content.picture));
+  if (content.picture) return (await redrawn(await bitmapOf(content.picture.file))).file;
   const { canvas, context } = paper(grid.cols * SIDE, grid.rows * SIDE);
   drawStrokes(context, content, grid);
   return encoded(canvas);
@@ -48,14 +50,14 @@ async function bitmapOf(file) {
   }
 }
 
-/** @param {ImageBitmap} bitmap @returns {Promise<Blob>} */
+/** @param {ImageBitmap} bitmap @returns {Promise<Picture>} */
 async function redrawn(bitmap, most = MAX_SIDE) {
   const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
   const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(scale * side)));
   const { canvas, context } = paper(width, height);
   drawPicture(context, bitmap, width, height);
-  const blob = await encoded(canvas);
-  return blob.size <= MAX_BYTES ? blob : redrawn(bitmap, Math.max(width, height) / 2);
+  const file = await encoded(canvas);
+  return file.size <= MAX_BYTES ? { file, width, height } : redrawn(bitmap, Math.max(width, height) / 2);
 }
 
 /** @param {number} width @param {number} height */

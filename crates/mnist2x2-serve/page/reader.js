@@ -9,12 +9,17 @@ import { post, request } from "./server.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {{digits: string, confidence: number}} Alternative */
+/** @typedef {{digit: number | null, confidence: number, box?: Box}} Cell */
+/** @typedef {[number, number, number, number]} Box  left, top, width and height in the upright picture's pixels */
 /** @typedef {{width: number, height: number, pixels: Uint8Array}} InputImage  grey levels row by row, 255 for ink */
 /**
  * @typedef {object} Reading
  * @property {string} digits  cell by cell, row by row; `_` for an empty cell
  * @property {number} confidence  of the whole sequence
- * @property {{digit: number | null, confidence: number}[]} cells
+ * @property {string[]} lines  the same, line by line
+ * @property {string} layout  how they lie: `2x5` is a grid, `line` and `lines` are none, `none` is without digits
+ * @property {boolean} sure
+ * @property {Cell[]} cells
  * @property {Alternative[]} alternatives  likeliest first
  * @property {string} model  SHA-256 of the weights
  * @property {InputImage} [seen]  the picture that the model was given
@@ -22,15 +27,8 @@ import { post, request } from "./server.js";
  */
 /** @typedef {{digest: string, source: string, parameters: number, rows: number, cols: number}} Model */
 
-/** The grid that the page shows, which pictures are read as. */
-let layout = "auto";
-
 /** The model that reads. @returns {Promise<Model>} */
-export async function describe() {
-  const model = await request("api/model");
-  layout = `${model.rows}x${model.cols}`;
-  return model;
-}
+export const describe = () => request("api/model");
 
 /**
  * Reads a drawing or a picture. Throws `Unavailable` if it is worth asking again, `Refused` if not.
@@ -39,9 +37,11 @@ export async function describe() {
 export async function read(content) {
   const { picture } = content;
   const body = picture
-    ? { method: "POST", headers: { "Content-Type": picture.type }, body: picture }
+    ? { method: "POST", headers: { "Content-Type": picture.file.type }, body: picture.file }
     : post(strokes(content));
-  const reading = await request(`api/predict?seen=true&attention=true&layout=${layout}`, body);
+  const reading = await request("api/predict?seen=true&attention=true&layout=auto", body);
+  // The API leaves out the empty cells of a grid that is not the model's.
+  reading.digits = reading.lines.join("");
   if (reading.seen) reading.seen.pixels = Uint8Array.from(atob(reading.seen.pixels), (c) => c.charCodeAt(0));
   return reading;
 }

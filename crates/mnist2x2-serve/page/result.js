@@ -2,32 +2,49 @@
 /** What was read: the digits, how sure the model is of each, what else it might be, and how to correct it. */
 
 import { make, percent, step } from "./dom.js";
-import { position } from "./document.js";
+import { position, positions } from "./document.js";
 
 /** @typedef {import("./document.js").Grid} Grid */
 /** @typedef {import("./reader.js").Reading} Reading */
+/** @typedef {{isPicture: boolean, canCorrect: boolean}} Kind  what was read, and whether it can be corrected */
 
 /** The most sequences shown beside the answer. */
 const MAX_OTHERS = 4;
 /** What is less likely is not shown: it would be 0.0 %. */
 const LEAST = 0.001;
 /** A digit of less confidence is shown as unsure. */
-const SURE_FROM = 0.8;
+export const SURE_FROM = 0.8;
 
 /** @param {string} digit */
 const spoken = (digit) => (digit === "_" ? "empty" : digit);
 
+/** What is said of a picture without digits. */
+const NONE = "No digits were found.";
+
+/** What is said in place of how sure the model is of a picture. @param {Reading} reading */
+const unsure = ({ confidence }) => `Not sure: ${percent(confidence)}`;
+
 /**
  * Everything that was read, as one would say it.
- * @param {Reading} reading @param {string} right with what was corrected
+ * @param {Reading} reading @param {string} right with what was corrected @param {Kind} kind
  */
-export const sentence = (reading, right) =>
-  `Read ${Array.from(right, spoken).join(", ")}. ${percent(reading.confidence)} sure.`;
+export function sentence(reading, right, { isPicture }) {
+  if (right === "") return NONE;
+  const starts = reading.lines.map((_, row) => reading.lines.slice(0, row).join("").length);
+  const lines = starts.map((start, row) => Array.from(right.slice(start, starts[row + 1]), spoken).join(", "));
+  const sure = isPicture && !reading.sure ? unsure(reading) : `${percent(reading.confidence)} sure`;
+  return `Read ${lines.join(isPicture ? "; " : ", ")}. ${sure}.`;
+}
 
-/** A tile for each cell's digit. Pressing 0 to 9 on one corrects it, and so does its picker. */
+/**
+ * A tile for each cell's digit. Pressing 0 to 9 on one corrects it, and so does its picker. Tiles of a reading that
+ * cannot be corrected stand in its lines and only show.
+ */
 export class Result {
   /** @type {Grid} */ #grid = { rows: 2, cols: 2 };
-  /** @type {HTMLButtonElement[]} */ #tiles = [];
+  /** @type {HTMLElement[]} */ #tiles = [];
+  /** Where each tile's digit stands. @type {string[]} */ #places = [];
+  /** The lines and the layout that the tiles stand in. */ #form = "";
   /** The tile whose picker is open. @type {number | null} */ #open = null;
   /** What is shown; empty while nothing is. */ #right = "";
 
@@ -59,14 +76,43 @@ export class Result {
   /** @param {Grid} grid */
   setGrid(grid) {
     this.#grid = grid;
-    this.#tiles = Array.from({ length: grid.rows * grid.cols }, () =>
+    this.#form = "";
+    this.clear();
+  }
+
+  /** The tiles for the cells of the grid, which can be corrected. */
+  #standInGrid() {
+    const { rows, cols } = this.#grid;
+    if (!this.#isOther(`${rows}x${cols}`)) return;
+    this.#places = Array.from({ length: rows * cols }, (_, index) => position(index, this.#grid));
+    this.#tiles = this.#places.map(() =>
       make("button", { type: "button", class: "tile", "aria-controls": this.parts.picker.id }));
     this.parts.digits.replaceChildren(...this.#tiles.map((tile) => make("li", {}, tile)));
-    this.clear();
+    this.parts.digits.classList.remove("lines");
+  }
+
+  /** The tiles in the lines that were found, or that there are none. @param {Reading} reading */
+  #standInLines({ lines, layout }) {
+    if (!this.#isOther([layout, ...lines.map(({ length }) => length)].join())) return;
+    this.#places = positions(lines, layout);
+    this.#tiles = this.#places.map(() => make("div", { class: "tile" }));
+    const left = [...this.#tiles];
+    const items = lines.map(({ length }) => make("li", {}, ...left.splice(0, length)));
+    this.parts.digits.replaceChildren(...(items.length > 0 ? items : [make("li", { class: "none" }, NONE)]));
+    this.parts.digits.classList.add("lines");
+  }
+
+  /** Filling tiles that are there keeps the focus where it is. @param {string} form */
+  #isOther(form) {
+    if (form === this.#form) return false;
+    this.#close(false);
+    this.#form = form;
+    return true;
   }
 
   /** Shows that nothing has been read. */
   clear() {
+    this.#standInGrid();
     this.#close(false);
     this.#right = "";
     this.parts.sure.textContent = "";
@@ -79,9 +125,13 @@ export class Result {
     });
   }
 
-  /** @param {Reading} reading @param {string} right with what was corrected */
-  show(reading, right) {
-    this.parts.sure.textContent = `${percent(reading.confidence)} sure of all`;
+  /** @param {Reading} reading @param {string} right with what was corrected @param {Kind} kind */
+  show(reading, right, { isPicture, canCorrect }) {
+    if (canCorrect) this.#standInGrid();
+    else this.#standInLines(reading);
+    const isSure = !isPicture || reading.sure;
+    this.parts.sure.textContent = isSure ? `${percent(reading.confidence)} sure of all` : right && unsure(reading);
+    this.parts.sure.classList.toggle("unsure", !isSure);
     this.#tiles.forEach((tile, index) => {
       const { confidence } = reading.cells[index];
       const [was, is] = [reading.digits[index], right[index]];
@@ -98,15 +148,15 @@ export class Result {
   }
 
   /**
-   * @param {HTMLButtonElement} tile @param {number} index
+   * @param {HTMLElement} tile @param {number} index
    * @param {string} digit @param {string} note @param {number} share of the bar
    */
   #fill(tile, index, digit, note, share) {
-    const place = make("span", { class: "hidden" }, `, ${position(index, this.#grid)}`);
+    const place = make("span", { class: "hidden" }, `, ${this.#places[index]}`);
     const bar = make("i", { "aria-hidden": "true" });
     bar.style.setProperty("--share", String(share));
     tile.replaceChildren(make("b", {}, digit), bar, make("span", { class: "note" }, note), place);
-    tile.setAttribute("aria-expanded", String(this.#open === index));
+    if (tile instanceof HTMLButtonElement) tile.setAttribute("aria-expanded", String(this.#open === index));
   }
 
   /** @param {Reading} reading */
@@ -133,7 +183,7 @@ export class Result {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const index = this.#tiles.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+    const index = this.#tiles.indexOf(/** @type {HTMLElement} */ (event.target));
     if (index < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const by = step(event.key, index, this.#tiles.length, this.#tiles.length);
     if (by !== 0) this.#tiles[index + by].focus();
@@ -151,7 +201,7 @@ export class Result {
     if (isOpen || !this.#right) return;
     this.#open = index;
     this.#tiles[index].setAttribute("aria-expanded", "true");
-    this.parts.picker.setAttribute("aria-label", `The digit ${position(index, this.#grid)} is`);
+    this.parts.picker.setAttribute("aria-label", `The digit ${this.#places[index]} is`);
     this.parts.picker.hidden = false;
     this.#mark();
   }

@@ -16,11 +16,12 @@ const FOLDER: &str = "\"assets/";
 const INDEX: &str = include_str!("../page/index.html");
 
 /// All that the page asks for, by name.
-pub(crate) const ASSETS: [Asset; 15] = [
+pub(crate) const ASSETS: [Asset; 16] = [
     Asset { name: "page.css", content_type: STYLE, text: include_str!("../page/page.css") },
     Asset { name: "icon.svg", content_type: PICTURE, text: include_str!("../page/icon.svg") },
     Asset { name: "main.js", content_type: SCRIPT, text: include_str!("../page/main.js") },
     Asset { name: "attention.js", content_type: SCRIPT, text: include_str!("../page/attention.js") },
+    Asset { name: "boxes.js", content_type: SCRIPT, text: include_str!("../page/boxes.js") },
     Asset { name: "corrections.js", content_type: SCRIPT, text: include_str!("../page/corrections.js") },
     Asset { name: "document.js", content_type: SCRIPT, text: include_str!("../page/document.js") },
     Asset { name: "dom.js", content_type: SCRIPT, text: include_str!("../page/dom.js") },

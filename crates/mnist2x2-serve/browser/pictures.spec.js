@@ -1,0 +1,88 @@
+// @ts-check
+/** Pictures of any arrangement, read by the model that the program ships: each digit is shown where it was found. */
+
+import { boxes, expect, expectNoFindings, expectShown, look, modelTest as test, open, picture, stored } from "./support.js";
+
+/** Each digit's box is no farther than this from where it was drawn, in pixels of the picture. */
+const NEAR = 25;
+
+const arrangements = [
+  { name: "one digit", drawn: ["7"], lines: ["7"], places: ["row 1, column 1"] },
+  { name: "a row", drawn: ["40981"], lines: ["40981"], places: ["digit 1", "digit 5"] },
+  { name: "lines", drawn: ["31____", "__41__", "____59"], lines: ["31", "41", "59"], places: ["line 1, digit 1", "line 3, digit 2"] },
+  { name: "a grid", drawn: ["27_1", "_828"], lines: ["27_1", "_828"], places: ["row 1, column 1", "row 2, column 4"] },
+];
+
+for (const { name, drawn, lines, places } of arrangements) {
+  test(`${name} in a picture is read, with a box around each digit`, async ({ page }, info) => {
+    await page.goto("/");
+    const made = await picture(page, drawn);
+    await open(page, made.buffer);
+    await expectShown(page, lines.join(""));
+    await expect(page.locator("#digits > li")).toHaveText(lines.map((line) => new RegExp(`^${line[0].replace("_", "")}`)));
+    await expect(page.locator(".box")).toHaveText(Array.from(lines.join("").replaceAll("_", "")));
+    for (const [index, [x, y]] of (await boxes(page, made)).entries()) {
+      expect(Math.hypot(x - made.middles[index][0], y - made.middles[index][1])).toBeLessThan(NEAR);
+    }
+    const tiles = page.locator("#digits .tile");
+    await expect(tiles.first()).toContainText(places[0]);
+    await expect(tiles.last()).toContainText(places[places.length - 1]);
+    const spoken = lines.map((line) => Array.from(line).join(", ").replaceAll("_", "empty")).join("; ");
+    await expect(page.locator("#announcement")).toHaveText(new RegExp(`^Read ${spoken}\\. \\d+ % sure\\.$`));
+    await expect(page.locator("#advice")).toHaveText("Only digits in a grid of 2 x 2 can be corrected here.");
+    await expectNoFindings(page);
+    await look(page, info.project.name, "picture", name.replace(" ", "-"));
+  });
+}
+
+test("digits of a picture in the model's own grid can be corrected", async ({ page }, info) => {
+  await page.goto("/");
+  const made = await picture(page, ["47", "29"]);
+  await open(page, made.buffer);
+  await expectShown(page, "4729");
+  await expect(page.locator(".box")).toHaveCount(4);
+  await page.locator("button.tile").nth(2).focus();
+  await page.keyboard.press("5");
+  await expect(page.locator("#status")).toHaveText(/^Stored: 4759 instead of 4729/);
+  await expect(page.locator(".box").nth(2)).toHaveText("5");
+  await expect(page.locator(".box").nth(2)).toHaveClass(/corrected/);
+  expect((await stored(page)).at(-1)).toMatchObject({ read: "4729", right: "4759" });
+  await look(page, info.project.name, "picture", "corrected");
+  // The next drawing takes the picture's place, and its boxes'.
+  await page.locator("#clear").click();
+  await expect(page.locator(".box")).toHaveCount(0);
+  await page.locator("#undo").click();
+  await expectShown(page, "4759");
+  await expect(page.locator(".box")).toHaveCount(4);
+});
+
+test("where there are no digits the page says so", async ({ page }) => {
+  await page.goto("/");
+  await open(page, (await picture(page, [])).buffer);
+  await expect(page.locator("#digits")).toHaveText("No digits were found.");
+  await expect(page.locator("#announcement")).toHaveText("No digits were found.");
+  await expect(page.locator("#sure")).toBeEmpty();
+  await expect(page.locator("#attention")).toBeHidden();
+  await expect(page.locator(".box")).toHaveCount(0);
+  await expect(page.locator("#advice")).toBeHidden();
+  await expectNoFindings(page);
+  // Cells to draw in are back with the next drawing.
+  await page.locator("#clear").click();
+  await expectShown(page, "____");
+});
+
+test("a reading that is not sure says so", async ({ page }) => {
+  await page.route("**/api/predict*", async (route) => {
+    const response = await route.fetch();
+    const reading = await response.json();
+    const cells = reading.cells.with(1, { ...reading.cells[1], confidence: 0.4 });
+    await route.fulfill({ response, json: { ...reading, sure: false, confidence: 0.38, cells } });
+  });
+  await page.goto("/");
+  await open(page, (await picture(page, ["408"])).buffer);
+  await expectShown(page, "408");
+  await expect(page.locator("#sure")).toHaveText("Not sure: 38 %");
+  await expect(page.locator("#announcement")).toHaveText("Read 4, 0, 8. Not sure: 38 %.");
+  await expect(page.locator(".tile.unsure, .box.unsure")).toHaveCount(2);
+  await expectNoFindings(page);
+});

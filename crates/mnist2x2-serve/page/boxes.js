@@ -1,0 +1,48 @@
+// @ts-check
+/** A box around each digit that was found in a picture, with what was read there. The tiles say the same in words. */
+
+import { make } from "./dom.js";
+import { fit } from "./pad.js";
+import { SURE_FROM } from "./result.js";
+
+/** @typedef {import("./reader.js").Reading} Reading */
+/** @typedef {{width: number, height: number}} Size */
+
+/** A box nearer to the upper edge has no room for its digit above it, in pixels of the screen. */
+const LABEL = 20;
+
+export class Boxes {
+  /** @param {HTMLElement} frame that lies over the picture */
+  constructor(frame) {
+    this.frame = frame;
+  }
+
+  clear() {
+    this.frame.replaceChildren();
+  }
+
+  /** @param {Reading} reading @param {string} right with what was corrected @param {Size} picture */
+  show(reading, right, picture) {
+    const [width, height] = [this.frame.clientWidth, this.frame.clientHeight];
+    const place = fit(picture, width, height);
+    const scale = place.width / picture.width;
+    const boxes = reading.cells.flatMap(({ box, confidence }, index) => {
+      if (!box) return [];
+      const element = make("div", { class: "box" }, make("b", {}, right[index] === "_" ? "none" : right[index]));
+      const [x, y] = [place.left + scale * box[0], place.top + scale * box[1]];
+      // Shares, for the frame may become another size, but not another shape.
+      Object.assign(element.style, {
+        left: `${(100 * x) / width}%`,
+        top: `${(100 * y) / height}%`,
+        width: `${(100 * scale * box[2]) / width}%`,
+        height: `${(100 * scale * box[3]) / height}%`,
+      });
+      const isCorrected = right[index] !== reading.digits[index];
+      element.classList.toggle("corrected", isCorrected);
+      element.classList.toggle("unsure", !isCorrected && confidence < SURE_FROM);
+      element.classList.toggle("high", y < LABEL);
+      return [element];
+    });
+    this.frame.replaceChildren(...boxes);
+  }
+}
