@@ -1,6 +1,8 @@
 // @ts-check
 /** Pictures of any arrangement, read by the model that the program ships: each digit is shown where it was found. */
 
+import { createHash } from "node:crypto";
+
 import { boxes, expect, expectNoFindings, expectShown, look, modelTest as test, open, picture, stored } from "./support.js";
 
 /** Each digit's box is no farther than this from where it was drawn, in pixels of the picture. */
@@ -85,4 +87,78 @@ test("a reading that is not sure says so", async ({ page }) => {
   await expect(page.locator("#announcement")).toHaveText("Read 4, 0, 8. Not sure: 38 %.");
   await expect(page.locator(".tile.unsure, .box.unsure")).toHaveCount(2);
   await expectNoFindings(page);
+});
+
+/** The JPEG with a camera's note that it lies on its left side (EXIF, orientation 6). @param {Buffer} jpeg */
+function withNote(jpeg) {
+  const exif = Buffer.from("4578696600004d4d002a0000000800010112000300000001000600000000" + "0000", "hex");
+  return Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe1, 0, exif.length + 2]), exif, jpeg.subarray(2)]);
+}
+
+/** The darkest grey of what is shown in each box. @param {import("./support.js").Page} page */
+const inkInBoxes = (page) => page.evaluate(() => {
+  const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#canvas"));
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const [frame, scale] = [canvas.getBoundingClientRect(), canvas.width / canvas.clientWidth];
+  return Array.from(document.querySelectorAll(".box"), (element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const box = [x - frame.x, y - frame.y, width, height].map((side) => Math.round(scale * side));
+    const { data } = context.getImageData(box[0], box[1], box[2], box[3]);
+    return Math.min(...data.filter((_, index) => index % 4 === 0));
+  });
+});
+
+/** Keeps the picture that is sent last, which the browser does not tell. @param {import("./support.js").Page} page */
+const keepSent = (page) => page.addInitScript(() => {
+  const { fetch } = globalThis;
+  globalThis.fetch = (path, options) => {
+    if (options?.body instanceof Blob) /** @type {any} */ (globalThis).sent = options.body;
+    return fetch(path, options);
+  };
+});
+
+/** That picture's type, size and SHA-256. @param {import("./support.js").Page} page */
+const sent = (page) => page.evaluate(async () => {
+  const { sent } = /** @type {any} */ (globalThis);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await sent.arrayBuffer()));
+  return { type: sent.type, size: sent.size, digest: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+});
+
+/** @param {Buffer} file @param {string} type */
+const asItCame = (file, type) => ({ type, size: file.length, digest: createHash("sha256").update(file).digest("hex") });
+
+test("a photograph is sent as it came, and its boxes fit when it stands upright", async ({ page }, info) => {
+  await keepSent(page);
+  await page.goto("/");
+  const made = await picture(page, ["40981275"], "image/jpeg", true);
+  const file = withNote(made.buffer);
+  await open(page, file, "image/jpeg");
+  await expectShown(page, "40981275");
+  expect(await sent(page)).toEqual(asItCame(file, "image/jpeg"));
+  for (const [index, [x, y]] of (await boxes(page, made)).entries()) {
+    expect(Math.hypot(x - made.middles[index][0], y - made.middles[index][1])).toBeLessThan(NEAR);
+  }
+  await expect.poll(async () => Math.max(...await inkInBoxes(page))).toBeLessThan(100);
+  await look(page, info.project.name, "picture", "upright");
+});
+
+test("a WebP is sent as it came, a huge or other picture as a small PNG", async ({ page }) => {
+  await keepSent(page);
+  await page.goto("/");
+  const { buffer } = await picture(page, ["31"]);
+  const webp = (await picture(page, ["31"], "image/webp")).buffer;
+  const gif = Buffer.from("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=", "base64");
+  const huge = Buffer.concat([buffer, Buffer.alloc(20_000_001 - buffer.length)]);
+  const largest = huge.subarray(0, 20_000_000);
+  for (const [file, type] of /** @type {const} */ ([[webp, "image/webp"], [largest, "image/png"], [huge, "image/png"]])) {
+    await open(page, file, type);
+    await expectShown(page, "31");
+    if (file === huge) expect((await sent(page)).size).toBeLessThan(1 << 20);
+    else expect(await sent(page)).toEqual(asItCame(file, type));
+    await page.locator("#clear").click();
+    await expectShown(page, "____");
+  }
+  await open(page, gif, "image/gif");
+  await expect(page.locator("#digits")).toHaveText("No digits were found.");
+  expect((await sent(page)).type).toBe("image/png");
 });

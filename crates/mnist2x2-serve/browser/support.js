@@ -193,18 +193,21 @@ export const pressAtOnce = (page, ...keys) => page.evaluate((keys) => {
  * A picture of digits in lines, dark on white: each digit in a place of 140 x 140 pixels, with a margin of 60.
  * @param {Page} page that has a canvas to draw on
  * @param {string[]} lines `_` leaves a place empty @param {string} [type]
+ * @param {boolean} [isTurned] whether it lies on its left side, as a telephone's does that is held upright
  */
-export async function picture(page, lines, type = "image/png") {
+export async function picture(page, lines, type = "image/png", isTurned = false) {
   const places = lines.flatMap((line, row) => Array.from(line, (digit, col) =>
     ({ digit, x: 60 + 140 * col, y: 60 + 140 * row }))).filter(({ digit }) => digit !== "_");
   const strokes = places.flatMap(({ digit, x, y }) =>
     sample(Number(digit)).map((stroke) => stroke.map((point) => [x + point[0] / 2, y + point[1] / 2])));
   const size = [120 + 140 * Math.max(1, ...lines.map(({ length }) => length)), 120 + 140 * Math.max(1, lines.length)];
-  const url = await page.evaluate(({ strokes, size: [width, height], type }) => {
+  const url = await page.evaluate(({ strokes, size: [across, down], type, isTurned }) => {
+    const [width, height] = isTurned ? [down, across] : [across, down];
     const canvas = Object.assign(document.createElement("canvas"), { width, height });
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     context.fillStyle = "#fff";
     context.fillRect(0, 0, width, height);
+    if (isTurned) context.setTransform(0, -1, 1, 0, 0, across);
     Object.assign(context, { lineWidth: 11, lineCap: "round", lineJoin: "round" });
     for (const stroke of strokes) {
       context.beginPath();
@@ -212,7 +215,7 @@ export async function picture(page, lines, type = "image/png") {
       context.stroke();
     }
     return canvas.toDataURL(type);
-  }, { strokes, size, type });
+  }, { strokes, size, type, isTurned });
   const middles = places.map(({ x, y }) => [x + 70, y + 70]);
   return { buffer: Buffer.from(url.replace(/^[^,]*,/, ""), "base64"), width: size[0], height: size[1], middles };
 }

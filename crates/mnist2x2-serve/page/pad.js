@@ -71,6 +71,22 @@ export function drawStrokes(context, { cells }, { cols }) {
   });
 }
 
+/** The longest side of a picture that is kept to be shown, in pixels. */
+const MAX_SHOWN = 2048;
+
+/** A picture as the server turns it: by the note of the camera. @param {Blob} file */
+export const upright = (file) => createImageBitmap(file, { imageOrientation: "from-image" });
+
+/** A picture no larger than it is shown: a camera's takes 200 MB of memory. @param {Blob} file */
+async function reduced(file) {
+  const whole = await upright(file);
+  if (Math.max(whole.width, whole.height) <= MAX_SHOWN) return whole;
+  const side = whole.width > whole.height ? { resizeWidth: MAX_SHOWN } : { resizeHeight: MAX_SHOWN };
+  const small = await createImageBitmap(whole, { ...side, resizeQuality: "medium" });
+  whole.close();
+  return small;
+}
+
 /**
  * Where a picture lies in a frame: as large as it fits, in the middle.
  * @param {{width: number, height: number}} picture @param {number} width @param {number} height of the frame
@@ -145,7 +161,7 @@ export class Pad {
     if (!content.picture) this.#picture = null;
     this.#paint();
     if (!content.picture) return;
-    const picture = await createImageBitmap(content.picture.file);
+    const picture = await reduced(content.picture.file);
     if (this.#content !== content) return;
     this.#picture = picture;
     this.#paint();

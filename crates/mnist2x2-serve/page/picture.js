@@ -2,16 +2,18 @@
 /** Pictures that come in by paste, drop or file, and the picture of a drawing that goes out. */
 
 import { SIDE } from "./document.js";
-import { drawPicture, drawStrokes } from "./pad.js";
+import { drawPicture, drawStrokes, upright } from "./pad.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").Grid} Grid */
 /** @typedef {import("./document.js").Picture} Picture */
 
-/** The longest side of a picture that is sent; the model sees far less. */
-const MAX_SIDE = 1024;
-/** The most bytes of a picture that is sent as it came. */
-const MAX_BYTES = 1 << 20;
+/** The types of pictures that are sent as they came. */
+const SENT_TYPES = ["image/png", "image/jpeg", "image/webp"];
+/** The most bytes and pixels of one that is sent as it came; the server takes a little more. */
+const [MAX_SENT_BYTES, MAX_SENT_PIXELS] = [20e6, 60e6];
+/** The longest side and the most bytes of a picture that is drawn anew. */
+const [MAX_SIDE, MAX_BYTES] = [1024, 1 << 20];
 
 /**
  * The first picture in what was pasted or dropped.
@@ -20,14 +22,14 @@ const MAX_BYTES = 1 << 20;
 export const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/"));
 
 /**
- * A file as the server takes it: a PNG or JPEG as it is if it is small, any other picture as a PNG.
+ * A file as the server takes it: a PNG, JPEG or WebP as it came, a huge one or any other picture as a small PNG.
  * @param {Blob} file @returns {Promise<Picture>}
  */
 export async function opened(file) {
-  const isTaken = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MAX_BYTES;
   const bitmap = await bitmapOf(file);
   const { width, height } = bitmap;
-  return isTaken && Math.max(width, height) <= MAX_SIDE ? { file, width, height } : redrawn(bitmap);
+  const isSent = SENT_TYPES.includes(file.type) && file.size <= MAX_SENT_BYTES && width * height <= MAX_SENT_PIXELS;
+  return isSent ? { file, width, height } : redrawn(bitmap);
 }
 
 /**
@@ -44,7 +46,7 @@ export async function png(content, grid) {
 /** @param {Blob} file */
 async function bitmapOf(file) {
   try {
-    return await createImageBitmap(file);
+    return await upright(file);
   } catch {
     throw new Error("This is no picture that the browser can open; try a PNG or JPEG.");
   }

@@ -5,7 +5,7 @@
  */
 
 import { SIDE } from "./document.js";
-import { post, request } from "./server.js";
+import { PICTURE_TIMEOUT, post, request } from "./server.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {{digits: string, confidence: number}} Alternative */
@@ -39,7 +39,7 @@ export async function read(content) {
   const body = picture
     ? { method: "POST", headers: { "Content-Type": picture.file.type }, body: picture.file }
     : post(strokes(content));
-  const reading = await request("api/predict?seen=true&attention=true&layout=auto", body);
+  const reading = await request("api/predict?seen=true&attention=true&layout=auto", body, picture ? PICTURE_TIMEOUT : undefined);
   // The API leaves out the empty cells of a grid that is not the model's.
   reading.digits = reading.lines.join("");
   if (reading.seen) reading.seen.pixels = Uint8Array.from(atob(reading.seen.pixels), (c) => c.charCodeAt(0));

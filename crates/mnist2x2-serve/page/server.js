@@ -3,6 +3,8 @@
 
 /** How long an answer may take, in milliseconds. */
 const TIMEOUT = 8000;
+/** How long one to a picture may take: the server allows 10 s to send it and 5 s to read it. */
+export const PICTURE_TIMEOUT = 16_000;
 /** The server, or the way to it, is overloaded or gone: worth another try. */
 const RETRYABLE = [408, 429, 502, 503, 504];
 
@@ -19,13 +21,14 @@ export class Unavailable extends Error {
 export class Refused extends Error {}
 
 /**
- * @param {string} path relative to the page, wherever a proxy has put that @param {RequestInit} [options]
+ * @param {string} path relative to the page, wherever a proxy has put that
+ * @param {RequestInit} [options] @param {number} [timeout] in milliseconds
  * @returns {Promise<any>} the JSON of the answer
  */
-export async function request(path, options = {}) {
+export async function request(path, options = {}, timeout = TIMEOUT) {
   let response, body;
   try {
-    response = await fetch(path, { ...options, signal: AbortSignal.timeout(TIMEOUT) });
+    response = await fetch(path, { ...options, signal: AbortSignal.timeout(timeout) });
     body = await response.json();
   } catch (error) {
     if (response?.ok === false) throw failure(response, {});
