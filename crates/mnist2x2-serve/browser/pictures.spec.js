@@ -49,12 +49,16 @@ test("digits of a picture in the model's own grid can be corrected", async ({ pa
   await expect(page.locator(".box").nth(2)).toHaveText("5");
   await expect(page.locator(".box").nth(2)).toHaveClass(/corrected/);
   expect((await stored(page)).at(-1)).toMatchObject({ read: "4729", right: "4759" });
+  await page.locator("button.tile").last().click();
+  await page.locator("#picker").getByRole("button", { name: "no digit" }).click();
+  await expect(page.locator("#status")).toHaveText(/^Stored: 475_ instead of 4729/);
+  await expect(page.locator(".box").last()).toHaveText("none");
   await look(page, info.project.name, "picture", "corrected");
   // The next drawing takes the picture's place, and its boxes'.
   await page.locator("#clear").click();
   await expect(page.locator(".box")).toHaveCount(0);
   await page.locator("#undo").click();
-  await expectShown(page, "4759");
+  await expectShown(page, "475_");
   await expect(page.locator(".box")).toHaveCount(4);
 });
 

@@ -47,6 +47,7 @@ export class Result {
   /** The lines and the layout that the tiles stand in. */ #form = "";
   /** The tile whose picker is open. @type {number | null} */ #open = null;
   /** What is shown; empty while nothing is. */ #right = "";
+  /** Whether it was read from a picture. */ #isPicture = false;
 
   /**
    * @param {object} parts
@@ -142,7 +143,7 @@ export class Result {
       tile.classList.toggle("unsure", was === is && is !== "_" && confidence < SURE_FROM);
       this.#fill(tile, index, is === "_" ? "" : is, note, was === is && is !== "_" ? confidence : 0);
     });
-    this.#right = right;
+    [this.#right, this.#isPicture] = [right, isPicture];
     this.#showOthers(reading);
     this.#mark();
   }
@@ -210,7 +211,9 @@ export class Result {
   #mark() {
     if (this.#open === null) return;
     for (const button of this.parts.picker.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(button.dataset.digit === this.#right[this.#open]));
+      const { digit = "" } = button.dataset;
+      if (digit === "_") button.textContent = this.#isPicture ? "no digit" : spoken(digit);
+      button.setAttribute("aria-pressed", String(digit === this.#right[this.#open]));
     }
   }
 
