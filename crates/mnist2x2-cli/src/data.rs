@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
 use mnist2x2::data::pendigits;
-use mnist2x2::data::{Digits, Error, GridShape, GridSource, Loader, reference, shell_word, synthetic};
+use mnist2x2::data::{Digits, Error, GridSource, Layout, Loader, reference, shell_word, synthetic};
 use mnist2x2::picture;
 use mnist2x2::train::{DataRecord, TrainingData};
 
@@ -196,12 +196,12 @@ impl Dataset {
         &self,
         split: Split,
         count: Option<usize>,
-        shape: GridShape,
+        layout: Layout,
         batch: usize,
     ) -> anyhow::Result<Loader> {
         let digits = self.load(split)?;
-        let grids = reference::grids(digits.len() as u32, count.unwrap_or(digits.len()), shape.cells());
-        Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), shape, batch, 0)?)
+        let grids = reference::grids(digits.len() as u32, count.unwrap_or(digits.len()), layout.max_digits());
+        Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), layout, batch, 0)?)
     }
 }
 

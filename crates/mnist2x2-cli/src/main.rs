@@ -8,6 +8,7 @@ mod console;
 mod data;
 mod device;
 mod interrupt;
+mod layout;
 mod model;
 mod paper;
 mod progress;

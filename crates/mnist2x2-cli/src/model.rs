@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use mnist2x2::data::{GridShape, shell_word};
+use mnist2x2::data::{GridShape, Layout, shell_word};
 use mnist2x2::infer::Calibration;
 use mnist2x2::train::{Exposure, RunRecord};
 use mnist2x2::{Config, Device, Recognizer, RunFolder};
 
 use crate::console;
+use crate::layout::{LayoutArgs, blanks_of, described};
 
 /// Where runs are kept when no folder is named.
 pub(crate) const RUNS: &str = "runs";
@@ -26,6 +27,11 @@ impl ModelArgs {
     /// The model at `path`.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self { model: Some(path) }
+    }
+
+    /// Whether a model is named, and not the built-in one meant.
+    pub(crate) fn is_named(&self) -> bool {
+        self.model.is_some()
     }
 
     /// The model; of a run that is not finished, that of its newest checkpoint.
@@ -77,6 +83,28 @@ impl ModelArgs {
             Some(path) => RunRecord::read(&path).ok(),
             None => built_in_record(),
         }
+    }
+
+    /// The layout asked for by `args` in the size of the pictures that `recognizer` reads, else the one that it was trained on.
+    ///
+    /// # Errors
+    /// If the model cannot read that layout.
+    pub(crate) fn layout(&self, recognizer: &Recognizer, args: &LayoutArgs) -> anyhow::Result<Layout> {
+        let own = recognizer.layout();
+        let trained = self.record().filter(|_| !own.is_full()).map(|record| record.recipe.blanks);
+        let layout = args.layout.map_or(Ok(own), |layout| layout.on(own.shape()))?;
+        let is_grid = |layout| matches!(layout, Layout::Grid { .. });
+        let blanks = args.blanks.or(trained.filter(|_| is_grid(layout))).unwrap_or_else(|| blanks_of(layout));
+        let layout = layout.with_blanks(blanks)?;
+        ensure!(
+            std::mem::discriminant(&layout) == std::mem::discriminant(&own)
+                && layout.max_digits() <= own.max_digits()
+                && (layout.is_full() || !own.is_full()),
+            "the model reads {}, and cannot be asked for {}",
+            described(own, "handwritten"),
+            described(layout, "handwritten")
+        );
+        Ok(layout)
     }
 
     /// Where the model comes from, in words; of a run's folder, the data set that it was trained on too.

@@ -43,7 +43,7 @@ pub(crate) fn picture(pixels: &[f32], shape: GridShape) -> GrayImage {
 
 /// All grids of `batch`, in about twice as many columns as rows.
 pub(crate) fn draw(batch: &Batch) -> GrayImage {
-    let (grids, shape) = (batch.len as u32, batch.shape);
+    let (grids, shape) = (batch.len as u32, batch.shape());
     let (width, height) = (shape.width() as u32, shape.height() as u32);
     let columns = (f64::from(grids) * 2.0).sqrt().ceil() as u32;
     let columns = columns.min(grids);
@@ -51,7 +51,7 @@ pub(crate) fn draw(batch: &Batch) -> GrayImage {
     let (step_x, step_y) = (width + GAP, height + LABEL + GAP);
     let mut sheet = GrayImage::from_pixel(GAP + columns * step_x, GAP + rows * step_y, GROUND);
     let images = batch.images.chunks_exact(shape.pixels());
-    for ((place, image), labels) in (0..grids).zip(images).zip(batch.labels.chunks_exact(shape.cells())) {
+    for ((place, image), labels) in (0..grids).zip(images).zip(batch.sequences()) {
         let (x, y) = (GAP + place % columns * step_x, GAP + place / columns * step_y);
         imageops::replace(&mut sheet, &picture(image, shape), x.into(), (y + LABEL).into());
         for (glyph, &digit) in (0..).zip(labels) {

@@ -1,6 +1,6 @@
 //! Handwritten digits in memory, and who wrote them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mnist2x2_random::Random;
 
@@ -66,6 +66,13 @@ impl Digits {
     /// Who wrote each digit; `None` if that is not known.
     pub fn writers(&self) -> Option<&[u32]> {
         self.writers.as_deref()
+    }
+
+    /// The indices of each writer's digits, in the order of the writers' numbers; `None` if the writers are not known.
+    pub(crate) fn by_writer(&self) -> Option<Vec<Vec<u32>>> {
+        let mut groups: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        (0..).zip(self.writers()?).for_each(|(index, &writer)| groups.entry(writer).or_default().push(index));
+        Some(groups.into_values().collect())
     }
 
     /// How many there are.

@@ -43,6 +43,14 @@ pub enum Error {
         /// The most that makes sense.
         most: f64,
     },
+    /// A layout that no picture can have.
+    #[error("layout {layout}: {what}")]
+    Layout {
+        /// As it was given.
+        layout: String,
+        /// What is wrong with it, and what would be right.
+        what: String,
+    },
     /// A folder lacks a file of a data set.
     #[error("{} has no {name}, packed or unpacked; {}", dir.display(), fetch("fetch it", name, dir))]
     Missing {

@@ -5,6 +5,7 @@
 //! | bytes -> [`Digits`] | [`mnist`] reads MNIST's files, whose format is [`idx`]; [`csv`] reads tables; [`pendigits`] reads pen strokes; [`synthetic`] needs no files |
 //! | pen [`Strokes`] -> pixels | [`Strokes::rasterize`] draws one digit as MNIST's look, [`StrokeRenderer`] a grid as people draw on a canvas, [`paper`] as people photograph and scan it |
 //! | digits -> other digits | [`Augmentation`] turns, slants, scales, moves and bends |
+//! | where digits lie | [`Layout`]: a grid, a line, scattered |
 //! | digits -> grids | [`GridSource`] says which digits make a grid, [`mod@reference`] lists the published grids, [`stitch`] makes one image |
 //! | grids -> [`Batch`]es | [`Loader`]: seeded, shuffled, normalized ([`normalize`](normalize())) |
 //!
@@ -62,6 +63,8 @@ mod strokes;
 // Digits -> grids -> batches.
 mod augment;
 mod grid;
+mod placement;
+mod layout;
 mod loader;
 mod normalize;
 pub mod reference;
@@ -77,6 +80,7 @@ pub use augment::Augmentation;
 pub use digits::{Digits, PIXELS, SIDE, WriterSplit};
 pub use error::{Error, shell_word};
 pub use grid::{GridShape, place, stitch, stitch_u8};
+pub use layout::Layout;
 pub use loader::{Batch, Epoch, Loader};
 pub use normalize::{MEAN, STD, denormalize, normalize};
 pub use oddity::Oddity;

@@ -13,22 +13,32 @@ use crate::augment::Augmentation;
 use crate::digits::Digits;
 use crate::error::Error;
 use crate::grid::{GridShape, place, stitch};
-use crate::normalize::normalize_ink;
+use crate::layout::{Arranged, Layout, draw_at};
+use crate::normalize::{normalize, normalize_ink};
 use crate::sampler::GridSource;
 
-/// Grids of a set of digits in seeded batches.
+/// Pictures of a set of digits in seeded batches.
 #[derive(Clone, Debug)]
 pub struct Loader {
     digits: Arc<Digits>,
     source: GridSource,
-    shape: GridShape,
+    layout: Layout,
     batch: usize,
     seed: u64,
     augmentation: Option<Augmentation>,
+    writers: Option<OneWriter>,
+}
+
+/// The digits of each writer, and the share of fresh pictures whose digits are all by one.
+#[derive(Clone, Debug)]
+struct OneWriter {
+    digits: Arc<Vec<Vec<u32>>>,
+    share: f64,
 }
 
 impl Loader {
-    /// Batches of `batch` grids; the last of an epoch holds what is left and may be smaller.
+    /// Batches of `batch` pictures; the last of an epoch holds what is left and may be smaller. The source gives each picture as
+    /// many digits as it has at most; the layout says how many of them it shows.
     ///
     /// # Errors
     /// [`Error::BadGrid`] if there are no digits, no grids, no cells or no room in a batch, or if the index map has
@@ -36,11 +46,12 @@ impl Loader {
     pub fn new(
         digits: Arc<Digits>,
         source: GridSource,
-        shape: GridShape,
+        layout: impl Into<Layout>,
         batch: usize,
         seed: u64,
     ) -> Result<Self, Error> {
-        let loader = Self { digits, source, shape, batch, seed, augmentation: None };
+        let (layout, augmentation, writers) = (layout.into(), None, None);
+        let loader = Self { digits, source, layout, batch, seed, augmentation, writers };
         loader.check()?;
         Ok(loader)
     }
@@ -62,20 +73,41 @@ impl Loader {
         self
     }
 
+    /// The same, but in this share of fresh pictures all digits (of the first kind) are by one of the writers of `digits`, the
+    /// first digits of the loader's own.
+    ///
+    /// # Errors
+    /// [`Error::BadGrid`] if the writers are not known, or the share is not 0 to 1.
+    pub fn by_one_writer(self, digits: &Digits, share: f64) -> Result<Self, Error> {
+        if share == 0.0 {
+            return Ok(Self { writers: None, ..self });
+        }
+        let groups = digits.by_writer().filter(|_| (0.0..=1.0).contains(&share));
+        let what = || format!("{share} of the pictures cannot be by one writer each");
+        let fix = "the share is 0 to 1, and the digits' writers must be known";
+        let digits = Arc::new(groups.ok_or_else(|| Error::BadGrid { what: what(), fix })?);
+        Ok(Self { writers: Some(OneWriter { digits, share }), ..self })
+    }
+
     /// Refuses what cannot give a batch.
     fn check(&self) -> Result<(), Error> {
-        let sizes = [self.digits.len(), self.source.len(), self.shape.cells(), self.batch];
+        let sizes = [self.digits.len(), self.source.len(), self.layout.max_digits(), self.batch];
         if sizes.iter().any(|&size| size == 0 || size > u32::MAX as usize) {
             let [digits, grids, cells, batch] = sizes;
             let what = format!("{digits} digits, {grids} grids of {cells} cells in batches of {batch}");
             return Err(Error::BadGrid { what, fix: "each of the four must be at least 1 and below 2^32" });
         }
-        self.source.check(self.shape, self.digits.len())
+        self.source.check(self.layout, self.digits.len())
     }
 
-    /// How the digits of a grid are laid out.
+    /// How the digits of a picture lie.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// The size of a picture, in cells of 28 pixels.
     pub fn shape(&self) -> GridShape {
-        self.shape
+        self.layout.shape()
     }
 
     /// The batches of epoch `epoch`: fixed grids in this epoch's order, or this epoch's own grids.
@@ -139,34 +171,86 @@ impl Epoch<'_> {
     pub fn part(&self, step: usize, range: Range<usize>) -> Batch {
         let batch_len = self.batch_len(step);
         assert!(range.end <= batch_len, "grids {range:?} of a batch of {batch_len}");
-        let Loader { digits, shape, batch, .. } = self.loader;
-        let (len, pixels) = (range.len(), shape.pixels());
+        let Loader { digits, layout, batch, .. } = self.loader;
+        let (len, pixels) = (range.len(), layout.shape().pixels());
         let mut images = vec![0.0; len * pixels];
-        let mut labels = Vec::with_capacity(len * shape.cells());
+        let (mut labels, mut lengths) = (Vec::with_capacity(len * layout.max_digits()), Vec::new());
         for (offset, image) in range.zip(images.chunks_exact_mut(pixels)) {
             let place = step * batch + offset;
-            let grid = self.grid(place);
-            self.draw(place, &grid, image);
-            labels.extend(grid.iter().map(|&digit| digits.label(digit as usize)));
+            let (arranged, grid) = (self.arranged(place), self.grid(place));
+            self.draw(place, &grid, &arranged, image);
+            let before = labels.len();
+            labels.extend(arranged.shown(&grid).map(|digit| digits.label(digit as usize)));
+            lengths.push(labels.len() - before);
         }
-        Batch { images, labels, shape: *shape, len }
+        Batch { images, labels, lengths, layout: *layout, len }
     }
 
-    /// Writes the grid at place `at` of this epoch, made of the digits `grid`, as a normalized image.
-    fn draw(&self, at: usize, grid: &[u32], image: &mut [f32]) {
-        let Loader { digits, shape, seed, augmentation, .. } = self.loader;
-        let Some(augmentation) = augmentation else { return stitch(digits, grid, *shape, image) };
+    /// Which digits the picture at place `at` of this epoch shows, by their indices and in reading order.
+    ///
+    /// # Panics
+    /// If `at` is not below [`grids`](Self::grids).
+    pub fn digits(&self, at: usize) -> Vec<u32> {
+        self.arranged(at).shown(&self.grid(at)).collect()
+    }
+
+    /// Where the digits of the picture at place `at` of this epoch lie; a fixed picture's lie there in every epoch.
+    fn arranged(&self, at: usize) -> Arranged {
+        let (epoch, index) = match (&self.loader.source, &self.order) {
+            (GridSource::Fixed(_), Some(order)) => (0, order[at].into()),
+            (GridSource::Fixed(_), None) => (0, at as u64),
+            _ => (self.number, at as u64),
+        };
+        self.loader.layout.arrange(|| Random::keyed(self.loader.seed, "layout", epoch, index))
+    }
+
+    /// Writes the picture at place `at` of this epoch, made of the digits `grid` that are so `arranged`, normalized.
+    fn draw(&self, at: usize, grid: &[u32], arranged: &Arranged, image: &mut [f32]) {
+        let Loader { digits, layout, seed, augmentation, .. } = self.loader;
+        let shape = layout.shape();
+        if augmentation.is_none() && layout.is_full() {
+            return stitch(digits, grid, shape, image);
+        }
         let mut random = Random::keyed(*seed, "augmentation", self.number, at as u64);
-        for (cell, &digit) in grid.iter().enumerate() {
-            let changed = augmentation.apply(digits.image(digit as usize), &mut random);
-            place(changed.map(normalize_ink), cell, *shape, image);
+        let mut changed = |digit: u32| match (digits.image(digit as usize), augmentation) {
+            (pixels, Some(augmentation)) => augmentation.apply(pixels, &mut random),
+            (pixels, None) => std::array::from_fn(|pixel| pixels[pixel].into()),
+        };
+        match arranged {
+            Arranged::Cells(cells) => {
+                image.fill(normalize(0));
+                for (&cell, digit) in cells.iter().zip(arranged.shown(grid)) {
+                    place(changed(digit).map(normalize_ink), cell, shape, image);
+                }
+            }
+            Arranged::Places(places) => {
+                places
+                    .iter()
+                    .zip(grid)
+                    .for_each(|(place, &digit)| draw_at(&changed(digit), place, shape, image));
+                for ink in image {
+                    *ink = normalize_ink(*ink);
+                }
+            }
         }
     }
 
-    /// As many digits as a grid has, drawn by `draw` for the grid at `place` of this epoch.
-    fn fresh(&self, place: usize, mut draw: impl FnMut(&mut Random) -> u32) -> Cow<'_, [u32]> {
+    /// As many digits as a picture has at most, for the one at `place` of this epoch: each drawn by `draw`, which is given how to
+    /// draw one of the first `first` digits.
+    fn fresh(
+        &self,
+        place: usize,
+        first: u32,
+        mut draw: impl FnMut(&mut Random, &dyn Fn(&mut Random) -> u32) -> u32,
+    ) -> Cow<'_, [u32]> {
         let mut random = Random::keyed(self.loader.seed, "grid", self.number, place as u64);
-        Cow::Owned((0..self.loader.shape.cells()).map(|_| draw(&mut random)).collect())
+        let writers = self.loader.writers.as_ref().filter(|writers| random.unit() < writers.share);
+        let own = writers.map(|writers| &writers.digits[random.below(writers.digits.len() as u32) as usize]);
+        let of_first = |random: &mut Random| match own {
+            Some(own) => own[random.below(own.len() as u32) as usize],
+            None => random.below(first),
+        };
+        Cow::Owned((0..self.loader.layout.max_digits()).map(|_| draw(&mut random, &of_first)).collect())
     }
 
     /// The digits of the grid at `place` in this epoch.
@@ -176,30 +260,48 @@ impl Epoch<'_> {
             GridSource::Fixed(map) => {
                 Cow::Borrowed(map.grid(self.order.as_ref().map_or(place, |order| order[place] as usize)))
             }
-            GridSource::Fresh { .. } => self.fresh(place, |random| random.below(digits.len() as u32)),
+            GridSource::Fresh { .. } => self.fresh(place, digits.len() as u32, |random, first| first(random)),
             GridSource::Mixed { second, share, .. } => {
                 let [first, both] = [*second, digits.len()].map(|count| count as u32);
-                self.fresh(place, |random| {
+                self.fresh(place, first, |random, of_first| {
                     let is_second = random.unit() < *share;
-                    if is_second { first + random.below(both - first) } else { random.below(first) }
+                    if is_second { first + random.below(both - first) } else { of_first(random) }
                 })
             }
         }
     }
 }
 
-/// Grids ready for the network.
+/// Pictures ready for the network.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Batch {
     /// Normalized pixels, B x height x width.
     pub images: Vec<f32>,
-    /// Labels of the digits, B x cells, each grid row by row.
+    /// Labels of the digits that are shown, each picture's in reading order, one picture after the other; see
+    /// [`sequences`](Self::sequences).
     pub labels: Vec<u8>,
-    /// How the digits of a grid are laid out.
-    pub shape: GridShape,
-    /// B, the number of grids.
+    /// How many digits each picture shows.
+    pub lengths: Vec<usize>,
+    /// How the digits of a picture lie.
+    pub layout: Layout,
+    /// B, the number of pictures.
     pub len: usize,
+}
+
+impl Batch {
+    /// The size of a picture, in cells of 28 pixels.
+    pub fn shape(&self) -> GridShape {
+        self.layout.shape()
+    }
+
+    /// The labels of each picture.
+    pub fn sequences(&self) -> impl Iterator<Item = &[u8]> {
+        self.lengths.iter().scan(0, |start, length| {
+            *start += length;
+            Some(&self.labels[*start - length..*start])
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which digits make which grid: a fixed list, or a rule by which they are drawn.
 
 use crate::error::Error;
-use crate::grid::GridShape;
+use crate::layout::Layout;
 
 /// Where an epoch's grids come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,10 +34,10 @@ impl GridSource {
         }
     }
 
-    /// Refuses what cannot give a grid of `shape` with this many `digits`.
-    pub(crate) fn check(&self, shape: GridShape, digits: usize) -> Result<(), Error> {
+    /// Refuses what cannot give a picture of `layout` with this many `digits`.
+    pub(crate) fn check(&self, layout: Layout, digits: usize) -> Result<(), Error> {
         match self {
-            Self::Fixed(map) => map.check(shape, digits),
+            Self::Fixed(map) => map.check(layout, digits),
             Self::Fresh { .. } => Ok(()),
             Self::Mixed { second, share, .. } => {
                 if (1..digits).contains(second) && (0.0..=1.0).contains(share) {
@@ -94,12 +94,11 @@ impl IndexMap {
         &self.indices[i * self.cells..(i + 1) * self.cells]
     }
 
-    /// Refuses grids of another size than `shape`, and indices that `digits` digits do not have.
-    pub(crate) fn check(&self, shape: GridShape, digits: usize) -> Result<(), Error> {
-        if self.cells != shape.cells() {
-            let what =
-                format!("index map of {} cells for grids of {} x {}", self.cells, shape.rows, shape.cols);
-            return Err(Error::BadGrid { what, fix: "draw the index map for this shape" });
+    /// Refuses grids of another size than `layout` has, and indices that `digits` digits do not have.
+    pub(crate) fn check(&self, layout: Layout, digits: usize) -> Result<(), Error> {
+        if self.cells != layout.max_digits() {
+            let what = format!("index map of {} cells for the layout {layout}", self.cells);
+            return Err(Error::BadGrid { what, fix: "draw the index map for this layout" });
         }
         match self.indices.iter().find(|&&index| index as usize >= digits) {
             Some(index) => {

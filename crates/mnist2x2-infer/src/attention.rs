@@ -21,7 +21,8 @@ pub fn cross_attention(model: &Seq2Seq, image: &[f32]) -> Result<Vec<Vec<f32>>, 
     let image = Tensor::from_slice(image, size, model.parameters().device())?; // (1, height, width)
     let memory = model.encode(&image)?; // (1, N, D)
     let written = transcribe_memory(model, &memory)?.swap_remove(0).tokens;
-    let input: Vec<u32> = [START].into_iter().chain(written).take(config.cells()).collect();
+    let count = written.len();
+    let input: Vec<u32> = [START].into_iter().chain(written).take(count).collect();
     let tokens = Tensor::from_slice(&input, (1, input.len()), memory.device())?; // (1, T)
     let (_, attention) = model.decode_with_attention(&tokens, &memory)?;
     let last = attention.last().ok_or(Error::NotFinite)?; // (1, H, T, N)

@@ -55,8 +55,8 @@ pub fn beam_search(
 /// [`beam_search`] over pictures that are encoded already: (B, N, D). What is greedy comes along for free, as one of the
 /// `width` hypotheses or the last after them.
 ///
-/// `empty` names the cells of each picture that are known to be empty. A model that was trained on full grids names a
-/// digit for every cell; at an empty one its likeliest digit is taken for free, so that the sequence goes on.
+/// `empty` names the cells of each picture that are known to be empty, for a model that was trained on full grids and names
+/// a digit for every cell: at an empty one its likeliest digit is taken for free, so that the sequence goes on.
 pub(crate) fn search(
     model: &Seq2Seq,
     memory: &Tensor,
@@ -70,7 +70,7 @@ pub(crate) fn search(
         vec![Hypothesis { sequence, is_greedy: true, row }]
     };
     let mut beams: Vec<Vec<Hypothesis>> = (0..memory.dim(0)? as u32).map(start).collect();
-    for position in 0..model.config().cells() {
+    for position in 0..model.config().max_digits() {
         let live: Vec<&mut Hypothesis> = beams.iter_mut().flatten().filter(|h| !h.is_finished()).collect();
         if live.is_empty() {
             break;

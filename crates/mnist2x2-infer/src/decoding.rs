@@ -23,15 +23,15 @@ impl Sequence {
     }
 
     /// The probability of the whole sequence, given the picture: the product of its tokens', `<finish>` included where it
-    /// was written. After the last cell it is not asked for.
+    /// was written. After the most digits that a picture has it is not asked for.
     pub fn probability(&self) -> f64 {
         self.log_probability().exp()
     }
 
-    /// What it says of each of `cells` cells; `None` where a token is no digit, or the sequence has ended.
+    /// What it says, of at least `cells` cells; `None` where a token is no digit, or the sequence has ended.
     pub fn digits(&self, cells: usize) -> Vec<Option<u8>> {
         let mut digits = decode(&self.tokens);
-        digits.resize(cells, None);
+        digits.resize(cells.max(digits.len()), None);
         digits
     }
 }
@@ -76,7 +76,7 @@ pub fn greedy(model: &Seq2Seq, images: &Tensor) -> Result<Vec<Sequence>, Error> 
     Ok(transcribe(model, images)?.iter().map(|transcript| transcript.at(Temperature::ONE)).collect())
 }
 
-/// Greedy decoding: from `<start>` the likeliest of all tokens, one per cell at most, up to `<finish>`.
+/// Greedy decoding: from `<start>` the likeliest of all tokens, one for each digit at most, up to `<finish>`.
 ///
 /// Each picture is encoded once; keys and values of earlier tokens are kept. Transcripts are in the order of `images`.
 ///
@@ -102,7 +102,7 @@ pub fn transcribe_memory(model: &Seq2Seq, memory: &Tensor) -> Result<Vec<Transcr
     let mut cache = Cache::new(model, memory)?;
     let mut transcripts = vec![Transcript { tokens: Vec::new(), logits: Vec::new() }; batch];
     let mut newest = vec![START; batch];
-    for _ in 0..model.config().cells() {
+    for _ in 0..model.config().max_digits() {
         let logits = next_logits(&mut cache, &newest)?;
         for ((transcript, newest), logits) in transcripts.iter_mut().zip(&mut newest).zip(logits) {
             if *newest != FINISH {

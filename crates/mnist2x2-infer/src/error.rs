@@ -49,6 +49,24 @@ pub enum Error {
         /// The one needed.
         needed: usize,
     },
+    /// A model whose layout is not one digit in each cell, asked to read a grid.
+    #[error(
+        "this model reads the layout {layout}, and not grids of digits; give it whole pictures of that layout"
+    )]
+    Layout {
+        /// The model's.
+        layout: String,
+    },
+    /// Pixels that are no picture of the model's size.
+    #[error("a picture of {found} pixels, but the model reads {height} x {width}")]
+    Canvas {
+        /// Pixels given.
+        found: usize,
+        /// Height of the model's pictures.
+        height: usize,
+        /// Their width.
+        width: usize,
+    },
     /// A picture or a drawing that cannot be used.
     #[error(transparent)]
     Picture(#[from] mnist2x2_picture::Error),

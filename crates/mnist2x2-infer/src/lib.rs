@@ -7,6 +7,7 @@
 mod error;
 
 mod calibration;
+mod layout;
 mod decoding;
 mod beam;
 mod attention;
@@ -19,5 +20,6 @@ pub use beam::beam_search;
 pub use calibration::{Calibration, Exposure, Temperature};
 pub use decoding::{Sequence, Transcript, greedy, transcribe, transcribe_memory};
 pub use error::Error;
+pub use layout::{config_for, layout_of};
 pub use reading::{Alternative, CellReading, Reading};
 pub use recognizer::Recognizer;

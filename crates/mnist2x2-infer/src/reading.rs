@@ -100,6 +100,27 @@ impl Reading {
         self
     }
 
+    /// What `answer` says, one cell for each digit that it names, with the sequences beside it.
+    pub(crate) fn of_sequence(answer: &Sequence, others: &[Sequence]) -> Self {
+        let digits = answer.digits(0).into_iter().zip(&answer.log_probabilities);
+        let cells = digits.map(|(digit, p)| CellReading::new(digit, p.exp() as f32)).collect();
+        let alternative = |other: &Sequence| {
+            Alternative::new(text(other.digits(0).into_iter()), other.probability() as f32)
+        };
+        Self::new(cells, answer.probability() as f32, others.iter().map(alternative).collect())
+    }
+
+    /// The same of a model that writes nothing for empty cells: its digits are those of the other cells, in their order.
+    pub(crate) fn of_sparse(answer: &Sequence, others: &[Sequence], empty: &[bool]) -> Self {
+        let Self { cells, confidence, alternatives, .. } = Self::of_sequence(answer, others);
+        let mut digits = cells.into_iter();
+        let cell = |&is_empty: &bool| {
+            let read = if is_empty { Some(CellReading::new(None, 1.0)) } else { digits.next() };
+            read.unwrap_or(CellReading::new(None, 0.0))
+        };
+        Self::new(empty.iter().map(cell).collect(), confidence, alternatives)
+    }
+
     /// What `answer` says of the cells, with the sequences beside it; in cells that are `empty` no digit is read.
     pub(crate) fn of(answer: &Sequence, others: &[Sequence], empty: &[bool]) -> Self {
         let cell = |position: usize| match answer.log_probabilities.get(position) {

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use mnist2x2_data::{GridShape, SIDE};
+use mnist2x2_data::{GridShape, Layout, SIDE, normalize};
 use mnist2x2_formats::{Adaptation, Weights};
-use mnist2x2_model::{Config, Seq2Seq};
+use mnist2x2_model::{self as model, Config, Seq2Seq};
 use mnist2x2_picture::{Arrangement, Drawing, Findings, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::search;
 use crate::decoding::Sequence;
+use crate::layout::layout_of;
 use crate::{Calibration, Error, Reading, Temperature};
 
 /// How many sequences a reading names beside its answer.
@@ -190,24 +191,77 @@ impl Recognizer {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
+        let arrangement = self.model.config().arrangement;
+        if !matches!(arrangement, model::Arrangement::Grid | model::Arrangement::Sparse) {
+            return Err(Error::Layout { layout: self.layout().to_string() });
+        }
         assert!(inputs.iter().all(|input| input.shape() == self.shape()), "grids of the model's shape");
-        let (height, width) = (self.shape().height(), self.shape().width());
-        let pixels: Vec<f32> = inputs.iter().flat_map(ModelInput::normalized).collect();
-        let device = self.model.parameters().device();
-        let images = Tensor::from_vec(pixels, (inputs.len(), height, width), device)?; // (B, height, width)
-        let memory = self.model.encode(&images)?; // (B, N, D)
         let empty: Vec<&[bool]> = inputs.iter().map(ModelInput::empty).collect();
-        let beams = search(&self.model, &memory, &empty, ALTERNATIVES + 1, self.temperature())?;
-        let readings = beams.into_iter().zip(empty).map(|(beam, empty)| {
-            let (answer, others): (Vec<_>, Vec<_>) = beam.into_iter().partition(|found| found.is_greedy);
-            let others: Vec<Sequence> =
-                others.into_iter().take(ALTERNATIVES).map(|found| found.sequence).collect();
-            Reading::of(&answer[0].sequence, &others, empty)
-        });
-        Ok(readings.collect())
+        let pixels = inputs.iter().flat_map(ModelInput::normalized).collect();
+        // A model that was trained on empty cells writes nothing for them.
+        let known: &[&[bool]] = if arrangement.is_grid() { &empty } else { &[] };
+        let found = self.search(pixels, inputs.len(), known)?.into_iter().zip(&empty);
+        Ok(found
+            .map(|((answer, others), empty)| match arrangement {
+                model::Arrangement::Grid => Reading::of(&answer, &others, empty),
+                _ => Reading::of_sparse(&answer, &others, empty),
+            })
+            .collect())
     }
 
-    /// Rows and columns of the digits that it reads.
+    /// Reads pictures that are as the model takes them, all at once: gray values, 0 paper to 255 ink, row by row, of
+    /// [`Recognizer::shape`]'s height and width. What a picture shows is laid out as [`Recognizer::layout`] says; a reading has
+    /// one cell for each digit that was read, in reading order, and none for empty cells of a grid.
+    ///
+    /// # Errors
+    /// [`Error::Canvas`] if a picture has another number of pixels, and as [`Recognizer::read`].
+    pub fn read_canvases(&self, canvases: &[&[u8]]) -> Result<Vec<Reading>, Error> {
+        let (height, width) = (self.shape().height(), self.shape().width());
+        if let Some(canvas) = canvases.iter().find(|canvas| canvas.len() != height * width) {
+            return Err(Error::Canvas { found: canvas.len(), height, width });
+        }
+        if canvases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let pixels = canvases.iter().flat_map(|canvas| canvas.iter().map(|&gray| normalize(gray))).collect();
+        let found = self.search(pixels, canvases.len(), &[])?.into_iter();
+        Ok(found.map(|(answer, others)| Reading::of_sequence(&answer, &others)).collect())
+    }
+
+    /// Reads one picture that is as the model takes it; see [`Recognizer::read_canvases`].
+    ///
+    /// # Errors
+    /// As [`Recognizer::read_canvases`].
+    pub fn read_canvas(&self, canvas: &[u8]) -> Result<Reading, Error> {
+        Ok(self.read_canvases(&[canvas])?.swap_remove(0))
+    }
+
+    /// The greedy sequence of each of `count` pictures of normalized pixels, and the likeliest others.
+    fn search(
+        &self,
+        pixels: Vec<f32>,
+        count: usize,
+        empty: &[&[bool]],
+    ) -> Result<Vec<(Sequence, Vec<Sequence>)>, Error> {
+        let (height, width) = (self.shape().height(), self.shape().width());
+        let device = self.model.parameters().device();
+        let images = Tensor::from_vec(pixels, (count, height, width), device)?; // (B, height, width)
+        let memory = self.model.encode(&images)?; // (B, N, D)
+        let beams = search(&self.model, &memory, empty, ALTERNATIVES + 1, self.temperature())?;
+        let split = beams.into_iter().map(|beam| {
+            let (answer, others): (Vec<_>, Vec<_>) = beam.into_iter().partition(|found| found.is_greedy);
+            let others = others.into_iter().take(ALTERNATIVES).map(|found| found.sequence).collect();
+            answer.into_iter().next().map(|answer| (answer.sequence, others)).ok_or(Error::NotFinite)
+        });
+        split.collect()
+    }
+
+    /// How the digits lie in the pictures that it reads.
+    pub fn layout(&self) -> Layout {
+        layout_of(self.model.config())
+    }
+
+    /// Rows and columns of the digits that it reads; of a layout without cells, the size of its pictures in cells of 28 pixels.
     pub fn shape(&self) -> GridShape {
         let config = self.model.config();
         GridShape { rows: config.image_height() / SIDE, cols: config.image_width() / SIDE }

@@ -3,9 +3,9 @@
 use candle_core::Device;
 use image::GrayImage;
 use mnist2x2_data::mnist::Split;
-use mnist2x2_data::{GridShape, Point, Strokes, stitch_u8, synthetic};
+use mnist2x2_data::{GridShape, Layout, Point, Strokes, stitch_u8, synthetic};
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::Recognizer;
+use mnist2x2_infer::{Error, Recognizer, config_for};
 use mnist2x2_model::{Config, Parameters};
 use mnist2x2_picture::{Drawing, ModelInput, Picture};
 
@@ -53,4 +53,61 @@ fn a_batch_is_read_as_one_by_one() {
         assert_eq!(one.digits, many.digits);
         assert!((one.confidence - many.confidence).abs() < 1e-5);
     }
+}
+
+/// A model of this layout that knows nothing, and three pictures of noise of its size.
+fn of_layout(text: &str, blanks: f64) -> (Recognizer, Vec<Vec<u8>>) {
+    let layout = text.parse::<Layout>().unwrap().with_blanks(blanks).unwrap();
+    let config = config_for(Config { patch_width: 14, ..Config::tiny() }, layout);
+    let recognizer =
+        Recognizer::new(Weights::new(Parameters::init(&config, 5, &Device::Cpu).unwrap(), "")).unwrap();
+    assert_eq!((recognizer.layout().to_string(), recognizer.shape()), (text.into(), layout.shape()));
+    let pixels = layout.shape().pixels();
+    let canvases = (0..3).map(|i| (0..pixels).map(|p| ((p * (7 + i) + i) % 256) as u8).collect()).collect();
+    (recognizer, canvases)
+}
+
+#[test]
+fn canvases_are_read_one_by_one_as_together() {
+    for (layout, longest) in [("line:5", 5), ("scatter:10", 10), ("1x3", 3)] {
+        let (recognizer, canvases) = of_layout(layout, 0.0);
+        let views: Vec<&[u8]> = canvases.iter().map(Vec::as_slice).collect();
+        let together = recognizer.read_canvases(&views).unwrap();
+        assert_eq!(together.len(), 3);
+        for (canvas, reading) in views.iter().zip(&together) {
+            let alone = recognizer.read_canvas(canvas).unwrap();
+            assert_eq!((&alone.digits, alone.cells.len()), (&reading.digits, reading.digits.len()));
+            assert!((alone.confidence - reading.confidence).abs() < 1e-5);
+            assert!(alone.cells.len() <= longest && (1..=4).contains(&alone.alternatives.len()), "{alone:?}");
+            let product: f32 = alone.cells.iter().map(|cell| cell.confidence).product();
+            assert!(alone.confidence <= product + 1e-6, "the end is part of the sequence: {alone:?}");
+        }
+        let error = recognizer.read_canvas(&canvases[0][1..]).unwrap_err();
+        assert!(matches!(error, Error::Canvas { .. }), "{error}");
+        assert!(recognizer.read_canvases(&[]).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_model_without_cells_reads_no_grid() {
+    let (recognizer, _) = of_layout("line:2", 0.0);
+    let input = ModelInput::from_picture(&Picture::new(&GrayImage::new(56, 28).into()), recognizer.shape());
+    let message = recognizer.read_input(&input).unwrap_err().to_string();
+    assert!(message.contains("reads the layout line:2"), "{message}");
+}
+
+#[test]
+fn a_model_of_grids_with_empty_cells_gives_its_digits_to_the_others() {
+    let (recognizer, _) = of_layout("1x3", 1.0 / 3.0);
+    let stroke = |x: f32| vec![[x, 0.2], [x + 0.2, 0.5], [x, 0.8]];
+    let drawing = Drawing::new(Strokes::new(vec![stroke(0.4), stroke(2.4)]).unwrap(), 3.0, 1.0).unwrap();
+    let reading = recognizer.read_drawing(&drawing).unwrap();
+    let input = ModelInput::from_drawing(&drawing, recognizer.shape());
+    let written = recognizer.read_canvas(input.pixels()).unwrap();
+    assert_eq!((reading.cells.len(), reading.cells[1].digit, reading.cells[1].confidence), (3, None, 1.0));
+    let expected: Vec<_> = written.cells.iter().take(2).map(|cell| cell.digit).collect();
+    let found: Vec<_> =
+        [0, 2].map(|cell| reading.cells[cell].digit).into_iter().take(expected.len()).collect();
+    assert_eq!(found, expected);
+    assert!((reading.confidence - written.confidence).abs() < 1e-6);
 }

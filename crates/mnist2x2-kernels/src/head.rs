@@ -67,7 +67,7 @@ impl SubLayer<1> for Head {
 ///
 /// # Shapes
 /// The inputs are x (R, D) and targets (R, V), each row adding up to 1, which get no gradient; the result is one number.
-/// Sizes are `[R]`.
+/// Rows of zeros are of no token: they count nothing. Sizes are `[R]`.
 #[derive(Clone, Debug)]
 pub struct HeadLoss(Head);
 
@@ -88,18 +88,32 @@ impl SubLayer<2> for HeadLoss {
         self.0.forward_on(simd, rows, logits, scratch);
         let (vocabulary, mut sum) = (self.0.linear.outputs, 0.0);
         for (logits, target) in saved.chunks_exact_mut(vocabulary).zip(targets.chunks_exact(vocabulary)) {
-            sum += cross_entropy(simd, logits, target);
+            if is_token(target) {
+                sum += cross_entropy(simd, logits, target);
+            } else {
+                logits.fill(0.0);
+            }
         }
-        loss[0] = sum / rows[0] as f32;
+        loss[0] = sum / tokens_in(targets, vocabulary);
     }
 
     #[inline(always)]
-    fn backward_on<S: Simd>(&self, simd: S, rows: [usize; 1], pass: Backward<2>, scratch: &mut Scratch) {
-        let Backward { params, inputs: [x, _], saved, dy: d_loss, dx: [dx, _], d_params } = pass;
+    fn backward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Backward<2>, scratch: &mut Scratch) {
+        let Backward { params, inputs: [x, targets], saved, dy: d_loss, dx: [dx, _], d_params } = pass;
         let [d_logits] = scratch.parts([saved.len()]);
-        let scale = d_loss[0] / rows[0] as f32;
+        let scale = d_loss[0] / tokens_in(targets, self.0.linear.outputs);
         d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
         self.0.linear.parameter_gradients(simd, x, d_logits, d_params);
         self.0.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
     }
+}
+
+/// Whether a row of targets is of a token, and not of what fills up a sequence.
+fn is_token(target: &[f32]) -> bool {
+    target.iter().any(|&share| share != 0.0)
+}
+
+/// How many rows of `targets` are of tokens; 1 if none is, so that their loss is 0.
+fn tokens_in(targets: &[f32], vocabulary: usize) -> f32 {
+    targets.chunks_exact(vocabulary).filter(|target| is_token(target)).count().max(1) as f32
 }

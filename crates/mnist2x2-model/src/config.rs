@@ -14,6 +14,8 @@ const MAX_ACTIVATIONS: u64 = 1 << 28;
 const MAX_CONVOLUTIONS: usize = 8;
 /// The most patches of an image: attention weighs each against each.
 const MAX_PATCHES: usize = 4096;
+/// The most digits of an image: those of the largest grid.
+const MAX_DIGITS: usize = 64 * 64;
 
 /// The sizes that determine a model's architecture, and with it the names and shapes of all its tensors.
 ///
@@ -46,6 +48,40 @@ pub struct Config {
     pub decoder_layers: usize,
     /// V: token ids the decoder knows and gives logits for.
     pub vocabulary: usize,
+    /// How the digits lie in an image.
+    #[serde(default, skip_serializing_if = "Arrangement::is_grid")]
+    pub arrangement: Arrangement,
+    /// The most digits in an image; 0 for as many as it has cells.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub digits: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(digits: &usize) -> bool {
+    *digits == 0
+}
+
+/// How the digits lie in an image, and so in which order and how many are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Arrangement {
+    /// One in each cell, row by row.
+    #[default]
+    Grid,
+    /// One in each cell but for those that are empty, row by row.
+    Sparse,
+    /// In a row, from left to right.
+    Line,
+    /// At any place, line by line.
+    Scatter,
+}
+
+impl Arrangement {
+    /// Whether every cell has its digit.
+    pub fn is_grid(&self) -> bool {
+        *self == Self::Grid
+    }
 }
 
 /// A convolution of the stem: windows of 3 x 3, then a GELU.
@@ -74,7 +110,28 @@ impl Config {
             encoder_layers: 4,
             decoder_layers: 2,
             vocabulary: 13,
+            arrangement: Arrangement::Grid,
+            digits: 0,
         }
+    }
+
+    /// The published model for 4 x 4 digits: 64 patches of 14 x 14, 253,837 parameters.
+    pub fn reference_4x4() -> Self {
+        Self { rows: 4, cols: 4, ..Self::reference() }
+    }
+
+    /// A model for lines of up to eight digits: three convolutions, then patches of the line's whole height.
+    pub fn line() -> Self {
+        let stem = [(20, 2), (40, 2), (40, 1)].map(|(channels, stride)| Convolution { channels, stride });
+        let sizes = Self {
+            rows: 1,
+            cols: 8,
+            stem: stem.into(),
+            patch_height: 28,
+            patch_width: 8,
+            ..Self::reference()
+        };
+        Self { encoder_layers: 3, arrangement: Arrangement::Line, digits: 8, ..sizes }
     }
 
     /// A finer model of the same kind: four convolutions (T. Xiao and others, *Early Convolutions Help Transformers See
@@ -102,6 +159,8 @@ impl Config {
             encoder_layers: 2,
             decoder_layers: 1,
             vocabulary: 13,
+            arrangement: Arrangement::Grid,
+            digits: 0,
         }
     }
 
@@ -121,9 +180,14 @@ impl Config {
         self.cols * self.cell
     }
 
-    /// Digits in an image.
+    /// Cells of an image, row by row.
     pub fn cells(&self) -> usize {
         self.rows * self.cols
+    }
+
+    /// The most digits in an image.
+    pub fn max_digits(&self) -> usize {
+        if self.digits == 0 { self.cells() } else { self.digits }
     }
 
     /// N: patches in an image.
@@ -161,7 +225,7 @@ impl Config {
 
     /// The most tokens that the decoder reads: `<start>` and one for each digit.
     pub fn max_tokens(&self) -> usize {
-        self.cells() + 1
+        self.max_digits() + 1
     }
 
     /// Checks that a model of these sizes can exist.
@@ -182,6 +246,13 @@ impl Config {
         divides("stem", self.reduction(), self.patch_width, "the patch's width")?;
         divides("heads", self.heads, self.width, "the width")?;
         let refuse = |field, problem| Err(Error::Config { field, problem });
+        let is_in_cells = matches!(self.arrangement, Arrangement::Grid | Arrangement::Sparse);
+        if is_in_cells && self.max_digits() != self.cells() {
+            return refuse(
+                "digits",
+                format!("is {}, but a grid has a digit for each of its {} cells", self.digits, self.cells()),
+            );
+        }
         let n = self.patches();
         if n > MAX_PATCHES {
             return refuse("patch_width", format!("gives {n} patches, more than {MAX_PATCHES}"));
@@ -242,6 +313,7 @@ impl Config {
             ("encoder_layers", self.encoder_layers, 256),
             ("decoder_layers", self.decoder_layers, 256),
             ("vocabulary", self.vocabulary, 65_536),
+            ("digits", self.max_digits(), MAX_DIGITS),
         ];
         let stem = self.stem.iter().flat_map(|c| [("stem", c.channels, 1024), ("stem", c.stride, 8)]);
         let layers = [("stem", self.stem.len() + 1, MAX_CONVOLUTIONS + 1)];
@@ -327,6 +399,8 @@ mod tests {
             encoder_layers: 256,
             decoder_layers: 256,
             vocabulary: 65_536,
+            arrangement: Arrangement::Scatter,
+            digits: 4096,
         };
         most.validate().unwrap_err();
     }

@@ -12,7 +12,7 @@ use crate::Config;
 use crate::network::{Decoding, Network};
 use crate::parameters::Parameters;
 use crate::patch_embedding::cut_patches;
-use crate::transformer::distributions;
+use crate::targets::distributions;
 
 /// The parameter groups of the network, each a tensor of rank 1.
 #[derive(Debug)]

@@ -30,6 +30,7 @@ mod state_dict;
 mod parameters;
 mod flat;
 
+mod targets;
 mod patch_embedding;
 pub mod transformer;
 
@@ -43,7 +44,7 @@ pub use candle_core::{DType, Device, Tensor};
 /// The backward pass of a loss.
 pub use mnist2x2_kernels::Gradients;
 
-pub use config::{Config, Convolution};
+pub use config::{Arrangement, Config, Convolution};
 pub use error::Error;
 pub use flat::GroupGradient;
 pub use parameters::Parameters;

@@ -81,7 +81,7 @@ impl Seq2Seq {
     }
 
     /// Mean cross-entropy, in nats per token, of the logits against the tokens that should come, or distributions over
-    /// them: what training lowers.
+    /// them: what training lowers. A distribution of zeros is of no token and counts nothing.
     ///
     /// # Shapes
     /// `images` (B, height, width), `tokens` (B, T) of u32, `targets` (B, T) of u32 or (B, T, V) -> a scalar

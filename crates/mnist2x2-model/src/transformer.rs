@@ -16,6 +16,7 @@ use candle_nn::{Embedding, Linear, VarBuilder, embedding, linear};
 
 use crate::Config;
 use crate::patch_embedding::PatchEmbedding;
+use crate::targets::distributions;
 
 /// The whole network: from an image to the logits of each next token.
 #[derive(Clone, Debug)]
@@ -123,7 +124,8 @@ impl DecoderCache {
     }
 }
 
-/// Mean cross-entropy, in nats per token, of `logits` against `targets`: tokens, or distributions over them.
+/// Mean cross-entropy, in nats per token, of `logits` against `targets`: tokens, or distributions over them. A row of zeros is
+/// of no token and counts nothing.
 ///
 /// # Shapes
 /// `logits` (B, T, V), `targets` (B, T) of u32 or (B, T, V) -> a scalar
@@ -132,20 +134,10 @@ impl DecoderCache {
 /// If the shapes do not fit.
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let targets = distributions(targets, logits.dim(D::Minus1)?)?.to_dtype(logits.dtype())?;
-    (log_softmax(logits, D::Minus1)? * targets)?.sum(D::Minus1)?.mean_all()?.neg()
-}
-
-/// Targets as distributions: a token becomes the certainty of it.
-///
-/// # Shapes
-/// `targets` (B, T) of u32 or (B, T, V) -> (B, T, V)
-pub(crate) fn distributions(targets: &Tensor, vocabulary: usize) -> Result<Tensor> {
-    if targets.rank() == 3 {
-        return Ok(targets.clone());
-    }
-    let (batch, length) = targets.dims2()?;
-    let certain = Tensor::eye(vocabulary, DType::F32, targets.device())?; // (V, V)
-    certain.embedding(&targets.flatten_all()?)?.reshape((batch, length, vocabulary))
+    let mean = (&targets * log_softmax(logits, D::Minus1)?)?.sum(D::Minus1)?.mean_all()?.neg()?;
+    let tokens = targets.sum(D::Minus1)?.ne(0.0)?.to_dtype(DType::F32)?.sum_all()?.to_scalar::<f32>()?;
+    let rows = targets.elem_count() / targets.dim(D::Minus1)?;
+    if tokens < rows as f32 { mean * (rows as f64 / f64::from(tokens.max(1.0))) } else { Ok(mean) }
 }
 
 // ---- Attention (section 3.2) ----------------------------------------------------------------------------------------

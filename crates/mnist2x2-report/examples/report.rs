@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
         title: "An invented evaluation",
         data: "synthetic test grids",
         facts: &[("model".into(), "none: these readings are invented".into())],
-        shape: SHAPE,
+        layout: SHAPE.into(),
         graded: &graded,
         evaluation: &Evaluation::of(&graded, 1.0),
         clusters: &Clusters { unit: "digit", ids: (0..GRIDS).flat_map(|i| grids.grid(i).to_vec()).collect() },

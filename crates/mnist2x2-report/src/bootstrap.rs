@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mnist2x2_random::Random;
-use mnist2x2_train::Prediction;
+use mnist2x2_train::{Prediction, are_ragged};
 
 use crate::{Interval, Share};
 
@@ -36,7 +36,7 @@ impl Clusters {
     /// times: each with all that was read of it (A. Davison and D. Hinkley, *Bootstrap Methods and their Application*, 1997,
     /// section 3.8). The draws are always the same.
     ///
-    /// A grid that was read wrong counts for the digits in it that were, in equal parts. Where no draw differs, as where all is
+    /// A grid that was read wrong counts for the digits in it that were, in equal parts; one without digits counts for none. Where no draw differs, as where all is
     /// right, [`Share::interval`] is taken of as many draws as there are clusters, or grids if those are fewer.
     pub fn intervals(&self, graded: &[Prediction]) -> Intervals {
         let tallies = self.tallies(graded);
@@ -46,7 +46,6 @@ impl Clusters {
             Tally::sum(drawn)
         };
         let drawn: Vec<Tally> = (0..RESAMPLES).map(draw).collect();
-        let cells = graded.first().map_or(0, |grid| grid.labels.len()) as f64;
         let whole = Tally::sum(tallies.iter().copied());
         let interval = |draws: usize, accuracy: &dyn Fn(&Tally) -> f64| {
             let mut values: Vec<f64> = drawn.iter().map(|tally| accuracy(tally).max(0.0)).collect();
@@ -60,7 +59,7 @@ impl Clusters {
             Share { right, of }.interval()
         };
         Intervals {
-            sequences: interval(graded.len(), &|tally| 1.0 - cells * tally.wrong_grids / tally.cells),
+            sequences: interval(graded.len(), &|tally| 1.0 - tally.wrong_grids / tally.grids),
             digits: interval(usize::MAX, &|tally| 1.0 - tally.wrong_cells / tally.cells),
             clusters: tallies.len(),
         }
@@ -69,14 +68,22 @@ impl Clusters {
     /// What was read of each cluster.
     fn tallies(&self, graded: &[Prediction]) -> Vec<Tally> {
         let mut tallies: BTreeMap<u32, Tally> = BTreeMap::new();
-        let mut ids = self.ids.iter();
+        let (mut ids, is_ragged) = (self.ids.iter(), are_ragged(graded));
         for grid in graded {
-            let wrong = grid.outcomes().filter(|&(label, read)| read != Some(label)).count();
-            for ((label, read), &id) in grid.outcomes().zip(&mut ids) {
+            let outcomes = if is_ragged { grid.aligned() } else { grid.outcomes().collect() };
+            let wrong = outcomes.iter().filter(|(label, read)| *read != Some(*label)).count();
+            let grids = 1.0 / outcomes.len() as f64;
+            for ((label, read), &id) in outcomes.into_iter().zip(&mut ids) {
                 let wrong_cells = if read == Some(label) { 0.0 } else { 1.0 };
-                let wrong_grids = wrong_cells / wrong.max(1) as f64;
+                // Where all digits are right and some are too many, each has its part in that.
+                let wrong_grids = match wrong {
+                    0 if grid.is_correct() => 0.0,
+                    0 => grids,
+                    _ => wrong_cells / wrong as f64,
+                };
                 let tally = tallies.entry(id).or_default();
-                *tally = Tally::sum([*tally, Tally { cells: 1.0, wrong_cells, wrong_grids }].into_iter());
+                *tally =
+                    Tally::sum([*tally, Tally { cells: 1.0, grids, wrong_cells, wrong_grids }].into_iter());
             }
         }
         tallies.into_values().collect()
@@ -87,6 +94,8 @@ impl Clusters {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     cells: f64,
+    /// Grids, of each the part that its cells have in it.
+    grids: f64,
     wrong_cells: f64,
     /// Wrong grids, of each the part that its cells have in it.
     wrong_grids: f64,
@@ -96,6 +105,7 @@ impl Tally {
     fn sum(tallies: impl Iterator<Item = Self>) -> Self {
         tallies.fold(Self::default(), |a, b| Self {
             cells: a.cells + b.cells,
+            grids: a.grids + b.grids,
             wrong_cells: a.wrong_cells + b.wrong_cells,
             wrong_grids: a.wrong_grids + b.wrong_grids,
         })

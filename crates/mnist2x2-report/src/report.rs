@@ -6,13 +6,14 @@ mod confusion;
 mod coverage;
 mod grid;
 mod headline;
+mod lengths;
 mod mistakes;
 mod page;
 mod positions;
 mod table;
 
 use image::GrayImage;
-use mnist2x2_data::GridShape;
+use mnist2x2_data::{GridShape, Layout};
 use mnist2x2_train::{Evaluation, Prediction};
 
 use crate::Clusters;
@@ -33,7 +34,7 @@ pub use self::page::{PageTable, tables_page};
 ///     title: "How well it reads",
 ///     data: "synthetic test grids",
 ///     facts: &[("parameters".into(), "249,997".into())],
-///     shape: GridShape { rows: 1, cols: 2 },
+///     layout: GridShape { rows: 1, cols: 2 }.into(),
 ///     graded: &graded,
 ///     evaluation: &Evaluation::of(&graded, 1.5),
 ///     clusters: &Clusters { unit: "digit", ids: vec![0, 1] },
@@ -51,8 +52,8 @@ pub struct Report<'a> {
     pub data: &'a str,
     /// What else the reader should know of the model and the evaluation, as names and values.
     pub facts: &'a [(String, String)],
-    /// How the digits of a grid are laid out.
-    pub shape: GridShape,
+    /// How the digits of a picture lie.
+    pub layout: Layout,
     /// The grids that were read.
     pub graded: &'a [Prediction],
     /// What was counted of them.
@@ -77,6 +78,17 @@ pub struct Attention {
     pub cols: usize,
     /// For each digit written, the weight of every patch, row by row; together they are 1.
     pub weights: Vec<Vec<f32>>,
+}
+
+impl Report<'_> {
+    /// Rows and columns in which the digits of a sequence are shown: those of the grid, where each has its cell, else one row.
+    fn shape(&self) -> GridShape {
+        if self.layout.is_full() {
+            self.layout.shape()
+        } else {
+            GridShape { rows: 1, cols: self.layout.max_digits() }
+        }
+    }
 }
 
 /// A part of the page: its heading, what it shows and how to read it, and the thing itself.

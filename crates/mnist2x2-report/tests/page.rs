@@ -39,7 +39,8 @@ fn page_of(graded: &[Prediction], attention: &[Attention]) -> Result<String, Err
     let (title, data) = ("<i>Reading</i>", "synthetic </title>");
     let (facts, evaluation, clusters) = (&facts[..], &Evaluation::of(graded, 0.0), &clusters(graded));
     let picture = &picture;
-    Report { title, data, facts, shape: SHAPE, graded, evaluation, clusters, picture, attention }.html()
+    Report { title, data, facts, layout: SHAPE.into(), graded, evaluation, clusters, picture, attention }
+        .html()
 }
 
 fn page(graded: &[Prediction]) -> String {
@@ -167,7 +168,7 @@ fn a_picture_without_pixels_is_refused() {
         title: "",
         data: "",
         facts: &[],
-        shape: SHAPE,
+        layout: SHAPE.into(),
         graded: &graded,
         evaluation: &Evaluation::of(&graded, 0.0),
         clusters: &clusters(&graded),
@@ -184,4 +185,49 @@ fn a_page_of_tables_has_its_facts_and_every_cell_escaped() {
     let page = tables_page("T", &[("model".into(), "mine".into())], vec![table]);
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("<td>mine</td>"));
     assert!(page.contains("a&lt;b") && page.contains("<td>2</td>") && page.contains("Counts &amp; more"));
+}
+
+#[test]
+fn sequences_of_any_length_have_a_page() {
+    let read = |labels: &[u8], predicted: &[u8]| Prediction {
+        labels: labels.to_vec(),
+        predicted: predicted.iter().copied().map(Some).collect(),
+        confidence: 0.8,
+        cell_confidences: vec![0.9; predicted.len()],
+    };
+    let graded = [
+        read(&[1, 2], &[1, 2]),
+        read(&[3], &[3, 7]),
+        read(&[], &[]),
+        read(&[4, 5, 6], &[4, 6]),
+        read(&[8], &[9]),
+    ];
+    let page = Report {
+        title: "",
+        data: "",
+        facts: &[],
+        layout: "line:4".parse().unwrap(),
+        graded: &graded,
+        evaluation: &Evaluation::of(&graded, 0.0),
+        clusters: &Clusters { unit: "digit", ids: (0..7).collect() },
+        picture: &picture,
+        attention: &[],
+    };
+    let text = without_pictures(&page.html().unwrap());
+    assert_eq!(text.matches("<h2>").count(), 7, "one more, about lengths");
+    assert!(
+        text.contains(
+            "Of 7 digits, 1 were read as others, 1 are missing in the readings, and 1 are too many"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("layout line:4") && !text.contains("class=\"over\""),
+        "there are no cells to frame"
+    );
+    assert!(
+        text.contains("shows 3 and was read as 3, 7") && text.contains("shows 4, 5, 6 and was read as 4, 6"),
+        "{text}"
+    );
+    assert!(!text.contains("NaN"), "{text}");
 }

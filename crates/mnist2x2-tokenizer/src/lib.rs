@@ -8,6 +8,8 @@
 //! | decoder input  | `<start>` | a | b | c | d |
 //! | target         | a | b | c | d | `<finish>` |
 //!
+//! Shorter sequences of a batch are filled up with [`PAD`], which the loss leaves out.
+//!
 //! ```
 //! use mnist2x2_tokenizer::{FINISH, START, decode, teacher_forcing};
 //!
@@ -50,6 +52,18 @@ pub fn teacher_forcing(digits: &[u8]) -> Result<(Vec<u32>, Vec<u32>), Error> {
     let tokens = encode(digits)?;
     let input = [&[START], tokens.as_slice()].concat();
     let target = [tokens.as_slice(), &[FINISH]].concat();
+    Ok((input, target))
+}
+
+/// As [`teacher_forcing`], both filled up with [`PAD`] to `tokens` tokens; longer ones stay as long as they are.
+///
+/// # Errors
+/// [`Error::NotADigit`] if a value is above 9.
+pub fn padded_teacher_forcing(digits: &[u8], tokens: usize) -> Result<(Vec<u32>, Vec<u32>), Error> {
+    let (mut input, mut target) = teacher_forcing(digits)?;
+    for sequence in [&mut input, &mut target] {
+        sequence.resize(tokens.max(sequence.len()), PAD);
+    }
     Ok((input, target))
 }
 
@@ -100,6 +114,14 @@ mod tests {
             assert_eq!(input[1..], target[..digits.len()], "the input is the target, one step later");
             assert_eq!(decode(&target), digits.iter().copied().map(Some).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn shorter_sequences_are_padded_after_their_finish() {
+        let (input, target) = padded_teacher_forcing(&[4, 2], 5).unwrap();
+        assert_eq!((input, target), (vec![START, 4, 2, PAD, PAD], vec![4, 2, FINISH, PAD, PAD]));
+        assert_eq!(padded_teacher_forcing(&[4, 2], 0).unwrap(), teacher_forcing(&[4, 2]).unwrap());
+        assert_eq!(padded_teacher_forcing(&[], 2).unwrap(), (vec![START, PAD], vec![FINISH, PAD]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 use mnist2x2_data::Batch;
-use mnist2x2_tokenizer::teacher_forcing;
+use mnist2x2_tokenizer::padded_teacher_forcing;
 
 use crate::Error;
 
@@ -16,22 +16,27 @@ pub(crate) fn split(n: usize, parts: usize) -> Vec<Range<usize>> {
 
 /// The images of a part of a batch: (B, height, width).
 pub(crate) fn image_tensor(batch: &Batch, part: Range<usize>, device: &Device) -> Result<Tensor, Error> {
-    let (height, width) = (batch.shape.height(), batch.shape.width());
+    let (height, width) = (batch.shape().height(), batch.shape().width());
     let (pixels, grids) = (height * width, part.len());
     let images = &batch.images[part.start * pixels..part.end * pixels];
     Ok(Tensor::from_slice(images, (grids, height, width), device)?)
 }
 
-/// Decoder input and right tokens of a batch: (B, T) each.
+/// How many tokens the loss of a batch is the mean of: its digits, and the end of each sequence.
+pub(crate) fn token_count(batch: &Batch) -> usize {
+    batch.labels.len() + batch.len
+}
+
+/// Decoder input and right tokens of a batch, as long as its longest sequence: (B, T) each.
 pub(crate) fn token_tensors(batch: &Batch, device: &Device) -> Result<(Tensor, Tensor), Error> {
-    let cells = batch.shape.cells();
+    let length = batch.lengths.iter().max().map_or(0, |digits| digits + 1);
     let (mut tokens, mut labels) = (Vec::new(), Vec::new());
-    for digits in batch.labels.chunks_exact(cells) {
-        let (input, target) = teacher_forcing(digits)?;
+    for digits in batch.sequences() {
+        let (input, target) = padded_teacher_forcing(digits, length)?;
         tokens.extend(input);
         labels.extend(target);
     }
-    let tensor = |ids| Tensor::from_vec(ids, (batch.len, cells + 1), device);
+    let tensor = |ids| Tensor::from_vec(ids, (batch.len, length), device);
     Ok((tensor(tokens)?, tensor(labels)?))
 }
 

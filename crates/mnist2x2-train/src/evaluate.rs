@@ -1,5 +1,6 @@
 //! How well a model reads a set of grids.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use candle_core::Tensor;
@@ -8,9 +9,10 @@ use mnist2x2_infer::{Temperature, transcribe_memory};
 use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::token_count;
 use crate::loss::{Targets, memory_loss};
-use crate::predict::{map_parts, predictions};
-use crate::{Error, Prediction, Workers, predict_dataset};
+use crate::predict::{are_ragged, map_parts, predictions};
+use crate::{Edits, Error, Prediction, Workers, predict_dataset};
 
 /// How well a model reads a set of grids by greedy decoding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,7 +26,9 @@ pub struct Evaluation {
     pub sequence_accuracy: f64,
     /// Digits in all grids.
     pub digits: u64,
-    /// Digits that are right; those that an early end leaves out are wrong.
+    /// Digits that are right; those that an early end leaves out are wrong. Where sequences differ in length, each is compared
+    /// with what was read for it when as few digits as possible are missing, too many or others; else with what was read in its
+    /// cell.
     pub digits_correct: u64,
     /// The share of them.
     pub digit_accuracy: f64,
@@ -35,19 +39,54 @@ pub struct Evaluation {
     /// `confusion[true][read]` counts digits; the last column counts cells where no digit was read. What is no digit is left
     /// out.
     pub confusion: Vec<[u64; 11]>,
+    /// How many digits stand at each position, which are fewer at the later ones where sequences differ in length.
+    pub per_position_digits: Vec<u64>,
+    /// What is right of the sequences of each length, the shortest first.
+    pub per_length: Vec<LengthAccuracy>,
+    /// Digits too many, missing, or read as others; nothing of this depends on their positions.
+    #[serde(flatten)]
+    pub edits: Edits,
     /// Wall time, in seconds.
     pub seconds: f64,
 }
 
+/// What is right of the sequences of one length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LengthAccuracy {
+    /// Digits in each.
+    pub length: u64,
+    /// How many they are.
+    pub sequences: u64,
+    /// How many of them are right.
+    pub correct: u64,
+}
+
+/// What is right of `predictions` of each length that occurs.
+fn by_length(predictions: &[Prediction]) -> Vec<LengthAccuracy> {
+    let mut lengths = BTreeMap::new();
+    for prediction in predictions {
+        let (sequences, correct) = lengths.entry(prediction.labels.len() as u64).or_insert((0, 0));
+        *sequences += 1;
+        *correct += u64::from(prediction.is_correct());
+    }
+    let one = |(length, (sequences, correct))| LengthAccuracy { length, sequences, correct };
+    lengths.into_iter().map(one).collect()
+}
+
 impl Evaluation {
-    /// What is right of `predictions`, which are of grids of one shape and were made in `seconds`.
+    /// What is right of `predictions`, which were made in `seconds`.
     pub fn of(predictions: &[Prediction], seconds: f64) -> Self {
-        let cells = predictions.first().map_or(0, |prediction| prediction.labels.len());
-        let (mut per_position_correct, mut confusion) = (vec![0; cells], vec![[0; 11]; 10]);
-        for (position, (label, read)) in predictions.iter().flat_map(|grid| grid.outcomes().enumerate()) {
-            if let Some(correct) = per_position_correct.get_mut(position) {
-                *correct += u64::from(read == Some(label));
-            }
+        let longest = predictions.iter().map(|prediction| prediction.labels.len()).max().unwrap_or(0);
+        let (mut per_position_correct, mut per_position_digits) = (vec![0; longest], vec![0; longest]);
+        let mut confusion = vec![[0; 11]; 10];
+        let is_ragged = are_ragged(predictions);
+        let outcomes = |grid: &Prediction| if is_ragged { grid.aligned() } else { grid.outcomes().collect() };
+        for (position, (label, read)) in
+            predictions.iter().flat_map(|grid| outcomes(grid).into_iter().enumerate())
+        {
+            per_position_correct[position] += u64::from(read == Some(label));
+            per_position_digits[position] += 1;
             let row = confusion.get_mut(usize::from(label));
             if let Some(count) = row.and_then(|row| row.get_mut(read.map_or(10, usize::from))) {
                 *count += 1;
@@ -66,8 +105,15 @@ impl Evaluation {
             digits,
             digits_correct,
             digit_accuracy: share(digits_correct, digits),
-            per_position: per_position_correct.iter().map(|&correct| share(correct, sequences)).collect(),
+            per_position: per_position_correct
+                .iter()
+                .zip(&per_position_digits)
+                .map(|(&correct, &of)| share(correct, of))
+                .collect(),
             per_position_correct,
+            per_position_digits,
+            per_length: by_length(predictions),
+            edits: predictions.iter().map(Prediction::edits).fold(Edits::default(), Edits::plus),
             confusion,
             seconds,
         }
@@ -115,13 +161,16 @@ pub(crate) fn validate(
         let memory = model.encode(images)?;
         let loss = memory_loss(model, batch, images, &memory, &Targets::certain())?.to_scalar::<f32>()?;
         let written = transcribe_memory(model, &memory)?;
-        Ok((batch.len as f64 * f64::from(loss), predictions(batch, &written, Temperature::ONE)))
+        // Of a full grid the weight is 1.
+        let weight = token_count(batch) as f64 / (batch.layout.max_digits() + 1) as f64;
+        Ok(([weight * f64::from(loss), weight], predictions(batch, &written, Temperature::ONE)))
     };
-    let (losses, predictions): (Vec<f64>, Vec<_>) =
+    let (losses, predictions): (Vec<[f64; 2]>, Vec<_>) =
         map_parts(model, loader, usize::MAX, workers, judge, done)?.into_iter().unzip();
     let evaluation = Evaluation::of(&predictions.concat(), 0.0);
-    let Evaluation { sequences, sequence_accuracy, digit_accuracy, .. } = evaluation;
-    let loss = losses.iter().sum::<f64>() / sequences as f64;
+    let Evaluation { sequence_accuracy, digit_accuracy, .. } = evaluation;
+    let sum = |part: usize| losses.iter().map(|loss| loss[part]).sum::<f64>();
+    let loss = sum(0) / sum(1);
     Ok(Validation { loss, sequence_accuracy, digit_accuracy })
 }
 
@@ -151,6 +200,33 @@ mod tests {
             (1, 1, 1)
         );
         assert_eq!(evaluation.confusion.as_flattened().iter().sum::<u64>(), 9);
+    }
+
+    #[test]
+    fn sequences_of_other_lengths_are_counted_by_length_and_by_what_is_wrong() {
+        let predictions = [
+            prediction(&[1, 2, 3], &[Some(1), Some(3), None]),
+            prediction(&[5], &[Some(5), Some(5)]),
+            prediction(&[], &[]),
+            prediction(&[7, 8], &[Some(7), Some(0)]),
+            prediction(&[4], &[Some(4)]),
+        ];
+        let evaluation = Evaluation::of(&predictions, 0.0);
+        assert_eq!((evaluation.sequences, evaluation.sequences_correct), (5, 2));
+        assert_eq!((evaluation.digits, evaluation.digits_correct), (7, 5), "the 3 was read, if too early");
+        assert_eq!(evaluation.edits, Edits { insertions: 1, deletions: 1, substitutions: 1 });
+        assert_eq!(
+            (evaluation.per_position_correct, evaluation.per_position_digits),
+            (vec![4, 0, 1], vec![4, 2, 1])
+        );
+        assert_eq!(evaluation.per_position, [1.0, 0.0, 1.0]);
+        let lengths: Vec<_> =
+            evaluation.per_length.iter().map(|of| [of.length, of.sequences, of.correct]).collect();
+        assert_eq!(lengths, [[0, 1, 1], [1, 2, 1], [2, 1, 0], [3, 1, 0]]);
+        assert_eq!(
+            (evaluation.confusion[2][10], evaluation.confusion[8][0], evaluation.confusion[3][3]),
+            (1, 1, 1)
+        );
     }
 
     #[test]

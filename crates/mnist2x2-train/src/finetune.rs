@@ -116,10 +116,10 @@ impl Finetuning {
         let corrections_sha256 = labeled_example::sha256(&examples);
         let (learned, held_out) = labeled_example::hold_out(examples);
         let (strokes, drawn) = (recipe.draw(pendigits.as_ref())?, Drawn::of(&learned, shape)?);
-        check_index_map(recipe.epoch_grids, shape)?;
+        check_index_map(recipe.epoch_grids, shape.into())?;
         let HeldOut { training: digits, validation, .. } = recipe.split(digits)?;
         let no_digits = || Error::setting("validation_fraction", "holds no digit back");
-        let validation = fixed_grids(validation, shape)?.ok_or_else(no_digits)?;
+        let validation = fixed_grids(validation, shape.into())?.ok_or_else(no_digits)?;
         let accuracy = evaluate(base.model(), &validation, workers, |_| ())?.sequence_accuracy;
         let before = score(base, &held_out, accuracy, workers)?;
         if before.corrections == held_out.len() as u64 {
@@ -231,7 +231,13 @@ fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), 
         let problem = "must be above 0, with `grids` `fresh`: corrections are mixed into new grids";
         return Err(Error::setting("epoch_grids", problem));
     }
-    let shape = base.shape();
+    let (shape, layout) = (base.shape(), base.layout());
+    if !layout.is_full() {
+        let problem = format!(
+            "corrections are of full grids, but the model reads {layout} and sequences of other lengths"
+        );
+        return Err(Error::corrections(problem));
+    }
     let mut shapes = examples.iter().map(|example| example.input().shape());
     shapes.find(|&other| other != shape).map_or(Ok(()), |other| {
         Err(Error::corrections(format!(

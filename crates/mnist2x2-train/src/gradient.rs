@@ -4,7 +4,7 @@ use mnist2x2_data::Epoch;
 use mnist2x2_model::{Gradients, Seq2Seq};
 
 use crate::Error;
-use crate::batch::split;
+use crate::batch::{split, token_count};
 use crate::loss::{Targets, batch_loss};
 use crate::workers::Workers;
 
@@ -21,23 +21,24 @@ pub(crate) fn batch_gradient(
     workers: &Workers,
     flat: &mut [f32],
 ) -> Result<f64, Error> {
-    let grids = epoch.batch_len(step);
-    let shards = workers.map(split(grids, shards), |range| {
-        let share = range.len() as f32 / grids as f32;
-        let loss = batch_loss(model, &epoch.part(step, range), targets)?;
-        Ok(Shard { share, loss: loss.to_scalar()?, gradients: Gradients::of(&loss)? })
+    let shards = workers.map(split(epoch.batch_len(step), shards), |range| {
+        let part = epoch.part(step, range);
+        let loss = batch_loss(model, &part, targets)?;
+        Ok(Shard { tokens: token_count(&part), loss: loss.to_scalar()?, gradients: Gradients::of(&loss)? })
     })?;
+    let tokens: usize = shards.iter().map(|shard| shard.tokens).sum();
+    let share = |shard: &Shard| shard.tokens as f32 / tokens as f32;
     let groups = model.parameters().group_gradients(flat)?;
     workers.map(groups, |mut group| {
-        Ok(group.sum(shards.iter().map(|shard| (shard.share, &shard.gradients)))?)
+        Ok(group.sum(shards.iter().map(|shard| (share(shard), &shard.gradients)))?)
     })?;
-    Ok(shards.iter().map(|shard| f64::from(shard.share) * f64::from(shard.loss)).sum())
+    Ok(shards.iter().map(|shard| f64::from(share(shard)) * f64::from(shard.loss)).sum())
 }
 
 /// A part of a batch after its backward pass.
 struct Shard {
-    /// Its share of the batch's grids.
-    share: f32,
+    /// The tokens that its loss is the mean of.
+    tokens: usize,
     /// Its mean loss.
     loss: f32,
     gradients: Gradients,

@@ -27,6 +27,7 @@ mod gradient;
 mod ema;
 
 // What a model reads right.
+mod edits;
 mod predict;
 mod evaluate;
 mod calibrate;
@@ -48,8 +49,9 @@ mod finetune;
 pub use calibrate::calibrate;
 pub use checkpoint::{Checkpoint, Position};
 pub use checkpoint_folder::CheckpointPolicy;
+pub use edits::Edits;
 pub use error::{BoxError, Error};
-pub use evaluate::{Evaluation, Validation, evaluate};
+pub use evaluate::{Evaluation, LengthAccuracy, Validation, evaluate};
 pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuned, Finetuning, LabeledExample, Scores};
 pub use loaders::{Loaders, TrainingData};
 pub use metrics::{EpochMetrics, StepReport};
@@ -57,7 +59,9 @@ pub use mnist2x2_infer::Exposure;
 pub use observer::{Observer, ReadingFor};
 pub use optimizer::{MatrixOptimizer, Optimizer, OptimizerSettings, OptimizerState};
 pub use pendigits::HELD_OUT_WRITERS;
-pub use predict::{EVALUATION_BATCH, Prediction, decode, predict_dataset, predict_inputs, predict_strokes};
+pub use predict::{
+    EVALUATION_BATCH, Prediction, are_ragged, decode, predict_dataset, predict_inputs, predict_strokes,
+};
 pub use recipe::{Grids, MAX_GRIDS, ModelSelection, Recipe, ValidationSplit};
 pub use run_folder::RunFolder;
 pub use run_record::{DataRecord, ModelRecord, NUMERICS, RunRecord};

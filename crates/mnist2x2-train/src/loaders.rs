@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mnist2x2_data::pendigits::PenDigits;
-use mnist2x2_data::{Digits, GridShape, GridSource, Loader, WriterSplit, reference};
+use mnist2x2_data::{Digits, GridSource, Layout, Loader, WriterSplit, reference};
 
 use crate::{EVALUATION_BATCH, Error, Grids, MAX_GRIDS, Recipe, ValidationSplit, pendigits};
 
@@ -62,14 +62,15 @@ impl Recipe {
     /// # Errors
     /// [`Error::Setting`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
     /// [`Error::Data`] if these grids cannot be made.
-    pub fn loaders(&self, data: TrainingData, shape: GridShape) -> Result<Loaders, Error> {
-        let TrainingData { digits, pendigits } = data;
+    pub fn loaders(&self, data: TrainingData, layout: impl Into<Layout>) -> Result<Loaders, Error> {
+        let (TrainingData { digits, pendigits }, layout) = (data, layout.into());
         let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
         let HeldOut { mut training, validation, unseen } = self.split(digits)?;
-        check_index_map(grids, shape)?;
+        check_index_map(grids, layout)?;
+        let written = training.clone();
         let source = match (self.grids, self.draw(pendigits.as_ref())?) {
             (Grids::Fixed, _) => {
-                GridSource::Fixed(reference::grids(training.len() as u32, grids, shape.cells()))
+                GridSource::Fixed(reference::grids(training.len() as u32, grids, layout.max_digits()))
             }
             (Grids::Fresh, None) => GridSource::Fresh { grids },
             (Grids::Fresh, Some(strokes)) => {
@@ -78,8 +79,9 @@ impl Recipe {
                 GridSource::Mixed { grids, second, share: self.stroke_fraction }
             }
         };
-        let training = Loader::new(Arc::new(training), source, shape, self.batch_size, self.seed)?;
-        let (validation, unseen) = (fixed_grids(validation, shape)?, fixed_grids(unseen, shape)?);
+        let training = Loader::new(Arc::new(training), source, layout, self.batch_size, self.seed)?;
+        let training = training.by_one_writer(&written, self.one_writer)?;
+        let (validation, unseen) = (fixed_grids(validation, layout)?, fixed_grids(unseen, layout)?);
         Ok(Loaders { training, validation, unseen })
     }
 
@@ -135,12 +137,13 @@ fn held_out(digits: usize, fraction: f64) -> usize {
 }
 
 /// Refuses more digits in the grids of an epoch than their index map has room for.
-pub(crate) fn check_index_map(grids: usize, shape: GridShape) -> Result<(), Error> {
-    let digits = grids.checked_mul(shape.cells());
+pub(crate) fn check_index_map(grids: usize, layout: Layout) -> Result<(), Error> {
+    let cells = layout.max_digits();
+    let digits = grids.checked_mul(cells);
     if digits.is_some_and(|digits| digits <= MAX_DIGITS) {
         return Ok(());
     }
-    let (cells, most) = (shape.cells(), MAX_DIGITS / shape.cells().max(1));
+    let most = MAX_DIGITS / cells.max(1);
     Err(Error::setting(
         "epoch_grids",
         format!("is {grids}, but must be at most {most} with {cells} digits in a grid"),
@@ -148,13 +151,14 @@ pub(crate) fn check_index_map(grids: usize, shape: GridShape) -> Result<(), Erro
 }
 
 /// Fixed grids of held-out digits; nothing if there are none.
-pub(crate) fn fixed_grids(held_out: Digits, shape: GridShape) -> Result<Option<Loader>, Error> {
+pub(crate) fn fixed_grids(held_out: Digits, layout: Layout) -> Result<Option<Loader>, Error> {
     if held_out.is_empty() {
         return Ok(None);
     }
-    let grids = reference::grids(held_out.len() as u32, GRIDS_PER_DIGIT * held_out.len(), shape.cells());
+    let grids =
+        reference::grids(held_out.len() as u32, GRIDS_PER_DIGIT * held_out.len(), layout.max_digits());
     let source = GridSource::Fixed(grids);
-    Ok(Some(Loader::new(Arc::new(held_out), source, shape, EVALUATION_BATCH, 0)?))
+    Ok(Some(Loader::new(Arc::new(held_out), source, layout, EVALUATION_BATCH, 0)?))
 }
 
 #[cfg(test)]
@@ -163,7 +167,7 @@ mod tests {
 
     use mnist2x2_data::mnist::Split;
     use mnist2x2_data::pendigits::PenDigit;
-    use mnist2x2_data::{Strokes, synthetic};
+    use mnist2x2_data::{GridShape, Strokes, synthetic};
 
     use super::*;
 

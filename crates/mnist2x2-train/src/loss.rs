@@ -5,11 +5,12 @@ use candle_nn::ops::softmax;
 use mnist2x2_data::Batch;
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_model::transformer::cross_entropy;
+use mnist2x2_tokenizer::PAD;
 
 use crate::batch::{image_tensor, token_tensors};
 use crate::{Error, Recipe};
 
-/// Mean cross-entropy over all positions of all sequences, with teacher forcing.
+/// Mean cross-entropy over all digits and ends of all sequences, with teacher forcing; what fills them up counts nothing.
 pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
     let images = image_tensor(batch, 0..batch.len, model.parameters().device())?;
     memory_loss(model, batch, &images, &model.encode(&images)?, targets)
@@ -29,7 +30,9 @@ pub(crate) fn memory_loss(
         return Ok(model.decoder_loss(&tokens, &right, memory)?);
     };
     let Distillation { weight, temperature, .. } = *distillation;
-    let taught = distillation.probabilities(images, &tokens)?;
+    // Where a sequence has ended there is nothing to teach.
+    let is_token = labels.ne(PAD)?.to_dtype(DType::F32)?.unsqueeze(2)?; // (B, T, 1)
+    let taught = distillation.probabilities(images, &tokens)?.broadcast_mul(&is_token)?;
     if (temperature - 1.0).abs() == 0.0 {
         let mixed = ((right * (1.0 - weight))? + (taught * weight)?)?;
         return Ok(model.decoder_loss(&tokens, &mixed, memory)?);
@@ -106,7 +109,8 @@ impl Targets {
         Err(Error::setting("distillation_weight", problem))
     }
 
-    /// The distributions without teachers: each right token has all but the smoothing, which is spread over all.
+    /// The distributions without teachers: each right token has all but the smoothing, which is spread over all. What fills
+    /// up a sequence has none: its row is all zeros.
     ///
     /// # Shapes
     /// `labels` (B, T) of u32 -> (B, T, V)
@@ -114,6 +118,9 @@ impl Targets {
         let (smoothing, (batch, length)) = (self.label_smoothing, labels.dims2()?);
         let certain = Tensor::eye(vocabulary, DType::F32, labels.device())?; // (V, V)
         let smoothed = certain.affine(1.0 - smoothing, smoothing / vocabulary as f64)?;
+        let is_token = (0..vocabulary as u32).map(|token| if token == PAD { 0.0_f32 } else { 1.0 }).collect();
+        let is_token = Tensor::from_vec(is_token, (vocabulary, 1), labels.device())?;
+        let smoothed = smoothed.broadcast_mul(&is_token)?;
         Ok(smoothed.embedding(&labels.flatten_all()?)?.reshape((batch, length, vocabulary))?) // (B, T, V)
     }
 }
@@ -122,10 +129,11 @@ impl Targets {
 mod tests {
     use candle_core::Device;
     use mnist2x2_data::mnist::Split;
-    use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
+    use mnist2x2_data::{GridShape, GridSource, Layout, Loader, synthetic};
     use mnist2x2_model::{Config, Parameters};
 
     use super::*;
+    use crate::batch::token_count;
 
     /// Two grids of 1 x 3 digits.
     fn batch() -> Batch {
@@ -196,6 +204,45 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "{found}, not {expected}, at {temperature}");
             let flat = student.parameters().gradient(&loss).unwrap();
             assert!(flat.iter().any(|&g| g != 0.0) && flat.iter().all(|g| g.is_finite()));
+        }
+    }
+
+    /// Pictures of 0 to 3 digits, and of each one alone: the same loss and gradient as their mean over tokens.
+    #[test]
+    fn what_fills_up_a_sequence_counts_nothing() {
+        let digits = synthetic::digits(Split::Train, 30, 0).into();
+        let layout = Layout::from(GridShape { rows: 1, cols: 3 }).with_blanks(0.5).unwrap();
+        let loader = Loader::new(digits, GridSource::Fresh { grids: 6 }, layout, 6, 0).unwrap();
+        let (epoch, parameters) =
+            (loader.epoch(0), Parameters::init(&Config::tiny(), 3, &Device::Cpu).unwrap());
+        let batch = epoch.batch(0);
+        assert!(batch.lengths.iter().any(|&length| length != batch.lengths[0]), "{:?}", batch.lengths);
+        let distills = Recipe { distillation_weight: 0.5, label_smoothing: 0.1, ..Recipe::reference() };
+        let warm = Recipe { distillation_temperature: 2.0, ..distills.clone() };
+        let all_targets = [
+            Targets::certain(),
+            Targets::smoothed(0.1),
+            Targets::new(&distills, &[model(4)]).unwrap(),
+            Targets::new(&warm, &[model(4)]).unwrap(),
+        ];
+        for model in [Seq2Seq::new(parameters.clone()).unwrap(), Seq2Seq::plain(parameters).unwrap()] {
+            for targets in &all_targets {
+                let evaluate = |batch: &Batch| {
+                    let loss = batch_loss(&model, batch, targets).unwrap();
+                    (loss.to_scalar::<f32>().unwrap(), model.parameters().gradient(&loss).unwrap())
+                };
+                let (loss, gradient) = evaluate(&batch);
+                let total = token_count(&batch) as f32;
+                let (mut mean, mut sum) = (0.0, vec![0.0; gradient.len()]);
+                for one in (0..6).map(|place| epoch.part(0, place..place + 1)) {
+                    let (share, (alone, slope)) = (token_count(&one) as f32 / total, evaluate(&one));
+                    mean += share * alone;
+                    sum.iter_mut().zip(slope).for_each(|(sum, slope)| *sum += share * slope);
+                }
+                assert!((loss - mean).abs() < 1e-5, "{loss}, not {mean}: {targets:?}");
+                let worst = gradient.iter().zip(&sum).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-5, "a gradient is off by {worst}");
+            }
         }
     }
 

@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 use mnist2x2_data::pendigits::PenDigit;
-use mnist2x2_data::{Batch, Epoch, GridShape, Loader, RenderCondition, Strokes};
+use mnist2x2_data::{Batch, Epoch, Layout, Loader, RenderCondition, Strokes};
 use mnist2x2_infer::{Reading, Recognizer, Sequence, Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 use mnist2x2_picture::ModelInput;
 
 use crate::batch::{image_tensor, split};
-use crate::{Error, Workers};
+use crate::edits::align;
+use crate::{Edits, Error, Workers};
 
 /// Grids of a batch for evaluation.
 pub const EVALUATION_BATCH: usize = 500;
@@ -23,27 +24,24 @@ const READ_AT_ONCE: usize = 25;
 /// A model's reading of one grid, beside its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The digits that the grid shows, row by row.
+    /// The digits that the picture shows, in reading order.
     pub labels: Vec<u8>,
-    /// The digit that was read in each cell; `None` where none was.
+    /// The digits that were read; `None` where a token was no digit, or the reading ended before the last label. Longer than
+    /// the labels where more was read.
     pub predicted: Vec<Option<u8>>,
     /// The probability of the whole sequence, at the temperature that it was read at.
     pub confidence: f64,
-    /// The probability of each cell's token, given those before it; 0 where the sequence had ended.
+    /// The probability of the token of each of those, given those before it; 0 where the sequence had ended.
     pub cell_confidences: Vec<f64>,
 }
 
 impl Prediction {
     /// What `sequence` says of a grid that shows `labels`.
     pub fn new(labels: &[u8], sequence: &Sequence) -> Self {
+        let predicted = sequence.digits(labels.len());
         let mut cell_confidences: Vec<f64> = sequence.log_probabilities.iter().map(|p| p.exp()).collect();
-        cell_confidences.resize(labels.len(), 0.0);
-        Self {
-            labels: labels.to_vec(),
-            predicted: sequence.digits(labels.len()),
-            confidence: sequence.probability(),
-            cell_confidences,
-        }
+        cell_confidences.resize(predicted.len(), 0.0);
+        Self { labels: labels.to_vec(), predicted, confidence: sequence.probability(), cell_confidences }
     }
 
     /// What `reading` says of a grid that shows `labels`.
@@ -56,7 +54,23 @@ impl Prediction {
         }
     }
 
-    /// Whether every digit is right.
+    /// What is wrong in the digits that were read.
+    pub fn edits(&self) -> Edits {
+        Edits::between(&self.labels, &self.digits_read())
+    }
+
+    /// Each label and what was read for it, so that a digit that is missing or too many does not move those after it.
+    pub fn aligned(&self) -> Vec<(u8, Option<u8>)> {
+        let pairs = align(&self.labels, &self.digits_read()).into_iter();
+        pairs.filter_map(|(label, read)| Some((label?, read))).collect()
+    }
+
+    /// The digits that were read, one after the other.
+    pub fn digits_read(&self) -> Vec<u8> {
+        self.predicted.iter().copied().flatten().collect()
+    }
+
+    /// Whether every digit is right, and none too many.
     pub fn is_correct(&self) -> bool {
         self.labels.iter().map(|&label| Some(label)).eq(self.predicted.iter().copied())
     }
@@ -65,6 +79,12 @@ impl Prediction {
     pub fn outcomes(&self) -> impl Iterator<Item = (u8, Option<u8>)> {
         self.labels.iter().copied().zip(self.predicted.iter().copied().chain(repeat(None)))
     }
+}
+
+/// Whether `predictions` are of pictures with different numbers of digits, where a digit is found by alignment and not by its
+/// place.
+pub fn are_ragged(predictions: &[Prediction]) -> bool {
+    predictions.windows(2).any(|pair| pair[0].labels.len() != pair[1].labels.len())
 }
 
 /// Reads all grids of `loader` once, in their order, by greedy decoding and without teacher forcing; confidences are those
@@ -93,7 +113,7 @@ pub(crate) fn predictions(
     written: &[Transcript],
     temperature: Temperature,
 ) -> Vec<Prediction> {
-    let grids = batch.labels.chunks_exact(batch.shape.cells()).zip(written);
+    let grids = batch.sequences().zip(written);
     grids.map(|(labels, written)| Prediction::new(labels, &written.at(temperature))).collect()
 }
 
@@ -112,7 +132,7 @@ pub(crate) fn map_parts<R: Send>(
     let mut results = Vec::new();
     for step in 0..steps_until(&epoch, enough) {
         let grids = epoch.batch_len(step);
-        results.extend(workers.map(decoding_parts(grids, loader.shape()), |part| {
+        results.extend(workers.map(decoding_parts(grids, loader.layout()), |part| {
             let batch = epoch.part(step, part);
             job(&model, &batch, &image_tensor(&batch, 0..batch.len, model.parameters().device())?)
         })?);
@@ -138,15 +158,15 @@ fn steps_until(epoch: &Epoch, enough: usize) -> usize {
 /// [`Error::Infer`] if the model cannot read grids of this shape.
 pub fn decode(model: &Seq2Seq, batch: &Batch, workers: &Workers) -> Result<Vec<Transcript>, Error> {
     let device = model.parameters().device();
-    let parts = decoding_parts(batch.len, batch.shape);
+    let parts = decoding_parts(batch.len, batch.layout);
     let transcripts =
         workers.map(parts, |part| Ok(transcribe(model, &image_tensor(batch, part, device)?)?))?;
     Ok(transcripts.into_iter().flatten().collect())
 }
 
 /// The parts of a batch of `len` grids that one thread each decodes at once.
-fn decoding_parts(len: usize, shape: GridShape) -> Vec<Range<usize>> {
-    split(len, (len * shape.cells()).div_ceil(DECODED_AT_ONCE))
+fn decoding_parts(len: usize, layout: Layout) -> Vec<Range<usize>> {
+    split(len, (len * layout.max_digits()).div_ceil(DECODED_AT_ONCE))
 }
 
 /// Reads `count` inputs, each made with its labels by `input` from its number, on all threads.

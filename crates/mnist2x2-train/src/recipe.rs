@@ -33,6 +33,12 @@ pub struct Recipe {
     pub shards: usize,
     /// Which grids an epoch has.
     pub grids: Grids,
+    /// The probability that a cell of a grid is empty.
+    #[serde(default)]
+    pub blanks: f64,
+    /// The share of fresh pictures whose digits are all by one writer, where writers are known.
+    #[serde(default)]
+    pub one_writer: f64,
     /// The fraction of the training digits that is kept from training to validate with; 0 for none. A number above 1 means one
     /// digit in so many.
     #[serde(alias = "validate_one_in", deserialize_with = "fraction_or_one_in")]
@@ -166,6 +172,8 @@ impl Recipe {
             batch_size: 64,
             shards: 8,
             grids: Grids::Fixed,
+            blanks: 0.0,
+            one_writer: 0.0,
             validation_fraction: 0.0,
             validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
@@ -255,9 +263,11 @@ impl Recipe {
             ("validation_fraction", self.validation_fraction),
             ("distillation_weight", self.distillation_weight),
             ("stroke_fraction", self.stroke_fraction),
+            ("one_writer", self.one_writer),
         ] {
             check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }
+        check_setting("blanks", self.blanks, (0.0..=0.9).contains(&self.blanks), "0 to 0.9")?;
         let temperature = self.distillation_temperature;
         let is_valid = temperature > 0.0 && temperature.is_finite();
         check_setting("distillation_temperature", temperature, is_valid, "above 0 and finite")?;

@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use candle_core::Device;
-use mnist2x2_data::{Epoch, GridShape, Loader};
-use mnist2x2_model::{Config, Parameters, Seq2Seq};
+use mnist2x2_data::{Epoch, Layout, Loader};
+use mnist2x2_infer::layout_of;
+use mnist2x2_model::{Arrangement, Config, Parameters, Seq2Seq};
 
 use crate::ema::update_ema;
 use crate::evaluate::validate;
@@ -45,8 +46,11 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self, Error> {
         recipe.validate()?;
-        let shape = GridShape { rows: config.rows, cols: config.cols };
-        let Loaders { training, validation, unseen } = recipe.loaders(data.into(), shape)?;
+        let layout = match layout_of(config) {
+            Layout::Grid { shape, .. } => Layout::Grid { shape, blanks: recipe.blanks },
+            other => other,
+        };
+        let Loaders { training, validation, unseen } = recipe.loaders(data.into(), layout)?;
         Ok(Self { validation, unseen, ..Self::from_loader(config, recipe, training, device)? })
     }
 
@@ -62,7 +66,7 @@ impl Trainer {
         device: &Device,
     ) -> Result<Self, Error> {
         recipe.validate()?;
-        check_shape(config, &loader)?;
+        check_layout(config, &loader)?;
         let training = loader.augmented(recipe.augmentation.clone())?;
         let parameters = Parameters::init_by(recipe.initialization, config, recipe.seed, device)?;
         let optimizer = Optimizer::new(recipe.optimizer.clone(), &parameters);
@@ -97,7 +101,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Setting`] if they do not fit the model.
     pub fn with_validation(self, validation: Loader) -> Result<Self, Error> {
-        check_shape(self.model.config(), &validation)?;
+        check_layout(self.model.config(), &validation)?;
         Ok(Self { validation: Some(validation), ..self })
     }
 
@@ -178,6 +182,11 @@ impl Trainer {
     /// The settings of the run.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// What each epoch trains on.
+    pub fn training(&self) -> &Loader {
+        &self.training
     }
 
     /// The grids that each epoch is validated with, if there are any.
@@ -287,12 +296,18 @@ fn are_finite(values: &[f32]) -> bool {
     values.iter().all(|value| value.is_finite())
 }
 
-/// Refuses grids of another layout than the model reads.
-fn check_shape(config: &Config, loader: &Loader) -> Result<(), Error> {
-    let shape = loader.shape();
-    if (shape.rows, shape.cols) == (config.rows, config.cols) {
+/// Refuses pictures of another layout than the model reads.
+fn check_layout(config: &Config, loader: &Loader) -> Result<(), Error> {
+    let (layout, own) = (loader.layout(), layout_of(config));
+    // A model of grids with empty cells reads full ones too, and whatever share is empty.
+    let is_known = layout.is_full() || config.arrangement != Arrangement::Grid;
+    if is_known && layout.shape() == own.shape() && layout.to_string() == own.to_string() {
         return Ok(());
     }
-    let problem = format!("has grids of {} x {} cells, the model's are not", shape.rows, shape.cols);
+    let kind = |layout: Layout| {
+        if layout.is_full() || !matches!(layout, Layout::Grid { .. }) { "" } else { " with empty cells" }
+    };
+    let problem =
+        format!("is of the layout {layout}{}, but the model reads {own}{}", kind(layout), kind(own));
     Err(Error::setting("data", problem))
 }

@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 use crate::console::{self, row};
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
+use crate::layout::LayoutArgs;
 use crate::model::ModelArgs;
 use crate::paper::PaperArgs;
 
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     model: ModelArgs,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    layout: LayoutArgs,
     #[command(flatten)]
     strokes: strokes::StrokesArgs,
     #[command(flatten)]
@@ -64,10 +67,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(file) = &args.strokes.strokes {
         return args.strokes.run(file, &recognizer, &workers, args.json);
     }
+    let layout = args.model.layout(&recognizer, &args.layout)?;
     let dataset = args.data.resolve()?;
     let test = match args.pictures {
-        Some(width) => Test::of_pictures(&recognizer, &dataset, width, &workers)?,
-        None => Test::run(&recognizer, &dataset, &workers)?,
+        Some(width) => Test::of_pictures(&recognizer, &dataset, layout, width, &workers)?,
+        None => Test::run(&recognizer, &dataset, layout, &workers)?,
     };
     if let Some(folder) = &args.report {
         page::write(folder, &test, &recognizer, &args.model.facts(&recognizer), &dataset)?;

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::builder::PossibleValuesParser;
+use mnist2x2::data::Layout;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::formats::files::write_atomically;
 use mnist2x2::{Device, Recipe};
 
 use crate::console;
 use crate::data::DataArgs;
+use crate::layout::LayoutArgs;
 use crate::model::ModelArgs;
 use crate::paper::PaperArgs;
 use crate::sheet;
@@ -26,6 +28,8 @@ pub(crate) struct Args {
     data: DataArgs,
     #[command(flatten)]
     model: ModelArgs,
+    #[command(flatten)]
+    layout: LayoutArgs,
     /// The split that the digits are taken from
     #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]))]
     split: String,
@@ -50,9 +54,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(is_png, "{}: the sheet is a PNG; name it so", args.out.display());
     let dataset = args.data.resolve()?;
     let split = if args.split == "test" { Split::Test } else { Split::Train };
-    let shape = args.model.load(&Device::Cpu)?.shape();
+    let layout = args.layout()?;
     let (grids, recipe) = (args.grids as usize, Recipe::default());
-    let mut loader = dataset.reference_loader(split, Some(grids), shape, grids)?;
+    let mut loader = dataset.reference_loader(split, Some(grids), layout, grids)?;
     if args.augment {
         loader = loader.augmented(recipe.augmentation)?;
     }
@@ -61,4 +65,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     write_atomically(&args.out, &png).with_context(|| format!("cannot write {out}"))?;
     console::log(&format!("wrote {grids} grids of {} digits to {out}", dataset.name()));
     Ok(())
+}
+
+impl Args {
+    /// The layout asked for: of any size if no model is named, else as that model reads it.
+    fn layout(&self) -> anyhow::Result<Layout> {
+        match self.layout.layout {
+            Some(layout) if !self.model.is_named() => {
+                Ok(layout.with_blanks(self.layout.blanks.unwrap_or(0.0))?)
+            }
+            _ => self.model.layout(&self.model.load(&Device::Cpu)?, &self.layout),
+        }
+    }
 }

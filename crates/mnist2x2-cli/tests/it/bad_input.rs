@@ -152,6 +152,16 @@ fn settings_that_are_unknown_or_impossible() {
         let run = bench.run(&format!("train --data-dir mnist --no-test --set {setting} --out run"));
         assert!(run.code == 2 && run.stderr.contains(hint), "{}", run.stderr);
     }
+    for (options, expected) in [
+        ("--layout 4", "such as 4x4, line:8 or scatter:10"),
+        ("--layout line:65", "such as 4x4, line:8 or scatter:10"),
+        ("--blanks 0.95", "a probability of 0 to 0.9 is needed"),
+    ] {
+        let error = bench.fails(2, &format!("train --data-dir mnist --no-test {options} --out run"));
+        assert!(error.contains(expected), "{error}");
+    }
+    let error = bench.fails(1, "train --data-dir mnist --no-test --layout line:3 --blanks 0.2 --out run");
+    assert!(error.contains("only the cells of a grid can be empty"), "{error}");
     fs::write(bench.path("config.json"), "{}").unwrap();
     let error = bench.fails(1, "train --data-dir mnist --no-test --config config.json --out run");
     assert!(error.contains("read from TOML") && error.contains("[model]"), "{error}");

@@ -1,7 +1,7 @@
 //! Laws of the batches.
 
 use super::*;
-use crate::digits::PIXELS;
+use crate::digits::{PIXELS, SIDE};
 use crate::normalize::normalize;
 use crate::reference;
 use crate::sampler::IndexMap;
@@ -151,4 +151,106 @@ fn what_gives_no_batch_is_refused() {
         let error = Loader::new(plain(digits), source, shape, batch, 7).unwrap_err();
         assert!(matches!(error, Error::BadGrid { .. }), "{error}");
     }
+}
+
+/// Loaders of every layout with sequences of different lengths, over fixed pictures and over fresh ones.
+fn ragged() -> Vec<Loader> {
+    let layouts = ["line:3", "scatter:4"].map(|text| text.parse::<Layout>().unwrap());
+    let sparse = Layout::from(SHAPE).with_blanks(0.4).unwrap();
+    let loader = |layout: Layout, source| Loader::new(plain(50), source, layout, 4, 7).unwrap();
+    let both = |layout: Layout| {
+        let fixed = GridSource::Fixed(reference::grids(50, 11, layout.max_digits()));
+        [loader(layout, fixed), loader(layout, GridSource::Fresh { grids: 11 })]
+    };
+    layouts.into_iter().chain([sparse]).flat_map(both).collect()
+}
+
+#[test]
+fn sequences_of_any_length_are_the_same_for_whoever_asks() {
+    for loader in ragged() {
+        let (epoch, layout) = (loader.epoch(3), loader.layout());
+        let batches: Vec<Batch> = (0..epoch.steps()).map(|step| epoch.batch(step)).collect();
+        for (step, batch) in batches.iter().enumerate() {
+            let parts = [epoch.part(step, 0..1), epoch.part(step, 1..batch.len)];
+            let joined = parts.each_ref().map(|part| part.images.as_slice()).concat();
+            assert_eq!(joined, batch.images, "{layout}");
+            let sequences: Vec<&[u8]> = parts.iter().flat_map(Batch::sequences).collect();
+            assert_eq!(sequences, batch.sequences().collect::<Vec<_>>());
+            assert_eq!(batch.lengths.iter().sum::<usize>(), batch.labels.len());
+            assert_eq!(loader.clone().epoch(3).batch(step), *batch);
+        }
+        let lengths: Vec<usize> = batches.iter().flat_map(|batch| batch.lengths.clone()).collect();
+        assert!(lengths.iter().all(|&length| length <= layout.max_digits()), "{layout}");
+        assert!(lengths.iter().any(|&length| length != lengths[0]), "{layout} has one length only");
+        // What is said of a picture's digits is what its labels are.
+        let digits: Vec<u8> =
+            (0..epoch.grids()).flat_map(|at| epoch.digits(at)).map(|i| (i % 10) as u8).collect();
+        assert_eq!(digits, batches.iter().flat_map(|batch| batch.labels.clone()).collect::<Vec<_>>());
+        let bend = Augmentation { elastic: 2.0, ..Augmentation::default() };
+        let bent = loader.clone().augmented(bend).unwrap();
+        assert_eq!(bent.epoch(3).batch(1).labels, batches[1].labels);
+        assert_ne!(bent.epoch(3).batch(1).images, batches[1].images);
+    }
+}
+
+#[test]
+fn a_fixed_picture_lies_the_same_in_every_epoch_and_a_fresh_one_anew() {
+    let pictures = |loader: &Loader, number| -> Vec<(Vec<u8>, Vec<u32>)> {
+        let epoch = loader.epoch(number);
+        let one = |at: usize| {
+            let batch = epoch.part(at / 4, at % 4..at % 4 + 1);
+            (batch.labels, batch.images.iter().map(|pixel| pixel.to_bits()).collect())
+        };
+        let mut pictures: Vec<_> = (0..epoch.grids()).map(one).collect();
+        pictures.sort();
+        pictures
+    };
+    for pair in ragged().chunks(2) {
+        assert_eq!(pictures(&pair[0], 0), pictures(&pair[0], 1), "{}", pair[0].layout());
+        assert_ne!(pictures(&pair[1], 0), pictures(&pair[1], 1), "{}", pair[1].layout());
+    }
+}
+
+#[test]
+fn empty_cells_are_paper_and_the_others_hold_their_digits() {
+    let layout = Layout::from(SHAPE).with_blanks(0.4).unwrap();
+    let source = GridSource::Fixed(reference::grids(50, 40, 3));
+    let (sparse, full) = (
+        Loader::new(plain(50), source.clone(), layout, 40, 7).unwrap(),
+        Loader::new(plain(50), source, SHAPE, 40, 7).unwrap(),
+    );
+    let (sparse, full) = (sparse.in_order().batch(0), full.in_order().batch(0));
+    let mut empty = 0;
+    for (picture, whole) in sparse.images.chunks(SHAPE.pixels()).zip(full.images.chunks(SHAPE.pixels())) {
+        for cell in 0..3 {
+            let pixels = |image: &[f32]| -> Vec<f32> {
+                image.chunks(SHAPE.width()).flat_map(|row| row[cell * SIDE..][..SIDE].to_vec()).collect()
+            };
+            let (found, digit) = (pixels(picture), pixels(whole));
+            let is_empty = found.iter().all(|pixel| pixel.to_bits() == normalize(0).to_bits());
+            assert!(is_empty || found == digit);
+            empty += usize::from(is_empty);
+        }
+    }
+    assert_eq!(120 - empty, sparse.labels.len());
+    assert!((30..66).contains(&empty), "{empty} of 120 cells are empty");
+}
+
+#[test]
+fn pictures_by_one_writer_hold_digits_of_one() {
+    let writers: Vec<u32> = (0..50).map(|i| i / 5 * 3).collect();
+    let written = (*plain(50)).clone().with_writers(writers.clone()).unwrap();
+    let by_one = |share| {
+        let loader = loader(GridSource::Fresh { grids: 200 }).by_one_writer(&written, share).unwrap();
+        let of_one =
+            |grid: &Vec<u32>| grid.iter().all(|&digit| writers[digit as usize] == writers[grid[0] as usize]);
+        cells(&loader.epoch(1)).iter().filter(|grid| of_one(grid)).count()
+    };
+    assert_eq!(by_one(1.0), 200);
+    assert!((80..130).contains(&by_one(0.5)) && by_one(0.0) < 15);
+    let fresh = loader(GridSource::Fresh { grids: 200 });
+    assert_eq!(cells(&fresh.epoch(1)), cells(&fresh.clone().by_one_writer(&written, 0.0).unwrap().epoch(1)));
+    assert!(
+        fresh.clone().by_one_writer(&plain(50), 0.5).is_err() && fresh.by_one_writer(&written, 1.5).is_err()
+    );
 }

@@ -67,7 +67,7 @@ fn panel(report: &Report<'_>, attention: &Attention, picture: &Picture, digit: u
     let said =
         format!("Attention for digit {number}: most, {share}, on the patch in row {row}, column {col}");
     let patches = weights.iter().enumerate().map(|(place, &weight)| patch(attention, picture, place, weight));
-    let drawing = picture.draw(&said, patches.chain(picture.frame(digit, report.shape)));
+    let drawing = picture.draw(&said, patches.chain(picture.frame(digit, report.layout)));
     let graded = &report.graded[attention.grid];
     let right = graded.outcomes().nth(digit).is_some_and(|(label, read)| read == Some(label));
     let (read, verdict) =

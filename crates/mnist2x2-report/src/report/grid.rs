@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, GrayImage, ImageEncoder, ImageResult};
-use mnist2x2_data::GridShape;
+use mnist2x2_data::Layout;
 
 use super::Report;
 use crate::Error;
@@ -40,9 +40,11 @@ impl Picture {
         element("rect").lengths([("x", x), ("y", y), ("width", width), ("height", height)])
     }
 
-    /// A dashed frame around a cell, on a dark line so that it shows on ink too; none beyond the grid.
-    pub(super) fn frame(&self, cell: usize, shape: GridShape) -> Vec<Element> {
-        let lines = if cell < shape.cells() { &["under", "over"][..] } else { &[] };
+    /// A dashed frame around a cell, on a dark line so that it shows on ink too; none beyond the grid, or where digits do not lie
+    /// in cells.
+    pub(super) fn frame(&self, cell: usize, layout: Layout) -> Vec<Element> {
+        let shape = layout.shape();
+        let lines = if layout.is_full() && cell < shape.cells() { &["under", "over"][..] } else { &[] };
         lines.iter().map(|class| self.place(cell, shape.rows, shape.cols).class(class)).collect()
     }
 }
@@ -57,7 +59,7 @@ fn data_uri(picture: &GrayImage) -> ImageResult<String> {
 
 /// Pictures with their captions side by side, the wider the more columns their grid has.
 pub(super) fn cards(report: &Report<'_>, cards: impl IntoIterator<Item = Element>) -> Element {
-    let width = format!("--card: {}rem", length(2.5 * report.shape.cols as f64));
+    let width = format!("--card: {}rem", length(2.5 * report.layout.shape().cols as f64));
     element("ol").class("cards").with("style", width).add(cards)
 }
 
@@ -69,9 +71,19 @@ pub(super) fn shown(read: Option<u8>) -> String {
 /// What grid `index` shows and what was read, in words.
 pub(super) fn described(report: &Report<'_>, index: usize) -> String {
     let name = |read: Option<u8>| read.map_or("no digit".into(), |digit| digit.to_string());
-    let (labels, read): (Vec<_>, Vec<_>) =
-        report.graded[index].outcomes().map(|(label, read)| (label.to_string(), name(read))).unzip();
-    format!("Grid {index} shows {} and was read as {}", labels.join(", "), read.join(", "))
+    let labels: Vec<_> = report.graded[index].labels.iter().map(u8::to_string).collect();
+    let read: Vec<_> = read_digits(report, index).into_iter().map(name).collect();
+    let list = |digits: Vec<String>| if digits.is_empty() { "no digit".into() } else { digits.join(", ") };
+    format!("Grid {index} shows {} and was read as {}", list(labels), list(read))
+}
+
+/// What was read of grid `index`: in each of its cells, or one digit after the other where sequences differ in length.
+pub(super) fn read_digits(report: &Report<'_>, index: usize) -> Vec<Option<u8>> {
+    let graded = &report.graded[index];
+    if report.layout.is_full() {
+        return graded.outcomes().map(|(_, read)| read).collect();
+    }
+    graded.digits_read().into_iter().map(Some).collect()
 }
 
 #[cfg(test)]

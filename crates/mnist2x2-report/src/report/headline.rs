@@ -42,7 +42,10 @@ fn figure(name: &str, thing: &str, share: Share, interval: Interval) -> Option<E
 
 /// What was read, and what the caller says of the model.
 fn facts(report: &Report<'_>) -> Element {
-    let layout = format!("{} x {} digits each", report.shape.rows, report.shape.cols);
+    let layout = match report.layout.shape() {
+        shape if report.layout.is_full() => format!("{} x {} digits each", shape.rows, shape.cols),
+        _ => format!("layout {}, 0 to {} digits each", report.layout, report.layout.max_digits()),
+    };
     let grids = format!("{}, {layout}", counted(report.graded.len() as u64, "grid"));
     let own = [("data", report.data), ("grids", &grids)];
     let given = report.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()));

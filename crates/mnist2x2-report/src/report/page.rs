@@ -1,7 +1,7 @@
 //! The page as a whole.
 
 use super::table::table;
-use super::{Report, attention, calibration, confusion, coverage, headline, mistakes, positions};
+use super::{Report, attention, calibration, confusion, coverage, headline, lengths, mistakes, positions};
 use crate::markup::{Element, element, style};
 use crate::{Error, plot};
 
@@ -18,6 +18,7 @@ impl Report<'_> {
             calibration::section(self),
             coverage::section(self),
         ];
+        let figures = lengths::section(self).into_iter().chain(figures);
         let sections = [
             headline::section(self),
             element("div").class("columns").add(figures),

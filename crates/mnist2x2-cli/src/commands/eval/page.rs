@@ -27,11 +27,11 @@ pub(super) fn write(
         title: "How well mnist2x2 reads",
         data: &format!("{}, reference test grids", dataset.name()),
         facts,
-        shape: recognizer.shape(),
+        layout: test.loader.layout(),
         graded: &test.predictions,
         evaluation: &test.evaluation,
         clusters: &test.clusters,
-        picture: &|index| sheet::picture(&grid(&test.loader, index).images, recognizer.shape()),
+        picture: &|index| sheet::picture(&grid(&test.loader, index).images, test.loader.shape()),
         attention: &attention(test, recognizer.model())?,
     };
     let (path, disk) = (folder.join("index.html"), Disk::default());

@@ -1,7 +1,7 @@
 //! `eval --pictures`: evaluates a model on the test grids as PNG files, read as `predict` reads pictures.
 
 use image::imageops::{self, FilterType};
-use mnist2x2::data::{GridShape, Loader};
+use mnist2x2::data::{GridShape, Layout, Loader};
 use mnist2x2::picture::Error;
 use mnist2x2::train::predict_inputs;
 use mnist2x2::{ModelInput, Picture, Recognizer, Workers};
@@ -15,14 +15,15 @@ impl Test {
     pub(super) fn of_pictures(
         recognizer: &Recognizer,
         dataset: &Dataset,
+        layout: Layout,
         width: u32,
         workers: &Workers,
     ) -> anyhow::Result<Self> {
-        Self::of(recognizer, dataset, |loader: &Loader, done| {
+        Self::of(recognizer, dataset, layout, |loader: &Loader, done| {
             let input = |index| {
                 let grid = grid(loader, index);
-                let picture = Picture::from_bytes(&png(&grid.images, grid.shape, width)?)?;
-                Ok((ModelInput::from_picture(&picture, grid.shape), grid.labels))
+                let picture = Picture::from_bytes(&png(&grid.images, grid.shape(), width)?)?;
+                Ok((ModelInput::from_picture(&picture, grid.shape()), grid.labels))
             };
             Ok(predict_inputs(recognizer, loader.in_order().grids(), input, workers, done)?)
         })

@@ -3,15 +3,16 @@
 use std::time::Instant;
 
 use mnist2x2::data::mnist::Split;
-use mnist2x2::data::{Batch, Loader, reference};
+use mnist2x2::data::{Batch, Layout, Loader};
 use mnist2x2::infer::Temperature;
 use mnist2x2::report::{self, Bin, Clusters, Interval, Intervals, Share};
-use mnist2x2::train::{EVALUATION_BATCH, Prediction, predict_dataset};
+use mnist2x2::train::{EVALUATION_BATCH, Edits, LengthAccuracy, Prediction, predict_dataset};
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
 
 use crate::console::{self, Bar, duration, percent, row};
 use crate::data::Dataset;
+use crate::layout::{blanks_of, described};
 
 /// Accuracy is reported for these shares of the grids: those with the highest confidence.
 const COVERAGES: [f64; 3] = [0.99, 0.98, 0.95];
@@ -21,6 +22,10 @@ const COVERAGES: [f64; 3] = [0.99, 0.98, 0.95];
 pub(super) struct Json<'a> {
     dataset: &'a str,
     grids: &'a str,
+    /// How the digits of a picture lie.
+    layout: String,
+    /// The probability that a cell is empty.
+    blanks: f64,
     /// The width of the pictures in pixels, if pictures were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pictures: Option<u32>,
@@ -74,8 +79,13 @@ pub(super) fn method(unit: &str, intervals: &Intervals) -> String {
 
 impl Test {
     /// Reads the reference test grids.
-    pub(crate) fn run(recognizer: &Recognizer, dataset: &Dataset, workers: &Workers) -> anyhow::Result<Self> {
-        Self::of(recognizer, dataset, |loader, done| {
+    pub(crate) fn run(
+        recognizer: &Recognizer,
+        dataset: &Dataset,
+        layout: Layout,
+        workers: &Workers,
+    ) -> anyhow::Result<Self> {
+        Self::of(recognizer, dataset, layout, |loader, done| {
             Ok(predict_dataset(recognizer.model(), loader, recognizer.temperature(), workers, done)?)
         })
     }
@@ -84,16 +94,16 @@ impl Test {
     pub(super) fn of(
         recognizer: &Recognizer,
         dataset: &Dataset,
+        layout: Layout,
         read: impl FnOnce(&Loader, &mut dyn FnMut(usize)) -> anyhow::Result<Vec<Prediction>>,
     ) -> anyhow::Result<Self> {
-        let loader = dataset.reference_loader(Split::Test, None, recognizer.shape(), EVALUATION_BATCH)?;
+        let loader = dataset.reference_loader(Split::Test, None, layout, EVALUATION_BATCH)?;
         let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
         let start = Instant::now();
         let predictions = read(&loader, &mut |grids| bar.advance(grids))?;
         let evaluation = Evaluation::of(&predictions, start.elapsed().as_secs_f64());
-        let count = loader.in_order().grids(); // as many as the split has digits
-        let map = reference::grids(count as u32, count, recognizer.shape().cells());
-        let digits = (0..count).flat_map(|grid| map.grid(grid).to_vec());
+        let epoch = loader.in_order();
+        let digits = (0..epoch.grids()).flat_map(|grid| epoch.digits(grid));
         let clusters = match dataset.load(Split::Test)?.writers() {
             Some(writers) => {
                 Clusters { unit: "writer", ids: digits.map(|digit| writers[digit as usize]).collect() }
@@ -108,6 +118,8 @@ impl Test {
         Json {
             dataset: dataset.name(),
             grids: "reference",
+            layout: self.loader.layout().to_string(),
+            blanks: blanks_of(self.loader.layout()),
             pictures,
             evaluation: &self.evaluation,
             sequence_interval: [sequences.low, sequences.high],
@@ -133,10 +145,27 @@ impl Test {
         COVERAGES.into_iter().filter_map(at).collect()
     }
 
+    /// Prints what depends on the length of sequences; nothing where all have the same.
+    fn print_lengths(&self) -> anyhow::Result<()> {
+        let Evaluation { per_length, edits, digits, .. } = &self.evaluation;
+        if self.loader.layout().is_full() {
+            return Ok(());
+        }
+        let one = |of: &LengthAccuracy| {
+            format!("{}: {}", of.length, percent(of.correct as f64 / of.sequences as f64))
+        };
+        row("  by length", per_length.iter().map(one).collect::<Vec<_>>().join("  "))?;
+        let Edits { insertions, deletions, substitutions, .. } = edits;
+        let rate = percent(edits.count() as f64 / (*digits).max(1) as f64);
+        let kinds = format!("{substitutions} read as others, {deletions} missing, {insertions} too many");
+        Ok(row("digit errors", format!("{rate} of the digits: {kinds}"))?)
+    }
+
     /// Prints accuracy, calibration and the confusion matrix.
     pub(crate) fn print_table(&self, dataset: &Dataset) -> anyhow::Result<()> {
         let Evaluation { sequences, per_position, confusion, seconds, .. } = &self.evaluation;
         row("test grids", format!("{sequences} reference grids of {} digits", dataset.name()))?;
+        row("layout", described(self.loader.layout(), dataset.name()))?;
         let intervals = self.clusters.intervals(&self.predictions);
         for (name, share, interval) in [
             ("sequence accuracy", report::sequences(&self.evaluation), intervals.sequences),
@@ -148,6 +177,7 @@ impl Test {
         row("  intervals", method(self.clusters.unit, &intervals))?;
         let positions: Vec<String> = per_position.iter().copied().map(percent).collect();
         row("  by position", positions.join("  "))?;
+        self.print_lengths()?;
         let errors = [report::equal_ranges, report::reliability].map(|bins| self.calibration_error(bins));
         if let [Some(expected), Some(adaptive)] = errors.map(|error| error.map(percent)) {
             let temperature = self.temperature.get();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
+use mnist2x2::data::{GridShape, Layout};
 use mnist2x2::train::{EpochMetrics, Exposure, ModelRecord, Outcome, RunRecord, evaluate};
 use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
@@ -13,6 +14,7 @@ use crate::commands::eval::Test;
 use crate::console::{self, duration, percent};
 use crate::data::Dataset;
 use crate::interrupt::{Interrupt, Interrupted};
+use crate::layout::described;
 use crate::model::{ModelArgs, exposure_note, patches};
 use crate::progress::Progress;
 
@@ -120,7 +122,8 @@ impl Run {
         let mut curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
         let mut has_passed = self.trainer.position().epoch > 0;
         // What is published is of MNIST's digits, two by two.
-        let is_published = self.shape() == [2, 2] && self.dataset.name() == "mnist";
+        let is_published =
+            self.layout() == GridShape { rows: 2, cols: 2 }.into() && self.dataset.name() == "mnist";
         let on_epoch = |metrics: &EpochMetrics| {
             let accuracy = metrics.validation.map(|validation| validation.sequence_accuracy);
             if is_published && !has_passed && accuracy.is_some_and(|accuracy| accuracy >= PUBLISHED) {
@@ -138,20 +141,19 @@ impl Run {
         Ok(start.elapsed().as_secs_f64())
     }
 
-    /// Rows and columns of the model's grids.
-    fn shape(&self) -> [usize; 2] {
-        let config = self.trainer.model().config();
-        [config.rows, config.cols]
+    /// How the digits of the pictures lie.
+    fn layout(&self) -> Layout {
+        self.trainer.training().layout()
     }
 
     /// Says what is about to be trained: recipe, data and model.
     fn announce(&self) {
         let Recipe { name, seed, epochs, batch_size, .. } = self.trainer.recipe();
         let (dataset, threads) = (self.dataset.name(), self.workers.count());
-        let [rows, cols] = self.shape();
+        let pictures = described(self.layout(), dataset);
         console::log(&format!(
-            "training with recipe {name}, seed {seed}: {epochs} epochs of grids of {rows} x {cols} {dataset} digits, in batches of \
-             {batch_size}, {threads} threads; saved in {}",
+            "training with recipe {name}, seed {seed}: {epochs} epochs of {pictures}, in batches of {batch_size}, {threads} threads; \
+             saved in {}",
             self.folder.path().display()
         ));
         if self.trainer.unseen().is_some() {
@@ -192,7 +194,7 @@ impl Run {
     /// If they cannot be read.
     pub(crate) fn test(&self) -> anyhow::Result<Test> {
         let device = self.trainer.model().parameters().device();
-        Test::run(&Recognizer::load(self.folder.path(), device)?, &self.dataset, &self.workers)
+        Test::run(&Recognizer::load(self.folder.path(), device)?, &self.dataset, self.layout(), &self.workers)
     }
 }
 

@@ -1,0 +1,48 @@
+//! Layouts of the data and sizes of the model: which belongs to which.
+
+use mnist2x2_data::{GridShape, Layout, SIDE};
+use mnist2x2_model::{Arrangement, Config};
+
+/// The layout that a model of these sizes reads. Of a grid with empty cells, whose share the model does not know, a third of
+/// the cells is empty.
+pub fn layout_of(config: &Config) -> Layout {
+    let shape = GridShape { rows: config.image_height() / SIDE, cols: config.image_width() / SIDE };
+    match config.arrangement {
+        Arrangement::Sparse => Layout::Grid { shape, blanks: 1.0 / 3.0 },
+        Arrangement::Line => Layout::Line { most: config.max_digits(), canvas: shape },
+        Arrangement::Scatter => Layout::Scatter { most: config.max_digits(), canvas: shape },
+        _ => shape.into(),
+    }
+}
+
+/// The sizes of a model like one of these that reads `layout`.
+#[must_use]
+pub fn config_for(config: Config, layout: Layout) -> Config {
+    let (arrangement, digits) = match layout {
+        Layout::Line { most, .. } => (Arrangement::Line, most),
+        Layout::Scatter { most, .. } => (Arrangement::Scatter, most),
+        _ if layout.is_full() => (Arrangement::Grid, 0),
+        _ => (Arrangement::Sparse, 0),
+    };
+    let GridShape { rows, cols } = layout.shape();
+    Config { rows, cols, arrangement, digits, ..config }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_for_a_layout_reads_that_layout() {
+        for (text, blanks) in [("2x2", 0.0), ("3x5", 1.0 / 3.0), ("line:8", 0.0), ("scatter:10", 0.0)] {
+            let layout = text.parse::<Layout>().unwrap().with_blanks(blanks).unwrap();
+            let config = config_for(Config::reference(), layout);
+            config.validate().unwrap();
+            assert_eq!((layout_of(&config), config.max_digits()), (layout, layout.max_digits()));
+        }
+        assert_eq!(
+            config_for(Config::reference(), GridShape { rows: 2, cols: 2 }.into()),
+            Config::reference()
+        );
+    }
+}
