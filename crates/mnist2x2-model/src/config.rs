@@ -313,7 +313,7 @@ impl Config {
             ("encoder_layers", self.encoder_layers, 256),
             ("decoder_layers", self.decoder_layers, 256),
             ("vocabulary", self.vocabulary, 65_536),
-            ("digits", self.max_digits(), MAX_DIGITS),
+            ("digits", self.digits.max(1), MAX_DIGITS),
         ];
         let stem = self.stem.iter().flat_map(|c| [("stem", c.channels, 1024), ("stem", c.stride, 8)]);
         let layers = [("stem", self.stem.len() + 1, MAX_CONVOLUTIONS + 1)];
