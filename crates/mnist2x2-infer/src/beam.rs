@@ -257,6 +257,7 @@ mod tests {
         let tokens = vec![3, START, FINISH];
         let sequence = Sequence { tokens, log_probabilities: vec![0.5_f64.ln(); 3] };
         assert_eq!(sequence.digits(4), [Some(3), None, None, None]);
+        assert_eq!(sequence.digits(1), [Some(3), None], "a digit too many is not left out");
         assert!((sequence.probability() - 0.125).abs() < 1e-9);
     }
 }
