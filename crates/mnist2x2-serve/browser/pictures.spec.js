@@ -3,7 +3,9 @@
 
 import { createHash } from "node:crypto";
 
-import { boxes, expect, expectNoFindings, expectShown, look, modelTest as test, open, picture, stored } from "./support.js";
+import { SIDE } from "../page/document.js";
+import { sample } from "../page/samples.js";
+import { Hand, boxes, expect, expectNoFindings, expectShown, look, modelTest as test, open, picture, stored } from "./support.js";
 
 /** Each digit's box is no farther than this from where it was drawn, in pixels of the picture. */
 const NEAR = 25;
@@ -99,6 +101,16 @@ function withNote(jpeg) {
   return Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe1, 0, exif.length + 2]), exif, jpeg.subarray(2)]);
 }
 
+/** The WebP with the same note, which browsers do not follow. @param {Buffer} webp with an extended header */
+function withWebPNote(webp) {
+  const chunk = Buffer.from("4558494600000000" + "4d4d002a0000000800010112000300000001000600000000" + "0000", "hex");
+  chunk.writeUInt32LE(chunk.length - 8, 4);
+  const noted = Buffer.concat([webp, chunk]);
+  noted.writeUInt32LE(noted.length - 8, 4);
+  noted[20] |= 8;
+  return noted;
+}
+
 /** The darkest grey of what is shown in each box. @param {import("./support.js").Page} page */
 const inkInBoxes = (page) => page.evaluate(() => {
   const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#canvas"));
@@ -162,7 +174,85 @@ test("a WebP is sent as it came, a huge or other picture as a small PNG", async 
     await page.locator("#clear").click();
     await expectShown(page, "____");
   }
+  await open(page, withWebPNote(webp), "image/webp");
+  await expectShown(page, "31");
+  expect((await sent(page)).type).toBe("image/png");
   await open(page, gif, "image/gif");
   await expect(page.locator("#digits")).toHaveText("No digits were found.");
   expect((await sent(page)).type).toBe("image/png");
+});
+
+/** @param {import("./support.js").Page} page @param {string} name */
+const choose = (page, name) => page.getByRole("radio", { name }).check();
+
+test("digits drawn in one row are read as a row", async ({ page, hasTouch }, info) => {
+  await page.goto("/");
+  await choose(page, "one row");
+  await expect(page.locator("#hint")).toHaveText("digits in one row");
+  await expectNoFindings(page);
+  const request = page.waitForRequest("**/api/predict*");
+  await new Hand(page, hasTouch ? "touch" : "mouse", 4).write("4098");
+  expect((await request).url()).toContain("layout=line");
+  await expectShown(page, "4098");
+  for (const [index, [x, y]] of (await boxes(page, { width: 4 * SIDE, height: SIDE })).entries()) {
+    expect(Math.hypot(x - (index + 0.5) * SIDE, y - SIDE / 2)).toBeLessThan(2 * NEAR);
+  }
+  await expect(page.locator("#digits .tile").last()).toContainText("digit 4");
+  await expectNoFindings(page);
+  expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth")).toBeLessThanOrEqual(0);
+  await look(page, info.project.name, "sheet", "row");
+  // A picture would be hard to see in a strip.
+  await open(page, (await picture(page, ["27", "18"])).buffer);
+  await expectShown(page, "2718");
+  await expect(page.getByRole("radio", { name: "free sheet" })).toBeChecked();
+});
+
+test("digits drawn anywhere on a free sheet are found, and each sheet is kept", async ({ page, hand }, info) => {
+  await page.goto("/");
+  await hand.write("12__");
+  await choose(page, "free sheet");
+  await expectShown(page, "");
+  const request = page.waitForRequest("**/api/predict*");
+  for (const stroke of sample(7)) await hand.stroke(0, stroke.map(([x, y]) => [x + SIDE / 2, y + SIDE / 2]));
+  expect((await request).url()).toContain("layout=auto");
+  await expectShown(page, "7");
+  await expect(page.locator(".box")).toHaveText("7");
+  await expectNoFindings(page);
+  await look(page, info.project.name, "sheet", "free");
+  await choose(page, "2 x 2 grid");
+  await expectShown(page, "12__");
+  await expect(page.locator(".box")).toHaveCount(0);
+  await choose(page, "free sheet");
+  await expectShown(page, "7");
+  await page.reload();
+  await expect(page.getByRole("radio", { name: "free sheet" })).toBeChecked();
+  await expectShown(page, "7");
+});
+
+test("what is drawn as a grid on a free sheet can be corrected, until it is changed", async ({ page, hand }) => {
+  await page.goto("/");
+  await choose(page, "free sheet");
+  await hand.write("4729");
+  // It is said once nothing changes any more: before, a stroke that is not whole may have been read.
+  await expect(page.locator("#announcement")).toHaveText(/^Read 4, 7; 2, 9\./);
+  await page.locator("button.tile").first().focus();
+  await page.keyboard.press("1");
+  await expect(page.locator("#status")).toHaveText(/^Stored: 1729 instead of 4729/);
+  await expect(page.locator(".box").first()).toHaveText("1");
+  expect(Buffer.from((await stored(page)).at(-1).picture, "base64").subarray(1, 4).toString()).toBe("PNG");
+  await page.locator("#undo").click();
+  await expect(page.locator(".tile.corrected")).toHaveCount(0);
+});
+
+test("sheets are chosen and drawn on by keyboard", async ({ page }) => {
+  await page.goto("/");
+  await page.locator("#sheet-grid").focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(page.locator("#sheet-line")).toBeChecked();
+  await expect(page.locator("#sheet-line")).toBeFocused();
+  await expect(page.locator("#clear-cell")).toBeHidden();
+  await page.locator(".cell").first().focus();
+  for (const key of ["3", "ArrowRight", "8", "ArrowRight", "5"]) await page.keyboard.press(key);
+  await expectShown(page, "385");
+  await expect(page.locator(".cell").first()).toHaveAttribute("aria-label", /^Place 1, /);
 });

@@ -119,10 +119,11 @@ export function strokesOf(digit) {
 
 /** Draws with the mouse, a finger or a pen, through the browser's own input. */
 export class Hand {
-  /** @param {Page} page @param {"mouse" | "touch" | "pen"} kind */
-  constructor(page, kind) {
+  /** @param {Page} page @param {"mouse" | "touch" | "pen"} kind @param {number} cols of the cells that it draws in */
+  constructor(page, kind, cols = 2) {
     this.page = page;
     this.kind = kind;
+    this.cols = cols;
     /** @type {Promise<import("@playwright/test").CDPSession> | undefined} */
     this.session = undefined;
   }
@@ -140,8 +141,8 @@ export class Hand {
     await canvas.scrollIntoViewIfNeeded();
     const box = await canvas.boundingBox();
     if (!box) throw new Error("there is nothing to draw on");
-    const [left, top] = [(cell % 2) * SIDE, (cell >> 1) * SIDE];
-    const scale = box.width / (2 * SIDE);
+    const [left, top] = [(cell % this.cols) * SIDE, Math.floor(cell / this.cols) * SIDE];
+    const scale = box.width / (this.cols * SIDE);
     /** @type {Point[]} */
     const points = stroke.map(([x, y]) => [box.x + scale * (left + x), box.y + scale * (top + y)]);
     const thin = points.filter((_, i) => i % 4 === 0 || i === points.length - 1);

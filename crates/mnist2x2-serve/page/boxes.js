@@ -8,7 +8,7 @@ import { SURE_FROM } from "./result.js";
 /** @typedef {import("./reader.js").Reading} Reading */
 /** @typedef {{width: number, height: number}} Size */
 
-/** A box nearer to the upper edge has no room for its digit above it, in pixels of the screen. */
+/** What a box's digit takes above it or beside it, in pixels of the screen. */
 const LABEL = 20;
 
 export class Boxes {
@@ -40,7 +40,8 @@ export class Boxes {
       const isCorrected = right[index] !== reading.digits[index];
       element.classList.toggle("corrected", isCorrected);
       element.classList.toggle("unsure", !isCorrected && confidence < SURE_FROM);
-      element.classList.toggle("high", y < LABEL);
+      const isAtRight = x + scale * box[2] + LABEL > width;
+      if (y < LABEL) element.classList.add(isAtRight ? "inside" : "beside");
       return [element];
     });
     this.frame.replaceChildren(...boxes);

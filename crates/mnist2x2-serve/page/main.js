@@ -3,7 +3,7 @@
 
 import { Outbox } from "./corrections.js";
 import { counted, find } from "./dom.js";
-import { Document, blank, inCell, isBlank, withCell } from "./document.js";
+import { Document, SIDE, blank, inCell, isBlank, withCell } from "./document.js";
 import { AttentionView } from "./attention.js";
 import { Boxes } from "./boxes.js";
 import { Live } from "./live.js";
@@ -17,14 +17,20 @@ import { load, save } from "./storage.js";
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").Grid} Grid */
 /** @typedef {import("./reader.js").Reading} Reading */
+/** @typedef {"grid" | "line" | "auto"} Sheet  the model's grid; or one without cells, read as a picture of that layout */
 
 /** The time after which what was read is said aloud, so that a drawing in progress is not. */
 const ANNOUNCE_DELAY = 700;
 
-/** @type {Grid} */ let grid = { rows: 2, cols: 2 };
+/** What is written on an empty sheet. @type {Record<Sheet, string>} */
+const HINTS = { grid: "one digit in each cell", line: "digits in one row", auto: "digits anywhere" };
+
+/** What the model reads. @type {Grid} */ let modelGrid = { rows: 2, cols: 2 };
+/** @type {Sheet} */ let sheet = "grid";
+/** What is drawn in, whether its cells show or not. @type {Grid} */ let grid = modelGrid;
 /** What is shown, and the drawing it was read from. @type {{content: Content, reading: Reading} | null} */
 let shown = null;
-/** What was corrected, by cell, for as long as the cell stays as it is. @type {Map<number, {of: object, digit: string}>} */
+/** What was corrected, by cell, for as long as the cell stays as it is. @type {Map<number, {of: unknown, digit: string}>} */
 const corrected = new Map();
 /**
  * The correction that one more corrected digit joins.
@@ -43,21 +49,21 @@ const result = new Result(
 const boxes = new Boxes(text("boxes"));
 const pad = new Pad(find("canvas", HTMLCanvasElement), text("cells"), {
   draft: (content) => {
-    boxes.clear();
+    if (paper.content.picture) boxes.clear();
     live.ask(content, true);
   },
   stroke: (content) => paper.change(content),
   key: keyInCell,
 });
-const live = new Live(read, { reading: showReading, error: showError });
+const live = new Live(readContent, { reading: showReading, error: showError });
 const outbox = new Outbox(showStored);
 
 /** Follows the drawing. */
 function follow() {
   const { content } = paper;
-  boxes.clear();
+  if (content.picture !== shown?.content.picture) boxes.clear();
   pad.show(content).catch((error) => showStatus(error.message, "refused"));
-  save("drawing", content.picture ? null : { ...grid, cells: content.cells });
+  save(storageKey(), content.picture ? null : { ...grid, cells: content.cells });
   find("undo", HTMLButtonElement).disabled = !paper.canUndo;
   find("redo", HTMLButtonElement).disabled = !paper.canRedo;
   if (["stored", "refused"].includes(text("status").dataset.state ?? "")) showStatus("");
@@ -67,10 +73,23 @@ function follow() {
   if (!isEmpty) return live.ask(content);
   live.forget();
   shown = null;
-  result.clear();
+  boxes.clear();
+  result.clear(sheet === "grid");
   attention.clear();
   text("advice").hidden = true;
   announce("");
+}
+
+/** Whether it is read as a picture: it is one, or it is drawn without cells. @param {Content} content */
+const isPicture = ({ picture }) => picture !== null || sheet !== "grid";
+
+/** The picture that is read. @param {Content} content */
+const size = ({ picture }) => picture ?? { width: grid.cols * SIDE, height: grid.rows * SIDE };
+
+/** @param {Content} content */
+async function readContent(content) {
+  if (content.picture || !isPicture(content)) return read(content);
+  return read({ ...content, picture: { ...size(content), file: await png(content, grid) } }, sheet);
 }
 
 /** @param {Content} content @param {Reading} reading */
@@ -87,19 +106,26 @@ function show() {
   const { content, reading } = shown;
   const { canCorrect } = kind(content, reading);
   result.show(reading, right(), kind(content, reading));
-  if (content.picture) boxes.show(reading, right(), content.picture);
+  if (isPicture(content)) boxes.show(reading, right(), size(content));
   else boxes.clear();
   text("advice").hidden = reading.digits === "";
   text("advice").textContent = canCorrect
     ? "Wrong? Click a digit, or go to it and press the right one."
-    : `Only digits in a grid of ${grid.rows} x ${grid.cols} can be corrected here.`;
+    : `Only digits in a grid of ${modelGrid.rows} x ${modelGrid.cols} can be corrected here.`;
 }
 
 /** Only what lies in the model's own grid can be learnt from. @param {Content} content @param {Reading} reading */
-const kind = ({ picture }, { layout }) => ({
-  isPicture: picture !== null,
-  canCorrect: picture === null || layout === `${grid.rows}x${grid.cols}`,
+const kind = (content, { layout }) => ({
+  isPicture: isPicture(content),
+  canCorrect: !isPicture(content) || layout === `${modelGrid.rows}x${modelGrid.cols}`,
 });
+
+/**
+ * What a digit was read from: a correction holds for as long as that stays. Without cells it is all that is drawn.
+ * @param {Content} content @param {number} index
+ */
+const origin = (content, index) =>
+  sheet === "grid" || content.picture ? inCell(content, index) : JSON.stringify(content.cells);
 
 /** What was read, with what was corrected in cells that are as they were. */
 function right() {
@@ -107,7 +133,7 @@ function right() {
   const { content, reading } = shown;
   return Array.from(reading.digits, (digit, index) => {
     const correction = corrected.get(index);
-    return correction && correction.of === inCell(content, index) ? correction.digit : digit;
+    return correction && correction.of === origin(content, index) ? correction.digit : digit;
   }).join("");
 }
 
@@ -116,7 +142,7 @@ async function correct(is) {
   if (!shown || is === right()) return;
   const { content, reading } = shown;
   if (!kind(content, reading).canCorrect) return;
-  Array.from(is).forEach((digit, index) => corrected.set(index, { of: inCell(content, index), digit }));
+  Array.from(is).forEach((digit, index) => corrected.set(index, { of: origin(content, index), digit }));
   show();
   if (correcting.content !== content) correcting = { content, key: null, right: "" };
   const mine = correcting;
@@ -131,7 +157,7 @@ async function correct(is) {
 
 /** The drawing as a correction holds it. @param {Content} content */
 const drawing = async (content) =>
-  content.picture ? { picture: await base64(await png(content, grid)) } : { strokes: strokes(content) };
+  isPicture(content) ? { picture: await base64(await png(content, grid)) } : { strokes: strokes(content) };
 
 /**
  * @param {import("./corrections.js").State} state @param {import("./corrections.js").Correction} correction
@@ -183,7 +209,10 @@ function keyInCell(index, key) {
 async function openPicture(file) {
   if (!file) return;
   try {
-    paper.change({ ...blank(grid), picture: await opened(file) });
+    const picture = await opened(file);
+    // In a strip one would hardly see it.
+    if (sheet === "line") setSheet("auto");
+    paper.change({ ...blank(grid), picture });
   } catch (error) {
     showStatus(error instanceof Error ? error.message : String(error), "refused");
   }
@@ -198,22 +227,40 @@ async function learnModel() {
   digest = model.digest;
   text("about").textContent = `Transformer of ${model.parameters.toLocaleString("en")} parameters`;
   text("model").textContent = `Model ${model.digest.slice(0, 12)}, ${model.source}.`;
-  if (model.rows === grid.rows && model.cols === grid.cols) return;
-  setGrid(model);
-  paper.replace(restored());
+  if (model.rows === modelGrid.rows && model.cols === modelGrid.cols) return;
+  setModelGrid(model);
+  setSheet(sheet);
 }
 
 /** @param {Grid} of */
-function setGrid({ rows, cols }) {
-  grid = { rows, cols };
-  text("count").textContent = counted(rows * cols);
-  pad.setGrid(grid);
-  result.setGrid(grid);
+function setModelGrid({ rows, cols }) {
+  modelGrid = { rows, cols };
+  text("model-grid").textContent = `${rows} x ${cols} grid`;
+  result.setGrid(modelGrid);
 }
+
+/** Goes on with what was drawn on a sheet. @param {Sheet} next */
+function setSheet(next) {
+  sheet = next;
+  // What was read before was on another sheet.
+  shown = null;
+  result.clear(sheet === "grid");
+  grid = { grid: modelGrid, line: { rows: 1, cols: 4 }, auto: { rows: 2, cols: 2 } }[next];
+  text("count").textContent = next === "grid" ? counted(grid.rows * grid.cols) : "digits";
+  text("hint").textContent = HINTS[next];
+  text("clear-cell").hidden = next !== "grid";
+  find(`sheet-${next}`, HTMLInputElement).checked = true;
+  pad.setGrid(grid, next !== "grid");
+  save("sheet", next);
+  paper.replace(restored());
+}
+
+/** The name under which the browser keeps a drawing on this sheet. */
+const storageKey = () => (sheet === "grid" ? "drawing" : `drawing-${sheet}`);
 
 /** The drawing that the browser kept, if it is of this grid. @returns {Content} */
 function restored() {
-  const kept = /** @type {any} */ (load("drawing"));
+  const kept = /** @type {any} */ (load(storageKey()));
   const fits = kept?.rows === grid.rows && kept?.cols === grid.cols && kept.cells?.length === grid.rows * grid.cols;
   return fits ? { cells: kept.cells, picture: null } : blank(grid);
 }
@@ -236,6 +283,9 @@ find("file", HTMLInputElement).addEventListener("change", ({ target }) => {
   openPicture(input.files?.[0]);
   input.value = "";
 });
+for (const name of /** @type {Sheet[]} */ (Object.keys(HINTS))) {
+  text(`sheet-${name}`).addEventListener("change", () => setSheet(name));
+}
 document.addEventListener("paste", ({ clipboardData }) => openPicture(pictureIn(clipboardData)));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
@@ -253,7 +303,8 @@ document.addEventListener("keydown", (event) => {
 addEventListener("online", () => actions.retry());
 
 paper.addEventListener("change", follow);
-setGrid(grid);
-paper.replace(restored());
+setModelGrid(modelGrid);
+const kept = load("sheet");
+setSheet(kept === "line" || kept === "auto" ? kept : "grid");
 learnModel();
 performance.mark("interactive");

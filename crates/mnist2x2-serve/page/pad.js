@@ -39,13 +39,13 @@ export function cellOf(stroke, { rows, cols }) {
 }
 
 /**
- * A stroke seen from a cell, and no farther from it than the API allows.
+ * A stroke seen from a cell.
  * @param {Stroke} stroke in the pad's coordinates @param {number} index @param {Grid} grid @returns {Stroke}
  */
 export function within(stroke, index, { cols }) {
   const [left, top] = [(index % cols) * SIDE, Math.floor(index / cols) * SIDE];
-  const near = (/** @type {number} */ value) => clamp(Math.round(10 * value) / 10, -SIDE, 2 * SIDE);
-  return stroke.map(([x, y]) => [near(x - left), near(y - top)]);
+  const rounded = (/** @type {number} */ value) => Math.round(10 * value) / 10;
+  return stroke.map(([x, y]) => [rounded(x - left), rounded(y - top)]);
 }
 
 /**
@@ -139,9 +139,10 @@ export class Pad {
     });
   }
 
-  /** @param {Grid} grid */
-  setGrid(grid) {
+  /** @param {Grid} grid @param {boolean} isOpen whether its cells do not show and mean nothing */
+  setGrid(grid, isOpen) {
     this.#grid = grid;
+    this.box.classList.toggle("open", isOpen);
     this.#content = blank(grid);
     // The style sheet knows the usual grid; another is set here, where no policy forbids it.
     const { style } = /** @type {HTMLElement} */ (this.canvas.parentElement);
@@ -168,10 +169,11 @@ export class Pad {
   }
 
   #label() {
+    const kind = this.box.classList.contains("open") ? "Place" : "Cell";
     this.#cells.forEach((cell, index) => {
       const count = this.#content.cells[index].length;
       const state = this.#content.picture ? "part of a picture" : ["empty", "1 stroke"][count] ?? `${count} strokes`;
-      cell.setAttribute("aria-label", `Cell ${index + 1}, ${position(index, this.#grid)}: ${state}`);
+      cell.setAttribute("aria-label", `${kind} ${index + 1}, ${position(index, this.#grid)}: ${state}`);
     });
   }
 

@@ -28,8 +28,18 @@ export const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.
 export async function opened(file) {
   const bitmap = await bitmapOf(file);
   const { width, height } = bitmap;
-  const isSent = SENT_TYPES.includes(file.type) && file.size <= MAX_SENT_BYTES && width * height <= MAX_SENT_PIXELS;
+  const isSmall = file.size <= MAX_SENT_BYTES && width * height <= MAX_SENT_PIXELS;
+  const isSent = isSmall && SENT_TYPES.includes(file.type) && !(await isTurnedWebP(file));
   return isSent ? { file, width, height } : redrawn(bitmap);
+}
+
+/**
+ * Whether a WebP may hold a camera's note: the server turns it by that, and browsers do not.
+ * @param {Blob} file
+ */
+async function isTurnedWebP(file) {
+  const head = new Uint8Array(await file.slice(0, 21).arrayBuffer());
+  return String.fromCharCode(...head.subarray(8, 16)) === "WEBPVP8X" && (head[20] & 8) !== 0;
 }
 
 /**

@@ -32,19 +32,23 @@ export const describe = () => request("api/model");
 
 /**
  * Reads a drawing or a picture. Throws `Unavailable` if it is worth asking again, `Refused` if not.
- * @param {Content} content @returns {Promise<Reading>}
+ * @param {Content} content @param {string} [layout] how the digits of a picture lie @returns {Promise<Reading>}
  */
-export async function read(content) {
+export async function read(content, layout = "auto") {
   const { picture } = content;
   const body = picture
     ? { method: "POST", headers: { "Content-Type": picture.file.type }, body: picture.file }
     : post(strokes(content));
-  const reading = await request("api/predict?seen=true&attention=true&layout=auto", body, picture ? PICTURE_TIMEOUT : undefined);
+  const reading = await request(`api/predict?seen=true&attention=true&layout=${layout}`, body, picture ? PICTURE_TIMEOUT : undefined);
   // The API leaves out the empty cells of a grid that is not the model's.
   reading.digits = reading.lines.join("");
   if (reading.seen) reading.seen.pixels = Uint8Array.from(atob(reading.seen.pixels), (c) => c.charCodeAt(0));
   return reading;
 }
 
-/** The drawing as the API takes it. @param {Content} content */
-export const strokes = ({ cells }) => ({ cells, width: SIDE, height: SIDE });
+/** The drawing as the API takes it: no point is farther from its cell than the cell's size. @param {Content} content */
+export function strokes({ cells }) {
+  const near = (/** @type {number} */ value) => Math.min(2 * SIDE, Math.max(-SIDE, value));
+  const nearby = cells.map((cell) => cell.map((stroke) => stroke.map(([x, y]) => [near(x), near(y)])));
+  return { cells: nearby, width: SIDE, height: SIDE };
+}

@@ -111,9 +111,13 @@ export class Result {
     return true;
   }
 
-  /** Shows that nothing has been read. */
-  clear() {
-    this.#standInGrid();
+  /** Shows that nothing has been read. @param {boolean} [hasCells] whether there are cells to be read */
+  clear(hasCells = true) {
+    if (hasCells) this.#standInGrid();
+    else if (this.#isOther("nothing")) {
+      this.#tiles = [];
+      this.parts.digits.replaceChildren();
+    }
     this.#close(false);
     this.#right = "";
     this.parts.sure.textContent = "";
