@@ -97,6 +97,8 @@ impl Reading {
         };
         self.lines = findings.lines.iter().map(line).collect();
         self.layout = findings.layout();
+        self.confidence *= findings.confidence;
+        self.sure = self.confidence >= Self::SURE;
         self
     }
 

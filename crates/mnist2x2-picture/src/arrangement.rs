@@ -14,6 +14,8 @@ use crate::{Error, digits};
 /// What touches the edge of the picture along more than this share of a side is no ink.
 const ALONG_EDGE: f32 = 0.3;
 
+/// A piece larger than this share of a digit is a whole one.
+const WHOLE: f32 = 0.55;
 /// A piece whose strokes are so many times as wide as the pen's is none.
 const SOLID: f32 = 2.5;
 /// How the digits of a picture lie.
@@ -69,7 +71,11 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Lines {
     let sides = [mask.width, mask.height];
     let mut pieces: Vec<Blot> = mask.pieces().into_iter().map(Blot::of).collect();
     let pen = pen(&pieces);
-    pieces.retain(|piece| !is_surrounding(piece, sides, pen));
+    let all = pieces.len();
+    pieces.retain(|piece| !is_surrounding(piece, sides, pen) && (all == 1 || !goes_through(piece, sides)));
+    let sizes: Vec<[Range<usize>; 2]> =
+        pieces.iter().map(|piece| [piece.x.clone(), piece.y.clone()]).collect();
+    pieces.retain(|piece| !surrounds(piece, &sizes));
     let digits = in_boxes(digits::from_pieces(pieces), &rules.boxes);
     let mut lines = grid(lines(digits));
     // An empty box has held a place until now.
@@ -83,31 +89,55 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Lines {
 /// The digits of a form with a box for each: all ink in a box is one digit, an empty one holds a blot without ink, and small
 /// ink outside of them is what was left of printed lines.
 fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
-    let home = |digit: &Blot| {
-        let center = digit.center().map(|at| at as usize);
-        boxes.iter().position(|sides| sides[0].contains(&center[0]) && sides[1].contains(&center[1]))
+    let size = digit_size(&digits);
+    let holds = |sides: &[Range<usize>; 2], digit: &Blot| {
+        (0..2).all(|k| sides[k].contains(&(digit.center()[k] as usize)))
     };
+    // A box of two whole digits is a frame, and one smaller than a digit is a square of the paper.
+    let is_cell = |sides: &&[Range<usize>; 2]| {
+        let whole = digits.iter().filter(|digit| digit.size() > WHOLE * size && holds(sides, digit)).count();
+        let longer = sides[0].len().max(sides[1].len()) as f32;
+        whole <= 1
+            && longer > 0.9 * size
+            && 3 * sides[0].len().min(sides[1].len()) > sides[0].len().max(sides[1].len())
+    };
+    let cells: Vec<&[Range<usize>; 2]> = boxes.iter().filter(is_cell).collect();
+    let home = |digit: &Blot| cells.iter().position(|sides| holds(sides, digit));
     let homes: Vec<Option<usize>> = digits.iter().map(home).collect();
-    let inside = homes.iter().flatten().count();
-    // A frame around everything, or a box that is part of something else, says nothing of its digits.
-    if boxes.len() < 2 || 2 * inside < digits.len() || inside > 2 * boxes.len() {
+    let inside = digits
+        .iter()
+        .zip(&homes)
+        .filter(|(digit, home)| home.is_some() && digit.size() > WHOLE * size)
+        .count();
+    let whole = digits.iter().filter(|digit| digit.size() > WHOLE * size).count();
+    if cells.len() < 2 || 3 * inside < 2 * whole {
         return digits;
     }
-    let size = digit_size(&digits);
-    let mut pixels: Vec<Vec<Pixel>> = vec![Vec::new(); boxes.len()];
-    let mut outside = Vec::new();
+    let mut pixels: Vec<Vec<Pixel>> = vec![Vec::new(); cells.len()];
+    let mut found = Vec::new();
     for (digit, home) in digits.into_iter().zip(homes) {
         match home {
             Some(home) => pixels[home].extend(digit.pixels),
-            None => outside.extend((digit.size() >= 0.5 * size).then_some(digit)),
+            None => found.extend((digit.size() >= WHOLE * size).then_some(digit)),
         }
     }
-    let of_box = |(pixels, [x, y]): (Vec<Pixel>, &[Range<usize>; 2])| {
-        let empty = || Blot { pixels: Vec::new(), x: x.clone(), y: y.clone(), edge: Vec::new() };
-        if pixels.is_empty() { empty() } else { Blot::of(pixels) }
-    };
-    outside.extend(pixels.into_iter().zip(boxes).map(of_box));
-    outside
+    let area = |sides: &[Range<usize>; 2]| sides[0].len() * sides[1].len();
+    let mut filled: Vec<usize> = cells
+        .iter()
+        .zip(&pixels)
+        .filter(|(_, pixels)| !pixels.is_empty())
+        .map(|(sides, _)| area(sides))
+        .collect();
+    filled.sort_unstable();
+    let usual = filled.get(filled.len() / 2).copied().unwrap_or(0);
+    for (pixels, sides) in pixels.into_iter().zip(cells) {
+        if !pixels.is_empty() {
+            found.push(Blot::of(pixels));
+        } else if (usual / 2..usual * 2).contains(&area(sides)) {
+            found.push(Blot { pixels, x: sides[0].clone(), y: sides[1].clone(), edge: Vec::new() });
+        }
+    }
+    found
 }
 
 /// Whether a piece lies along an edge of the picture, as a table or the edge of the sheet does, or touches it and is thicker
@@ -118,6 +148,23 @@ fn is_surrounding(piece: &Blot, sides: [usize; 2], usual: f32) -> bool {
     let along = |axis: usize| touching(axis, 0).max(touching(axis, sides[axis] - 1)) as f32;
     let is_along = along(0) > ALONG_EDGE * sides[1] as f32 || along(1) > ALONG_EDGE * sides[0] as f32;
     is_along || (along(0) + along(1) > 0.0 && piece.stroke_width() > SOLID * usual)
+}
+
+/// Whether others lie within a piece, as digits within what is left of a frame, or of the edge of the sheet.
+fn surrounds(piece: &Blot, others: &[[Range<usize>; 2]]) -> bool {
+    let holds = |other: &&[Range<usize>; 2]| {
+        let is_inside =
+            |whole: &Range<usize>, part: &Range<usize>| whole.start < part.start && part.end < whole.end;
+        is_inside(&piece.x, &other[0])
+            && is_inside(&piece.y, &other[1])
+            && other[0].len().max(other[1].len()) > 14
+    };
+    others.iter().filter(holds).count() >= 2
+}
+
+/// Whether a piece goes from one edge of the picture to the other.
+fn goes_through(piece: &Blot, sides: [usize; 2]) -> bool {
+    piece.x.len() >= sides[0] - 1 || piece.y.len() >= sides[1] - 1
 }
 
 /// Digits put into lines.

@@ -13,6 +13,9 @@ const JUMP: f32 = 2.0;
 const WIDEST: f32 = 1.35;
 /// Two pieces side by side that are both as high as this share of the two together are two digits.
 const FULL: f32 = 0.72;
+/// Pieces are of one digit in any case where digits lie so many times as far apart, and these no farther than this share of a
+/// digit's size.
+const CLOSE: [f32; 2] = [4.0, 0.12];
 /// Digits that are smaller than this share of the larger ones, or have fewer pixels along their longer side, are specks.
 const SPECK: f32 = 0.14;
 const SMALLEST: f32 = 14.0;
@@ -33,8 +36,11 @@ pub(crate) fn from_pieces(pieces: Vec<Blot>) -> Vec<Blot> {
     let jump = |n: usize| distance(n) / if n == 0 { 0.7 * pen } else { distance(n - 1).max(0.7 * pen) };
     let mut orders: Vec<usize> = (0..=ties.len()).collect();
     orders.sort_by(|&a, &b| jump(b).total_cmp(&jump(a)));
-    let best =
-        orders.into_iter().filter(|&n| n == 0 || jump(n) >= JUMP).find_map(|n| tied(&pieces, &ties[..n]));
+    let best = orders.into_iter().filter(|&n| n == 0 || jump(n) >= JUMP).find_map(|n| {
+        // Even two high pieces side by side are of one digit where they lie far closer together than all digits.
+        let is_close = n > 0 && jump(n) >= CLOSE[0] && distance(n - 1) <= CLOSE[1] * size;
+        tied(&pieces, &ties[..n], is_close)
+    });
     let digits = best.unwrap_or(pieces);
     let least = SMALLEST.max(SPECK * digit_size(&digits));
     digits.into_iter().filter(|digit| digit.size() >= least).collect()
@@ -65,7 +71,7 @@ fn unite(owner: &mut [usize], a: usize, b: usize) -> bool {
 }
 
 /// What these ties make of the pieces, if each can be one digit.
-fn tied(pieces: &[Blot], ties: &[(f32, usize, usize)]) -> Option<Vec<Blot>> {
+fn tied(pieces: &[Blot], ties: &[(f32, usize, usize)], is_close: bool) -> Option<Vec<Blot>> {
     let mut owner: Vec<usize> = (0..pieces.len()).collect();
     for &(_, a, b) in ties {
         unite(&mut owner, a, b);
@@ -80,12 +86,13 @@ fn tied(pieces: &[Blot], ties: &[(f32, usize, usize)]) -> Option<Vec<Blot>> {
         Blot::of(pixels)
     };
     let digits: Vec<Blot> = groups.iter().map(together).collect();
-    let size = digit_size(&digits);
     let can_be = |(digit, group): (&Blot, &Vec<&Blot>)| {
+        let others = digits.iter().filter(|other| other.x != digit.x || other.y != digit.y);
+        let largest = others.map(Blot::size).fold(0.0, f32::max);
         group.len() == 1
-            || (digit.size() <= WIDEST * size
+            || ((largest == 0.0 || digit.size() <= WIDEST * largest)
                 && digit.x.len() as f32 <= WIDEST * digit.y.len() as f32
-                && !is_pair(digit, group))
+                && (is_close || !is_pair(digit, group)))
     };
     digits.iter().zip(&groups).all(can_be).then_some(digits)
 }

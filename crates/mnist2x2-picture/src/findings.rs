@@ -11,6 +11,15 @@ use crate::rules::{self, Rules};
 use crate::segmentation::{Segment, segment};
 use crate::{ModelInput, Picture, mnist_like};
 
+/// Ink so many times as wide as it is high may be two digits.
+const WIDE: f32 = 1.2;
+/// Strokes so many times as wide as the others' are none of the same pen.
+const BOLD: f32 = 2.0;
+/// And strokes of more than this share of a digit's size are a blob.
+const BLOB: f32 = 0.33;
+/// How likely ink is a digit all the same: ink that is wide, at the picture's edge, or bold; and lines that are no grid.
+/// Chosen on the set `tuning` of `eval --paper`.
+const DOUBTS: [f32; 4] = [0.7, 0.8, 0.8, 0.85];
 /// The most digits that are looked for; a picture with more pieces is no picture of digits.
 const MOST: usize = 64;
 
@@ -25,13 +34,15 @@ pub struct FoundDigit {
 }
 
 /// The digits of a picture, and how they lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Findings {
     /// Lines from above to below, each from left to right; an empty cell of a grid is nothing.
     pub lines: Vec<Vec<Option<FoundDigit>>>,
     /// Whether the lines are the rows of a grid.
     pub is_grid: bool,
+    /// How likely what was found is all that is there, and nothing else: lower for ink that is no usual digit.
+    pub confidence: f32,
 }
 
 impl Findings {
@@ -48,7 +59,8 @@ impl Findings {
             return found;
         }
         let mut ink = Ink::of(picture);
-        let rules = rules::remove(&mut ink);
+        let rules =
+            if std::env::var("NORULES").is_ok() { rules::Rules::default() } else { rules::remove(&mut ink) };
         let mask = Mask::of(&ink);
         let scale = [0, 1].map(|k| f64::from(picture.size()[k]) / [mask.width, mask.height][k] as f64);
         let found = arrangement::find(&mask, &rules);
@@ -62,14 +74,15 @@ impl Findings {
         };
         let (lines, is_grid) = lines;
         if lines.iter().flatten().flatten().count() > MOST {
-            return Self { lines: Vec::new(), is_grid: false };
+            return Self { lines: Vec::new(), is_grid: false, confidence: 1.0 };
         }
         let digit = |segment: Segment| FoundDigit {
             pixels: normalize_digit(&segment, Strokes::MNIST_WIDTH),
             bounds: bounds(&segment, scale),
         };
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
-        Self { lines: lines.into_iter().map(line).collect(), is_grid }
+        let confidence = confidence(&lines, is_grid, [mask.width, mask.height]);
+        Self { lines: lines.into_iter().map(line).collect(), is_grid, confidence }
     }
 
     /// Rows and columns, if it is a grid or one line.
@@ -138,7 +151,7 @@ fn mnist_grid(picture: &Picture, shape: GridShape) -> Option<Findings> {
     };
     let cells: Vec<_> = (0..shape.cells()).map(digit).collect();
     let lines = cells.chunks_exact(shape.cols).map(<[_]>::to_vec).collect();
-    Some(Findings { lines, is_grid: true })
+    Some(Findings { lines, is_grid: true, confidence: 1.0 })
 }
 
 /// The grid of a picture whose sides are whole numbers of MNIST's digits.
@@ -147,6 +160,28 @@ fn stitched(picture: &Picture) -> Option<GridShape> {
         picture.size().map(|side| (side as usize).is_multiple_of(SIDE).then_some(side as usize / SIDE));
     let shape = GridShape { rows: rows?, cols: cols? };
     (shape.cells() <= MOST).then_some(shape)
+}
+
+/// How likely it is that these are the digits: less for ink that is wider than a digit and may be two, for ink at the edge
+/// of the picture, which may be a table's, for strokes much wider than the others, and for lines of no even length.
+fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, sides: [usize; 2]) -> f32 {
+    let digits: Vec<&Segment> = lines.iter().flatten().flatten().collect();
+    let mut widths: Vec<f32> = digits.iter().map(|digit| digit.stroke_width()).collect();
+    widths.sort_by(f32::total_cmp);
+    let usual = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
+    let of_digit = |digit: &&Segment| {
+        let is_wide = digit.x.len() as f32 > WIDE * digit.y.len() as f32;
+        let is_at_edge =
+            digit.x.start == 0 || digit.y.start == 0 || digit.x.end == sides[0] || digit.y.end == sides[1];
+        let size = digit.x.len().max(digit.y.len()) as f32;
+        let is_bold = digit.stroke_width() > (BOLD * usual).min(BLOB * size);
+        [(is_wide, DOUBTS[0]), (is_at_edge, DOUBTS[1]), (is_bold, DOUBTS[2])]
+            .into_iter()
+            .map(|(is_odd, doubt)| if is_odd { doubt } else { 1.0 })
+            .product::<f32>()
+    };
+    let is_ragged = lines.len() > 1 && !is_grid;
+    digits.iter().map(of_digit).product::<f32>() * if is_ragged { DOUBTS[3] } else { 1.0 }
 }
 
 /// Where a segment lies in the picture.

@@ -61,6 +61,25 @@ impl Ink {
         ink
     }
 
+    /// Each pixel the mean of so many around it in its row, or in its column.
+    pub(crate) fn averaged(&self, count: usize, in_columns: bool) -> Self {
+        let (stride, length) = if in_columns { (self.width, self.height) } else { (1, self.width) };
+        let starts = if in_columns { 0..self.width } else { 0..self.height };
+        let mut values = vec![0; self.values.len()];
+        for start in starts {
+            let at = |i: usize| if in_columns { start + i * stride } else { start * self.width + i };
+            let (mut sum, half) = (0_u32, count / 2);
+            for i in 0..length + half {
+                sum += if i < length { u32::from(self.values[at(i)]) } else { 0 };
+                sum -= if i > 2 * half { u32::from(self.values[at(i - 2 * half - 1)]) } else { 0 };
+                if i >= half {
+                    values[at(i - half)] = (sum / (2 * half as u32 + 1)) as u8;
+                }
+            }
+        }
+        Self { values, certain: Vec::new(), ..*self }
+    }
+
     /// Takes away what most of the paper takes of the light, for its grain.
     fn lift_off_grain(&mut self) {
         let (histogram, pixels) = (Histogram::of(&self.values), self.values.len() as u32);

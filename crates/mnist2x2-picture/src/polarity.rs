@@ -3,22 +3,68 @@
 use image::GrayImage;
 
 use crate::histogram::Histogram;
+use crate::paper;
 use crate::resample::resample;
 
-/// Pixels along the longer side at which it is decided.
-const SIDE: u32 = 72;
-/// The neighborhood that a pixel is compared with, as a part of the picture's shorter side.
+/// Pixels at which narrow things are looked for, and how narrow they are: first those of fine pens.
+const FINE: usize = 40_000;
+const NARROW: [usize; 2] = [5, 9];
+/// No stroke is so wide, and one part in so many of what is narrower is ink.
+const WIDE: usize = 36;
+const MUCH: u64 = 8;
+/// The margin, as a part of the picture, in which a table may lie around the sheet.
+const MARGIN: usize = 5;
+/// So many times as much must be narrow and dark as is narrow and light, or the other way round.
+const CLEARLY: u64 = 2;
+/// Pixels at which neighborhoods are looked at.
+const COARSE: usize = 5_000;
+/// A neighborhood, as a part of the picture's shorter side.
 const PART: usize = 4;
 /// Pixels from one neighborhood to the next.
 const STEP: usize = 4;
 
-/// Whether ink is darker than the paper: most of any neighborhood is paper, whatever light falls on it, and ink strays
-/// far from it.
+/// Whether ink is darker than the paper: strokes are narrow, and most of any neighborhood is paper, whatever light falls
+/// on it.
 pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
-    let longer = image.width().max(image.height());
-    let [width, height] = [image.width(), image.height()]
-        .map(|side| ((u64::from(side) * u64::from(SIDE.min(longer)) / u64::from(longer)) as usize).max(1));
-    let grays = resample(image, width, height);
+    let (grays, width) = reduced(image, FINE);
+    let most = narrow(&grays, width, WIDE).into_iter().max().unwrap_or(0);
+    for window in NARROW {
+        let [dark, light] = narrow(&grays, width, window);
+        // With a pen that is wider than the window only the gaps between its strokes are narrow, and those are few.
+        let is_pen = MUCH * dark.max(light) > most;
+        if is_pen && (dark > CLEARLY * light || light > CLEARLY * dark) {
+            return dark > light;
+        }
+    }
+    let [darker, lighter] = strays(image);
+    darker > lighter
+}
+
+/// The picture with about so many pixels at most, and its width.
+fn reduced(image: &GrayImage, most: usize) -> (Vec<u8>, usize) {
+    let sides = [image.width(), image.height()].map(f64::from);
+    let scale = (most as f64 / (sides[0] * sides[1])).sqrt().min(1.0);
+    let [width, height] = sides.map(|side| (scale * side).ceil() as usize);
+    (resample(image, width, height), width)
+}
+
+/// How much is narrow and dark, and how much narrow and light, within the margin.
+fn narrow(grays: &[u8], width: usize, window: usize) -> [u64; 2] {
+    let (mut grays, height) = (grays.to_vec(), grays.len() / width);
+    [(); 2].map(|()| {
+        let closed = paper::close(&grays, width, window, window / 2);
+        let inside = |side: usize| side / MARGIN..side - side / MARGIN;
+        let filled = inside(height).flat_map(|y| inside(width).map(move |x| y * width + x));
+        let sum = filled.map(|at| u64::from(closed[at] - grays[at]).pow(2)).sum();
+        grays.iter_mut().for_each(|gray| *gray = u8::MAX - *gray);
+        sum
+    })
+}
+
+/// How much strays from the median of its neighborhood to dark, and how much to light.
+fn strays(image: &GrayImage) -> [u64; 2] {
+    let (grays, width) = reduced(image, COARSE);
+    let height = grays.len() / width;
     let radius = (width.min(height) / PART / 2).max(1);
     let (mut darker, mut lighter) = (0, 0);
     for top in (0..height).step_by(STEP) {
@@ -32,10 +78,10 @@ pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
             };
             let paper = Histogram::of(&part(radius)).median();
             for gray in part(0).into_iter().map(usize::from) {
-                let strays = gray.abs_diff(paper).pow(2);
+                let strays = gray.abs_diff(paper).pow(2) as u64;
                 *if gray < paper { &mut darker } else { &mut lighter } += strays;
             }
         }
     }
-    darker > lighter
+    [darker, lighter]
 }

@@ -7,20 +7,32 @@ use std::ops::Range;
 
 use mnist2x2_data::GridShape;
 
+use crate::blot::{Blot, digit_size, overlap};
 use crate::ink::Ink;
-use crate::mask::{Mask, spans};
+use crate::mask::Mask;
 use crate::straight_lines::{Line, erase, trace};
 
 /// Ink from this share of the paper's grain on may be a rule.
 const FAINT: f32 = 0.5;
+/// And from this share on where it is averaged along a line.
+const FAINTER: f32 = 0.33;
+/// How far along a line ink is averaged, as a share of the picture's shorter side.
+const ALONG: f32 = 0.035;
+/// How far a line may be unseen, in pixels: a plain one and a faint one.
+const GAP: [usize; 2] = [3, 10];
 /// How thick a rule is at most, as a share of the side of a square as large as the picture.
-const THICK: f32 = 0.014;
+const THICK: f32 = 0.018;
 /// The least length of a side of a box, as a share of the picture's shorter side.
 const SIDE: f32 = 0.08;
+/// How far the ends of two lines may lie apart that meet in a corner: in thicknesses and as a share of their length.
+const CORNER: [f32; 2] = [0.7, 0.06];
 /// The least length of the sides of a box of which one is hidden.
 const HIDDEN: f32 = 0.14;
 /// The least length of a rule that is no side of a box, as a share of the picture.
 const LONG: f32 = 0.6;
+/// So many long lines side by side are ruled paper, and its lines may be hidden but for this share of the picture.
+const FAMILY: usize = 3;
+const PIECE: f32 = 0.12;
 /// How many times as long as the largest digit such a rule is.
 const BEYOND_DIGITS: f32 = 1.5;
 
@@ -35,12 +47,17 @@ pub(crate) struct Rules {
 
 /// Takes the rules out of a picture's ink. They are looked for in all that may be ink: printed lines are often fainter.
 pub(crate) fn remove(ink: &mut Ink) -> Rules {
-    let mask = Mask::open(ink, (FAINT * f32::from(ink.faintest)) as u8);
-    let sides = [mask.width, mask.height];
+    let sides = [ink.width, ink.height];
+    let least = (FAINT * f32::from(ink.faintest)) as u8;
+    let mask = Mask::open(ink, least);
     let most = (THICK * ((sides[0] * sides[1]) as f32).sqrt() + 2.0) as usize;
-    let least = SIDE * sides[0].min(sides[1]) as f32;
     let turned = mask.turned();
-    let mut lines = [trace(&turned, most), trace(&mask, most)];
+    let strong = Mask::of(ink);
+    let mut lines = [&turned, &mask].map(|mask| trace(mask, most, GAP[0]));
+    // Where two boxes nearly touch, only their darker middles are apart.
+    lines[0].extend(trace(&strong.turned(), most, GAP[0]));
+    lines[1].extend(trace(&strong, most, GAP[0]));
+    let least = SIDE * sides[0].min(sides[1]) as f32;
     for lines in &mut lines {
         lines.retain(|line| line.len() >= least);
     }
@@ -52,6 +69,13 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
             }
             rules
         });
+    let faint = faint(ink, most);
+    for axis in 0..2 {
+        lines[axis].extend(faint[axis].iter().cloned());
+    }
+    for axis in 0..2 {
+        rules[axis].extend(ruling(&lines[axis], sides[axis]));
+    }
     let long = long(&mask, lines, &rules);
     for axis in 0..2 {
         rules[axis].extend(long[axis].iter().cloned());
@@ -71,6 +95,39 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     Rules { boxes: insides(&boxes), long: [crossing(0), crossing(1)] }
 }
 
+/// The lines of ruled or squared paper: several long ones that run side by side, and with them what is parallel and as
+/// thin, for digits hide parts and the picture cuts others off.
+fn ruling(lines: &[Line], across: usize) -> Vec<Line> {
+    let middle = across as f32 / 2.0;
+    let mut long: Vec<&Line> = lines.iter().filter(|line| line.len() >= LONG * across as f32).collect();
+    long.sort_by(|a, b| a.y(middle).total_cmp(&b.y(middle)));
+    long.dedup_by(|a, b| a.y(middle) - b.y(middle) < 2.0 * (a.thick + b.thick));
+    if long.len() < FAMILY {
+        return Vec::new();
+    }
+    let median = |value: &dyn Fn(&Line) -> f32| {
+        let mut values: Vec<f32> = long.iter().map(|line| value(line)).collect();
+        values.sort_by(f32::total_cmp);
+        values[values.len() / 2]
+    };
+    let (slope, thick) = (median(&|line| line.slope()), median(&|line| line.thick));
+    let is_of_it = |line: &&Line| {
+        line.len() >= PIECE * across as f32
+            && (line.slope() - slope).abs() <= 0.02
+            && line.thick <= 1.6 * thick + 0.5
+    };
+    lines.iter().filter(is_of_it).cloned().collect()
+}
+
+/// Lines that are fainter than the grain of the paper: along a line that averages out, and what is left is the line.
+fn faint(ink: &Ink, most: usize) -> [Vec<Line>; 2] {
+    let count = ((ALONG * ink.width.min(ink.height) as f32) as usize).max(3);
+    let least = (FAINTER * f32::from(ink.faintest)) as u8;
+    let level = Mask::open(&ink.averaged(count, false), least).turned();
+    let upright = Mask::open(&ink.averaged(count, true), least);
+    [trace(&level, most, GAP[1]), trace(&upright, most, GAP[1])]
+}
+
 /// The long lines that go far beyond digits, when they and `rules` are taken out.
 fn long(mask: &Mask, lines: [Vec<Line>; 2], rules: &[Vec<Line>; 2]) -> [Vec<Line>; 2] {
     let sides = [mask.width, mask.height];
@@ -85,8 +142,8 @@ fn long(mask: &Mask, lines: [Vec<Line>; 2], rules: &[Vec<Line>; 2]) -> [Vec<Line
     }
     let all = [0, 1].map(|axis| [&long[axis][..], &rules[axis]].concat());
     let rest = erased(mask.turned(), &all);
-    let longer = |pixels: Vec<_>| spans(&pixels).map(|range| range.len()).into_iter().max().unwrap_or(0);
-    let largest = rest.pieces().into_iter().map(longer).max().unwrap_or(0) as f32;
+    let pieces: Vec<Blot> = rest.pieces().into_iter().map(Blot::of).collect();
+    let largest = digit_size(&pieces);
     // Where there is nothing else, a single line may be a digit; lines that cross are none.
     let is_alone = largest == 0.0 && long.iter().any(Vec::is_empty);
     for lines in &mut long {
@@ -103,9 +160,17 @@ fn insides(boxes: &[Frame]) -> Vec<[Range<usize>; 2]> {
             && (0..2)
                 .all(|k| a[k].contains(&usize::midpoint(b[k].start, b[k].end)) && a[k].len() > b[k].len())
     };
-    let mut inner: Vec<_> = all.iter().filter(|a| !all.iter().any(|b| holds(a, b))).cloned().collect();
-    inner.dedup();
-    inner
+    let inner: Vec<_> = all.iter().filter(|a| !all.iter().any(|b| holds(a, b))).cloned().collect();
+    let mut apart: Vec<[Range<usize>; 2]> = Vec::new();
+    for sides in inner {
+        // The same box, once by each of two lines that lie close together.
+        let is_same =
+            |other: &[Range<usize>; 2]| (0..2).all(|k| 2 * overlap(&sides[k], &other[k]) > sides[k].len());
+        if !apart.iter().any(is_same) {
+            apart.push(sides);
+        }
+    }
+    apart
 }
 
 impl Rules {
@@ -164,14 +229,12 @@ fn boxes(lines: &[Vec<Line>; 2], thick: f32, sides: [usize; 2]) -> Vec<Frame> {
 /// The lines between the ends of two lines, the first of which comes first; nothing if they do not make a box.
 fn between(first: &Line, second: &Line, across: &[Line], thick: f32, sides: [usize; 2]) -> Option<[Line; 2]> {
     let [high, low] = [first.ends(), second.ends()];
-    let tolerance = |share: f32| thick + share * first.len().min(second.len());
+    let near = CORNER[0] * thick + CORNER[1] * first.len().min(second.len());
     let distance = low[0][1] - high[0][1];
-    if distance < tolerance(0.3)
-        || (0..2).any(|end| (high[end][0] - low[end][0]).abs() > 2.0 * tolerance(0.06))
-    {
+    if distance < 2.0 * near || (0..2).any(|end| (high[end][0] - low[end][0]).abs() > 2.0 * near) {
         return None;
     }
-    let side = |end: usize, near: f32| {
+    let side = |end: usize| {
         let off = |line: &Line| {
             let ends = line.ends().map(|[y, x]| [x, y]);
             let off = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).abs().max((a[1] - b[1]).abs());
@@ -179,8 +242,7 @@ fn between(first: &Line, second: &Line, across: &[Line], thick: f32, sides: [usi
         };
         across.iter().filter(|line| off(line) <= near).min_by(|a, b| off(a).total_cmp(&off(b)))
     };
-    let near = 2.0 * tolerance(0.06);
-    match [0, 1].map(|end| side(end, near)) {
+    match [0, 1].map(side) {
         [Some(left), Some(right)] => Some([left.clone(), right.clone()]),
         [None, None] => None,
         [left, right] => {
@@ -188,7 +250,8 @@ fn between(first: &Line, second: &Line, across: &[Line], thick: f32, sides: [usi
             let is_sure =
                 [left, right].into_iter().flatten().all(|line| line.len() >= least) && first.len() >= least;
             let hidden = |end: usize| Line::through(high[end], low[end], first.thick);
-            let is_square = distance < 2.5 * first.len() && first.len() < 2.5 * distance;
+            let is_even = (0..2).all(|end| (high[end][0] - low[end][0]).abs() <= near);
+            let is_square = is_even && distance < 2.5 * first.len() && first.len() < 2.5 * distance;
             (is_sure && is_square)
                 .then(|| [0, 1].map(|end| [left, right][end].cloned().unwrap_or_else(|| hidden(end))))
         }

@@ -35,6 +35,24 @@ impl Segment {
         Self { x, y, inked }
     }
 
+    /// How wide its strokes are: twice the ink for each pixel at which it ends.
+    pub(crate) fn stroke_width(&self) -> f32 {
+        let (width, ink) = (self.x.len(), self.inked.iter().filter(|inked| **inked).count());
+        let ends = |at: usize| {
+            let (x, y) = (at % width, at / width);
+            let beside = [
+                (x > 0).then(|| at - 1),
+                (x + 1 < width).then_some(at + 1),
+                at.checked_sub(width),
+                Some(at + width),
+            ];
+            beside.into_iter().any(|at| !at.and_then(|at| self.inked.get(at)).is_some_and(|&inked| inked))
+                && y < self.y.len()
+        };
+        let edge = (0..self.inked.len()).filter(|&at| self.inked[at] && ends(at)).count();
+        2.0 * ink as f32 / edge.max(1) as f32
+    }
+
     /// Whether there is ink at a pixel of its rectangle.
     pub(crate) fn has(&self, x: usize, y: usize) -> bool {
         self.inked[y * self.x.len() + x]

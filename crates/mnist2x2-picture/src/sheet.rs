@@ -11,14 +11,18 @@ use crate::resample::resample;
 const SIDE: usize = 200;
 /// Below this share of the sheet's light it is table.
 const DARK: f32 = 0.82;
+/// The sides of the squares by which the sheet's light is known, as shares of the picture's shorter side: one that shows the
+/// deepest table, and one that goes along with shadows.
+const WINDOWS: [f32; 2] = [0.6, 0.3];
 /// The share of a side along which it must be dark.
 const ALONG: f32 = 0.6;
 /// How deep a strip may be, as a share of the picture: one as light as a shadow, and one that is darker than shadows.
 const DEEPEST: [f32; 2] = [0.14, 0.4];
-/// Below this share of the sheet's light it is no shadow.
+/// Below this share of the sheet's light it is no shadow, nor where its lighter and its darker parts differ so much.
 const NO_SHADOW: f32 = 0.62;
-/// Paper begins with so much of it in a row, as a share of the picture.
-const CLEAR: f32 = 0.025;
+const UNEVEN: f32 = 0.13;
+/// Paper begins with so much of it in a row, as a share of the picture's shorter side.
+const CLEAR: f32 = 0.07;
 /// How far the edge of the sheet may lie beside a straight line, as a share of the picture, and the share of it that must
 /// not.
 const STRAIGHT: [f32; 2] = [0.012, 0.7];
@@ -37,19 +41,30 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
         [width, height].map(|side| ((scale * side as f64).round() as usize).max(8));
     let Some(picture) = GrayImage::from_raw(width as u32, height as u32, light.to_vec()) else { return };
     let small = resample(&picture, small_width, small_height);
-    let window = small_width.min(small_height) * 6 / 10;
-    let paper = paper::close(&paper::smooth(&small, small_width), small_width, window, 0);
-    let shares: Vec<f32> =
-        small.iter().zip(&paper).map(|(&light, &paper)| f32::from(light) / f32::from(paper.max(1))).collect();
-    let across = |depth: usize, along: usize| shares[along * small_width + depth];
-    let down = |depth: usize, along: usize| shares[depth * small_width + along];
-    let sides = [small_width, small_height];
-    let edges = [
-        edge(sides, across),
-        edge(sides, |depth, along| across(small_width - 1 - depth, along)),
-        edge([small_height, small_width], down),
-        edge([small_height, small_width], |depth, along| down(small_height - 1 - depth, along)),
-    ];
+    let smooth = paper::smooth(&small, small_width);
+    let shorter = small_width.min(small_height);
+    let clear = ((CLEAR * shorter as f32) as usize).max(3);
+    let find = |share_of_side: f32| {
+        let paper = paper::close(&smooth, small_width, (share_of_side * shorter as f32) as usize, 0);
+        let shares: Vec<f32> = small
+            .iter()
+            .zip(&paper)
+            .map(|(&light, &paper)| f32::from(light) / f32::from(paper.max(1)))
+            .collect();
+        let edges = [0, 1, 2, 3].map(|side| {
+            let place = |depth: usize, along: usize| match side {
+                0 => along * small_width + depth,
+                1 => along * small_width + small_width - 1 - depth,
+                2 => depth * small_width + along,
+                _ => (small_height - 1 - depth) * small_width + along,
+            };
+            let sides = if side < 2 { [small_width, small_height] } else { [small_height, small_width] };
+            edge(sides, clear, |depth, along| shares[place(depth, along)])
+        });
+        (paper, edges)
+    };
+    let [(paper, wide), (_, narrow)] = WINDOWS.map(find);
+    let edges = [0, 1, 2, 3].map(|side| wide[side].or(narrow[side]));
     if edges.iter().all(Option::is_none) {
         return;
     }
@@ -68,36 +83,48 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
     }
 }
 
-/// The edge of the sheet, seen from a side of a picture: `share(depth, along)` is how light it is there.
-fn edge([deep, long]: [usize; 2], share: impl Fn(usize, usize) -> f32) -> Option<Edge> {
-    let clear = ((CLEAR * deep as f32) as usize).max(2);
-    let depths: Vec<f32> = (0..long)
-        .map(|along| {
-            let is_paper = |depth: usize| share(depth, along) >= DARK;
-            let begins = |depth: &usize| (*depth..(depth + clear).min(deep)).all(is_paper);
-            (0..deep).find(begins).unwrap_or(deep) as f32 / deep as f32
-        })
-        .collect();
+/// The edge of the sheet, seen from a side of a picture that is so deep and so long: `share(depth, along)` is how light it
+/// is there, and so much paper in a row is the sheet.
+fn edge([deep, long]: [usize; 2], clear: usize, share: impl Fn(usize, usize) -> f32) -> Option<Edge> {
+    let begin = |along: usize| {
+        let is_paper = |depth: usize| share(depth, along) >= DARK;
+        let begins = |depth: &usize| (*depth..(depth + clear).min(deep)).all(is_paper);
+        (0..deep).find(begins).unwrap_or(deep) as f32 / deep as f32
+    };
+    let depths: Vec<f32> = (0..long).map(begin).collect();
     let dark = depths.iter().filter(|&&depth| depth > 0.0).count();
     if (dark as f32) < ALONG * long as f32 {
         return None;
     }
     let [begin, end] = line(&depths)?;
-    let middle = f32::midpoint(begin, end);
-    // How dark it is half way to the edge.
-    let mut shares: Vec<f32> =
-        (0..long).map(|along| share((middle * deep as f32 / 2.0) as usize, along)).collect();
+    let strip = ((f32::midpoint(begin, end) * deep as f32) as usize).max(1);
+    let mut shares: Vec<f32> = (0..strip)
+        .flat_map(|depth| (0..long).map(move |along| (depth, along)))
+        .map(|(depth, along)| share(depth, along))
+        .collect();
     shares.sort_by(f32::total_cmp);
-    let deepest = DEEPEST[usize::from(shares[long / 2] < NO_SHADOW)];
+    let at = |part: usize| shares[shares.len() * part / 10];
+    if at(4) >= DARK {
+        return None; // Paper with a printed line on it.
+    }
+    let is_no_shadow = at(5) < NO_SHADOW || at(8) - at(2) > UNEVEN;
+    let deepest = DEEPEST[usize::from(is_no_shadow)];
     (begin.max(end) <= deepest && begin.min(end) > -0.1).then_some([begin, end])
 }
 
 /// The straight line that most of the depths lie on: its value at the first and behind the last.
 fn line(depths: &[f32]) -> Option<Edge> {
-    let places: Vec<usize> = (0..depths.len()).step_by((depths.len() / 50).max(1)).collect();
+    // At both ends of the side the table of the other sides lies, and there is no sheet to be seen.
+    let sees_sheet = |&place: &usize| depths[place] < 0.5;
+    let all = (0..depths.len()).step_by((depths.len() / 60).max(1));
+    let count = all.clone().count();
+    let places: Vec<usize> = all.filter(sees_sheet).collect();
+    if 3 * places.len() < count {
+        return None;
+    }
     let mut best: (usize, Edge) = (0, [0.0; 2]);
     for (i, &a) in places.iter().enumerate() {
-        for &b in places[i + 1..].iter().filter(|&&b| 3 * (b - a) >= depths.len()) {
+        for &b in places[i + 1..].iter().filter(|&&b| 5 * (b - a) >= depths.len()) {
             let slope = (depths[b] - depths[a]) / (b - a) as f32;
             let at = |place: f32| depths[a] + slope * (place - a as f32);
             let fits = |&&place: &&usize| {

@@ -26,6 +26,11 @@ impl Line {
         self.fit[0] + self.fit[1] * x
     }
 
+    /// How far it falls with each column.
+    pub(crate) fn slope(&self) -> f32 {
+        self.fit[1]
+    }
+
     pub(crate) fn len(&self) -> f32 {
         self.x.len() as f32
     }
@@ -82,8 +87,8 @@ impl Trail {
     }
 }
 
-/// The level lines of a mask, which is given with its axes swapped; none thicker than `most`.
-pub(crate) fn trace(turned: &Mask, most: usize) -> Vec<Line> {
+/// The level lines of a mask, which is given with its axes swapped; none thicker than `most` or unseen for longer than `gap`.
+pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
     let (mut trails, mut lines): (Vec<Trail>, Vec<Line>) = (Vec::new(), Vec::new());
     for (x, column) in turned.inked.chunks_exact(turned.width).enumerate() {
         for run in runs(column) {
@@ -105,7 +110,7 @@ pub(crate) fn trace(turned: &Mask, most: usize) -> Vec<Line> {
             }
         }
         let (open, done) =
-            std::mem::take(&mut trails).into_iter().partition(|trail: &Trail| x - trail.seen <= 3);
+            std::mem::take(&mut trails).into_iter().partition(|trail: &Trail| x - trail.seen <= gap);
         trails = open;
         lines.extend(done.iter().filter_map(Trail::line));
     }
@@ -125,24 +130,31 @@ fn runs(row: &[bool]) -> Vec<Range<usize>> {
     runs
 }
 
-/// Takes a level line out of a mask, which is given with its axes swapped: all of what is no thicker than the line; of ink
-/// that goes beyond it on one side what lies on the line; and nothing of ink that crosses it.
+/// Takes a level line out of a mask, which is given with its axes swapped, but for the ink that crosses it: what goes on near
+/// by on both sides.
 pub(crate) fn erase(turned: &mut Mask, line: &Line) {
     let half = line.thick / 2.0 + 1.5;
-    for x in line.x.start.saturating_sub(3)..(line.x.end + 3).min(turned.height) {
+    let columns = line.x.start.saturating_sub(3)..(line.x.end + 3).min(turned.height);
+    let band = |x: usize| {
         let y = line.y(x as f32);
-        let band = (y - half).round().max(0.0) as usize
-            ..((y + half).round().max(0.0) as usize + 1).min(turned.width);
-        let row = &mut turned.inked[x * turned.width..][..turned.width];
-        if band.start >= band.end {
-            continue;
-        }
-        let goes_on = |at: Option<usize>| at.is_some_and(|at| row.get(at).is_some_and(|&inked| inked));
-        let crosses = goes_on(band.start.checked_sub(1))
-            && goes_on(Some(band.end))
-            && row[band.clone()].iter().all(|&ink| ink);
-        if !crosses {
-            row[band].fill(false);
-        }
+        let at = |y: f32| (y.round().max(0.0) as usize).min(turned.width);
+        at(y - half)..at(y + half + 1.0)
+    };
+    let inked =
+        |x: usize, y: usize| x < turned.height && y < turned.width && turned.inked[x * turned.width + y];
+    let near = |x: usize| x.saturating_sub(half as usize)..x + half as usize + 1;
+    let crosses = |x: usize| {
+        let band = band(x);
+        let above = near(x).any(|x| band.start > 0 && inked(x, band.start - 1));
+        let below = near(x).any(|x| inked(x, band.end));
+        above && below && band.clone().any(|y| inked(x, y))
+    };
+    let erased: Vec<(usize, Range<usize>)> = columns
+        .filter(|&x| !crosses(x))
+        .map(|x| (x, band(x)))
+        .filter(|(_, band)| band.start < band.end)
+        .collect();
+    for (x, band) in erased {
+        turned.inked[x * turned.width..][band].fill(false);
     }
 }
