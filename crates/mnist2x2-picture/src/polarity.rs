@@ -56,7 +56,9 @@ fn narrow(grays: &[u8], width: usize, window: usize) -> [u64; 2] {
         let inside = |side: usize| side / MARGIN..side - side / MARGIN;
         let filled = inside(height).flat_map(|y| inside(width).map(move |x| y * width + x));
         let sum = filled.map(|at| u64::from(closed[at] - grays[at]).pow(2)).sum();
-        grays.iter_mut().for_each(|gray| *gray = u8::MAX - *gray);
+        for gray in &mut grays {
+            *gray = u8::MAX - *gray;
+        }
         sum
     })
 }
