@@ -25,6 +25,7 @@
 mod error;
 
 mod config;
+mod presets;
 mod tensor_table;
 mod state_dict;
 mod parameters;

@@ -6,6 +6,9 @@ mod support;
 /// What goes right: train, evaluate, predict, sample, info.
 mod journey;
 
+/// Other layouts than the published one.
+mod layouts;
+
 /// MNIST's digits as pictures.
 mod pictures;
 
