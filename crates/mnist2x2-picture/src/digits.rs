@@ -4,7 +4,7 @@ use crate::blot::{Blot, digit_size, overlap, pen};
 use crate::mask::Pixel;
 
 /// The most pieces of which digits are made.
-const MOST_PIECES: usize = 400;
+const MOST_PIECES: usize = 150;
 /// How far a part may lie from the rest of its digit, as a share of a digit's size.
 const APART: f32 = 0.3;
 /// Digits lie at least so many times as far apart as the parts of each.
@@ -24,7 +24,10 @@ const SMALLEST: f32 = 14.0;
 ///
 /// Parts of one digit lie close together, digits lie farther apart: of all ways to part the pieces by their distances the one
 /// with the clearest jump is taken.
-pub(crate) fn from_pieces(pieces: Vec<Blot>) -> Vec<Blot> {
+pub(crate) fn from_pieces(mut pieces: Vec<Blot>) -> Vec<Blot> {
+    if pieces.len() > MOST_PIECES {
+        pieces.retain(|piece| piece.size() >= SMALLEST);
+    }
     if pieces.len() > MOST_PIECES {
         return Vec::new();
     }

@@ -30,6 +30,8 @@ const CORNER: [f32; 2] = [0.7, 0.06];
 const HIDDEN: f32 = 0.14;
 /// The least length of a rule that is no side of a box, as a share of the picture.
 const LONG: f32 = 0.6;
+/// The most lines of one direction among which boxes are looked for.
+const MOST_LINES: usize = 100;
 /// So many long lines side by side are ruled paper, and its lines may be hidden but for this share of the picture.
 const FAMILY: usize = 3;
 const PIECE: f32 = 0.12;
@@ -61,14 +63,15 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     for lines in &mut lines {
         lines.retain(|line| line.len() >= least);
     }
-    let boxes = boxes(&lines, most as f32, sides);
-    let mut rules =
-        boxes.iter().fold([Vec::new(), Vec::new()], |mut rules: [Vec<Line>; 2], Frame(of_box)| {
-            for axis in 0..2 {
-                rules[axis].extend(of_box[axis].iter().cloned());
-            }
-            rules
-        });
+    for lines in &mut lines {
+        // A picture of more lines is a texture, and boxes are looked for among the longest.
+        lines.sort_by(|a, b| b.len().total_cmp(&a.len()));
+        lines.truncate(MOST_LINES);
+    }
+    let mut boxes = boxes(&lines, most as f32, sides);
+    boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most));
+    let of_boxes = |axis: usize| boxes.iter().flat_map(|of_box| of_box.sides[axis].iter().cloned()).collect();
+    let mut rules: [Vec<Line>; 2] = [0, 1].map(of_boxes);
     let faint = faint(ink, most);
     for axis in 0..2 {
         lines[axis].extend(faint[axis].iter().cloned());
@@ -196,14 +199,31 @@ fn borders(rules: &[usize], cells: usize, length: usize) -> Vec<usize> {
 }
 
 /// Four lines around a box: the level ones, above and below, and the upright ones, left and right.
-struct Frame([[Line; 2]; 2]);
+struct Frame {
+    sides: [[Line; 2]; 2],
+    /// Whether one of them was not seen.
+    is_open: bool,
+}
 
 impl Frame {
     /// The columns and the rows that it holds.
     fn inside(&self) -> [Range<usize>; 2] {
         let middle = |line: &Line| line.y((line.x.start + line.x.end) as f32 / 2.0).max(0.0) as usize;
-        [1, 0].map(|axis| middle(&self.0[axis][0])..middle(&self.0[axis][1]))
+        [1, 0].map(|axis| middle(&self.sides[axis][0])..middle(&self.sides[axis][1]))
     }
+}
+
+/// Whether there is ink within a box, away from its lines: what hides a side of it.
+fn holds_ink(mask: &Mask, of_box: &Frame, thick: usize) -> bool {
+    let [x, y] = of_box.inside();
+    let within = |side: Range<usize>, end: usize| {
+        (side.start + thick).min(end)..side.end.saturating_sub(thick).min(end)
+    };
+    let columns = within(x, mask.width);
+    let rows = within(y, mask.height);
+    let inked =
+        |y: usize| mask.inked[y * mask.width..][columns.clone()].iter().filter(|inked| **inked).count();
+    columns.start < columns.end && rows.map(inked).sum::<usize>() > thick * thick
 }
 
 /// The boxes that lines make on a page of these sides: two lines side by side and at least one between their ends. The
@@ -214,9 +234,11 @@ fn boxes(lines: &[Vec<Line>; 2], thick: f32, sides: [usize; 2]) -> Vec<Frame> {
         let [along, across] = [&lines[axis], &lines[1 - axis]];
         for first in along {
             for second in along {
-                let Some(others) = between(first, second, across, thick, sides) else { continue };
+                let found = between([first, second], across, thick, sides);
+                let Some((others, is_open)) = found else { continue };
                 let pair = [first.clone(), second.clone()];
-                let frame = if axis == 0 { Frame([pair, others]) } else { Frame([others, pair]) };
+                let sides = if axis == 0 { [pair, others] } else { [others, pair] };
+                let frame = Frame { sides, is_open };
                 if boxes.iter().all(|other| other.inside() != frame.inside()) {
                     boxes.push(frame);
                 }
@@ -227,7 +249,12 @@ fn boxes(lines: &[Vec<Line>; 2], thick: f32, sides: [usize; 2]) -> Vec<Frame> {
 }
 
 /// The lines between the ends of two lines, the first of which comes first; nothing if they do not make a box.
-fn between(first: &Line, second: &Line, across: &[Line], thick: f32, sides: [usize; 2]) -> Option<[Line; 2]> {
+fn between(
+    [first, second]: [&Line; 2],
+    across: &[Line],
+    thick: f32,
+    sides: [usize; 2],
+) -> Option<([Line; 2], bool)> {
     let [high, low] = [first.ends(), second.ends()];
     let near = CORNER[0] * thick + CORNER[1] * first.len().min(second.len());
     let distance = low[0][1] - high[0][1];
@@ -243,7 +270,7 @@ fn between(first: &Line, second: &Line, across: &[Line], thick: f32, sides: [usi
         across.iter().filter(|line| off(line) <= near).min_by(|a, b| off(a).total_cmp(&off(b)))
     };
     match [0, 1].map(side) {
-        [Some(left), Some(right)] => Some([left.clone(), right.clone()]),
+        [Some(left), Some(right)] => Some(([left.clone(), right.clone()], false)),
         [None, None] => None,
         [left, right] => {
             let least = HIDDEN * sides[0].min(sides[1]) as f32;
@@ -253,7 +280,7 @@ fn between(first: &Line, second: &Line, across: &[Line], thick: f32, sides: [usi
             let is_even = (0..2).all(|end| (high[end][0] - low[end][0]).abs() <= near);
             let is_square = is_even && distance < 2.5 * first.len() && first.len() < 2.5 * distance;
             (is_sure && is_square)
-                .then(|| [0, 1].map(|end| [left, right][end].cloned().unwrap_or_else(|| hidden(end))))
+                .then(|| ([0, 1].map(|end| [left, right][end].cloned().unwrap_or_else(|| hidden(end))), true))
         }
     }
 }
