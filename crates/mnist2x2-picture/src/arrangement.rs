@@ -15,9 +15,10 @@ use crate::{Error, digits};
 const ALONG_EDGE: f32 = 0.3;
 
 /// A piece larger than this share of a digit is a whole one.
-const WHOLE: f32 = 0.55;
+pub(crate) const WHOLE: f32 = 0.55;
 /// A piece whose strokes are so many times as wide as the pen's is none.
 const SOLID: f32 = 2.5;
+
 /// How the digits of a picture lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Arrangement {

@@ -33,9 +33,9 @@ impl Blot {
         [&self.x, &self.y].map(|range| (range.start + range.end) as f32 / 2.0)
     }
 
-    /// How wide its strokes are: twice the ink for each pixel of its edge.
+    /// How wide its strokes are, in pixels.
     pub(crate) fn stroke_width(&self) -> f32 {
-        2.0 * self.pixels.len() as f32 / self.edge.len().max(1) as f32
+        stroke_width(self.pixels.len(), self.edge.len())
     }
 
     /// How far the rectangles around two pieces lie apart, in columns or in rows.
@@ -65,7 +65,13 @@ fn gap(a: &Range<usize>, b: &Range<usize>) -> usize {
     a.start.saturating_sub(b.end).max(b.start.saturating_sub(a.end))
 }
 
-fn edge(pixels: &[Pixel], x: &Range<usize>, y: &Range<usize>) -> Vec<Pixel> {
+/// How wide the strokes of so many pixels are: twice the ink for each pixel of its edge.
+pub(crate) fn stroke_width(ink: usize, edge: usize) -> f32 {
+    2.0 * ink as f32 / edge.max(1) as f32
+}
+
+/// The pixels at which ink ends that spans these columns and rows.
+pub(crate) fn edge(pixels: &[Pixel], x: &Range<usize>, y: &Range<usize>) -> Vec<Pixel> {
     let width = x.len() + 2;
     let at =
         |[column, row]: Pixel| (usize::from(row) - y.start + 1) * width + usize::from(column) - x.start + 1;

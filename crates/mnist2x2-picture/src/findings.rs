@@ -2,7 +2,7 @@
 
 use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes};
 
-use crate::arrangement::{self, Arrangement, Lines};
+use crate::arrangement::{self, Arrangement, Lines, WHOLE};
 use crate::blot::Blot;
 use crate::ink::Ink;
 use crate::mask::Mask;
@@ -165,7 +165,7 @@ fn stitched(picture: &Picture) -> Option<GridShape> {
 /// of the picture, which may be a table's, for strokes much wider than the others, and for lines of no even length.
 fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, sides: [usize; 2]) -> f32 {
     let digits: Vec<&Segment> = lines.iter().flatten().flatten().collect();
-    let mut widths: Vec<f32> = digits.iter().map(|digit| digit.stroke_width()).collect();
+    let mut widths: Vec<f32> = digits.iter().map(|digit| digit.stroke_width).collect();
     widths.sort_by(f32::total_cmp);
     let usual = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
     let of_digit = |digit: &&Segment| {
@@ -173,7 +173,7 @@ fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, sides: [usize; 2]) 
         let is_at_edge =
             digit.x.start == 0 || digit.y.start == 0 || digit.x.end == sides[0] || digit.y.end == sides[1];
         let size = digit.x.len().max(digit.y.len()) as f32;
-        let is_bold = digit.stroke_width() > (BOLD * usual).min(BLOB * size);
+        let is_bold = digit.stroke_width > (BOLD * usual).min(BLOB * size);
         [(is_wide, DOUBTS[0]), (is_at_edge, DOUBTS[1]), (is_bold, DOUBTS[2])]
             .into_iter()
             .map(|(is_odd, doubt)| if is_odd { doubt } else { 1.0 })
@@ -223,7 +223,7 @@ impl Lines {
         for blot in blots {
             let (center, spans) = (blot.center(), [blot.x.len() as f32, blot.y.len() as f32]);
             let cell = [0, 1].map(|k| ((center[k] / cells[k]) as usize).min(counts[k] - 1));
-            if blot.size() > 0.55 * largest {
+            if blot.size() > WHOLE * largest {
                 whole[cell[1] * shape.cols + cell[0]] += 1;
             }
             for k in 0..2 {

@@ -62,8 +62,6 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     let least = SIDE * sides[0].min(sides[1]) as f32;
     for lines in &mut lines {
         lines.retain(|line| line.len() >= least);
-    }
-    for lines in &mut lines {
         // A picture of more lines is a texture, and boxes are looked for among the longest.
         lines.sort_by(|a, b| b.len().total_cmp(&a.len()));
         lines.truncate(MOST_LINES);
@@ -132,14 +130,10 @@ fn faint(ink: &Ink, most: usize) -> [Vec<Line>; 2] {
 }
 
 /// The long lines that go far beyond digits, when they and `rules` are taken out.
-fn long(mask: &Mask, lines: [Vec<Line>; 2], rules: &[Vec<Line>; 2]) -> [Vec<Line>; 2] {
-    let sides = [mask.width, mask.height];
-    let mut axis = 0..2;
-    let mut long = lines.map(|mut lines| {
-        let across = sides[axis.next().unwrap_or(0)] as f32;
-        lines.retain(|line| line.len() >= LONG * across);
-        lines
-    });
+fn long(mask: &Mask, mut long: [Vec<Line>; 2], rules: &[Vec<Line>; 2]) -> [Vec<Line>; 2] {
+    for (lines, across) in long.iter_mut().zip([mask.width, mask.height]) {
+        lines.retain(|line| line.len() >= LONG * across as f32);
+    }
     if long.iter().all(Vec::is_empty) {
         return long;
     }

@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use crate::blot::{edge, stroke_width};
 use crate::mask::{Mask, Pixel, spans};
 use crate::specks::without_specks;
 
@@ -22,6 +23,8 @@ pub(crate) struct Segment {
     pub(crate) y: Range<usize>,
     /// For each pixel of that rectangle, row by row, whether it is ink of this cell.
     inked: Vec<bool>,
+    /// How wide its strokes are, in pixels.
+    pub(crate) stroke_width: f32,
 }
 
 impl Segment {
@@ -32,25 +35,8 @@ impl Segment {
         for [column, row] in pixels.iter().map(|pixel| pixel.map(usize::from)) {
             inked[(row - y.start) * x.len() + column - x.start] = true;
         }
-        Self { x, y, inked }
-    }
-
-    /// How wide its strokes are: twice the ink for each pixel at which it ends.
-    pub(crate) fn stroke_width(&self) -> f32 {
-        let (width, ink) = (self.x.len(), self.inked.iter().filter(|inked| **inked).count());
-        let ends = |at: usize| {
-            let (x, y) = (at % width, at / width);
-            let beside = [
-                (x > 0).then(|| at - 1),
-                (x + 1 < width).then_some(at + 1),
-                at.checked_sub(width),
-                Some(at + width),
-            ];
-            beside.into_iter().any(|at| !at.and_then(|at| self.inked.get(at)).is_some_and(|&inked| inked))
-                && y < self.y.len()
-        };
-        let edge = (0..self.inked.len()).filter(|&at| self.inked[at] && ends(at)).count();
-        2.0 * ink as f32 / edge.max(1) as f32
+        let stroke_width = stroke_width(pixels.len(), edge(pixels, &x, &y).len());
+        Self { x, y, inked, stroke_width }
     }
 
     /// Whether there is ink at a pixel of its rectangle.
