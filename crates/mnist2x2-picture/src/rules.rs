@@ -290,3 +290,28 @@ fn erased(mut turned: Mask, [level, upright]: &[Vec<Line>; 2]) -> Mask {
     }
     mask
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thick_bar_and_a_short_one_are_ink() {
+        let mut values = vec![0; 80 * 60];
+        values[10 * 80..16 * 80].fill(255);
+        values[40 * 80 + 10..40 * 80 + 60].fill(255);
+        let mut ink = Ink { width: 80, height: 60, certain: values.clone(), values, faintest: 20 };
+        let before = ink.values.clone();
+        let borders = remove(&mut ink).borders(GridShape { rows: 2, cols: 1 }, [80, 60]);
+        assert_eq!(borders, [vec![0, 30, 60], vec![0, 80]]);
+        assert!(ink.values == before);
+    }
+
+    #[test]
+    fn cells_end_at_the_lines_of_a_frame_where_those_are_fair() {
+        assert_eq!(borders(&[10, 50, 92], 2, 100), [10, 50, 92]);
+        assert_eq!(borders(&[46], 2, 100), [0, 46, 100]);
+        assert_eq!(borders(&[12], 2, 100), [0, 50, 100], "one cell too small");
+        assert_eq!(borders(&[3, 96], 3, 99), [0, 33, 66, 99], "two lines at the rim");
+    }
+}
