@@ -16,6 +16,7 @@ use crate::grid::{GridShape, place, stitch};
 use crate::layout::{Arranged, Layout, draw_at};
 use crate::normalize::{normalize, normalize_ink};
 use crate::sampler::GridSource;
+use crate::synthetic::distractor;
 
 /// Pictures of a set of digits in seeded batches.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub struct Loader {
     seed: u64,
     augmentation: Option<Augmentation>,
     writers: Option<OneWriter>,
+    distractors: f64,
 }
 
 /// The digits of each writer, and the share of fresh pictures whose digits are all by one.
@@ -50,8 +52,8 @@ impl Loader {
         batch: usize,
         seed: u64,
     ) -> Result<Self, Error> {
-        let (layout, augmentation, writers) = (layout.into(), None, None);
-        let loader = Self { digits, source, layout, batch, seed, augmentation, writers };
+        let (layout, augmentation, writers, distractors) = (layout.into(), None, None, 0.0);
+        let loader = Self { digits, source, layout, batch, seed, augmentation, writers, distractors };
         loader.check()?;
         Ok(loader)
     }
@@ -87,6 +89,21 @@ impl Loader {
         let fix = "the share is 0 to 1, and the digits' writers must be known";
         let digits = Arc::new(groups.ok_or_else(|| Error::BadGrid { what: what(), fix })?);
         Ok(Self { writers: Some(OneWriter { digits, share }), ..self })
+    }
+
+    /// The same, but this share of the pictures has something that is no digit and no part of the sequence: everything in half of
+    /// them, one thing in three in the others.
+    ///
+    /// # Errors
+    /// [`Error::BadGrid`] if the share is not 0 to 1, or if the layout has a digit in each of its cells.
+    pub fn with_distractors(self, share: f64) -> Result<Self, Error> {
+        if !(0.0..=1.0).contains(&share) || share > 0.0 && self.layout.is_full() {
+            let what =
+                format!("{share} of the pictures of layout {} cannot have what is no digit", self.layout);
+            let fix = "the share is 0 to 1, and the layout is a line, scattered, or a grid with empty cells";
+            return Err(Error::BadGrid { what, fix });
+        }
+        Ok(Self { distractors: share, ..self })
     }
 
     /// Refuses what cannot give a batch.
@@ -171,16 +188,16 @@ impl Epoch<'_> {
     pub fn part(&self, step: usize, range: Range<usize>) -> Batch {
         let batch_len = self.batch_len(step);
         assert!(range.end <= batch_len, "grids {range:?} of a batch of {batch_len}");
-        let Loader { digits, layout, batch, .. } = self.loader;
+        let Loader { layout, batch, .. } = self.loader;
         let (len, pixels) = (range.len(), layout.shape().pixels());
         let mut images = vec![0.0; len * pixels];
         let (mut labels, mut lengths) = (Vec::with_capacity(len * layout.max_digits()), Vec::new());
         for (offset, image) in range.zip(images.chunks_exact_mut(pixels)) {
             let place = step * batch + offset;
-            let (arranged, grid) = (self.arranged(place), self.grid(place));
-            self.draw(place, &grid, &arranged, image);
+            let (arranged, marks) = self.marks(place);
+            self.draw(place, &marks, &arranged, image);
             let before = labels.len();
-            labels.extend(arranged.shown(&grid).map(|digit| digits.label(digit as usize)));
+            labels.extend(digits_of(&marks).map(|digit| self.loader.digits.label(digit as usize)));
             lengths.push(labels.len() - before);
         }
         Batch { images, labels, lengths, layout: *layout, len }
@@ -191,7 +208,19 @@ impl Epoch<'_> {
     /// # Panics
     /// If `at` is not below [`grids`](Self::grids).
     pub fn digits(&self, at: usize) -> Vec<u32> {
-        self.arranged(at).shown(&self.grid(at)).collect()
+        digits_of(&self.marks(at).1).collect()
+    }
+
+    /// Where the marks of the picture at place `at` of this epoch lie, and the digit of each, with whether it stays one.
+    fn marks(&self, at: usize) -> (Arranged, Vec<(u32, bool)>) {
+        let Loader { seed, distractors, .. } = self.loader;
+        let (arranged, grid) = (self.arranged(at), self.grid(at));
+        let mut random = Random::keyed(*seed, "distractors", self.number, at as u64);
+        let is_distracted = random.unit() < *distractors;
+        let share = if is_distracted { *random.choose(&[1.0, 1.0 / 3.0]) } else { 0.0 };
+        let marks = arranged.shown(&grid).map(|digit| (digit, share == 0.0 || random.unit() >= share));
+        let marks = marks.collect();
+        (arranged, marks)
     }
 
     /// Where the digits of the picture at place `at` of this epoch lie; a fixed picture's lie there in every epoch.
@@ -204,30 +233,39 @@ impl Epoch<'_> {
         self.loader.layout.arrange(|| Random::keyed(self.loader.seed, "layout", epoch, index))
     }
 
-    /// Writes the picture at place `at` of this epoch, made of the digits `grid` that are so `arranged`, normalized.
-    fn draw(&self, at: usize, grid: &[u32], arranged: &Arranged, image: &mut [f32]) {
+    /// Writes the picture at place `at` of this epoch, with these marks so `arranged`, normalized.
+    fn draw(&self, at: usize, marks: &[(u32, bool)], arranged: &Arranged, image: &mut [f32]) {
         let Loader { digits, layout, seed, augmentation, .. } = self.loader;
         let shape = layout.shape();
         if augmentation.is_none() && layout.is_full() {
-            return stitch(digits, grid, shape, image);
+            let grid: Vec<u32> = digits_of(marks).collect();
+            return stitch(digits, &grid, shape, image);
         }
         let mut random = Random::keyed(*seed, "augmentation", self.number, at as u64);
-        let mut changed = |digit: u32| match (digits.image(digit as usize), augmentation) {
-            (pixels, Some(augmentation)) => augmentation.apply(pixels, &mut random),
-            (pixels, None) => std::array::from_fn(|pixel| pixels[pixel].into()),
+        let mut changed = |(digit, is_digit): (u32, bool)| {
+            let (mut pixels, label) = (digits.image(digit as usize), digits.label(digit as usize));
+            let spoiled;
+            if !is_digit {
+                spoiled = distractor(pixels, label, &mut random);
+                pixels = &spoiled;
+            }
+            match augmentation {
+                Some(augmentation) => augmentation.apply(pixels, &mut random),
+                None => std::array::from_fn(|pixel| pixels[pixel].into()),
+            }
         };
         match arranged {
             Arranged::Cells(cells) => {
                 image.fill(normalize(0));
-                for (&cell, digit) in cells.iter().zip(arranged.shown(grid)) {
-                    place(changed(digit).map(normalize_ink), cell, shape, image);
+                for (&cell, &mark) in cells.iter().zip(marks) {
+                    place(changed(mark).map(normalize_ink), cell, shape, image);
                 }
             }
             Arranged::Places(places) => {
                 places
                     .iter()
-                    .zip(grid)
-                    .for_each(|(place, &digit)| draw_at(&changed(digit), place, shape, image));
+                    .zip(marks)
+                    .for_each(|(place, &mark)| draw_at(&changed(mark), place, shape, image));
                 for ink in image {
                     *ink = normalize_ink(*ink);
                 }
@@ -270,6 +308,11 @@ impl Epoch<'_> {
             }
         }
     }
+}
+
+/// The marks that stay digits.
+fn digits_of(marks: &[(u32, bool)]) -> impl Iterator<Item = u32> {
+    marks.iter().filter(|(_, is_digit)| *is_digit).map(|(digit, _)| *digit)
 }
 
 /// Pictures ready for the network.

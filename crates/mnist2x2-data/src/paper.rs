@@ -10,7 +10,6 @@
 mod arrangement;
 mod hand;
 mod kinds;
-mod letters;
 mod light;
 mod nothing;
 mod plane;

@@ -3,7 +3,9 @@
 //! They train and test the whole path where MNIST is out of reach. Digit i of a split depends on the seed and on i
 //! alone.
 
+mod distractor;
 mod glyphs;
+mod letters;
 mod spline;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,8 @@ use mnist2x2_random::Random;
 
 use self::glyphs::{GLYPHS, Glyph, Knot};
 
-pub(crate) use self::glyphs::Stroke;
+pub(crate) use self::distractor::distractor;
+pub(crate) use self::letters::letter;
 pub(crate) use self::spline::{flatten, smooth};
 use crate::digits::{Digits, PIXELS, SIDE};
 use crate::mnist::Split;
@@ -41,11 +44,20 @@ pub fn digits(split: Split, n: usize, seed: u64) -> Digits {
 
 /// Writes one digit in a random hand.
 fn write(label: u8, random: &mut Random, image: &mut [u8]) {
-    let glyphs = GLYPHS[usize::from(label)];
-    let glyph = glyphs[random.below(glyphs.len() as u32) as usize];
-    let brush = Brush { radius: random.uniform(0.9, 1.9) as f32, edge: Brush::SOFT };
+    let glyph = random.choose(GLYPHS[usize::from(label)]);
+    let brush = pen(random);
+    draw(&trace(glyph, random), brush, image);
+}
+
+/// A pen as wide as those of MNIST's writers.
+fn pen(random: &mut Random) -> Brush {
+    Brush { radius: random.uniform(0.9, 1.9) as f32, edge: Brush::SOFT }
+}
+
+/// Draws strokes as large and where MNIST's digits are.
+fn draw(strokes: &Strokes, brush: Brush, image: &mut [u8]) {
     let mut raster = Raster::blank(SIDE, SIDE);
-    raster.draw(&fit(&trace(glyph, random), brush), brush);
+    raster.draw(&fit(strokes, brush), brush);
     center_ink(raster.ink(), image);
 }
 

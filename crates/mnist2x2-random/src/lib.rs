@@ -57,6 +57,14 @@ impl Random {
         }
     }
 
+    /// One of these, with equal chances.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn choose<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u32) as usize]
+    }
+
     /// A uniform number in `[0, 1)` with 53 random bits.
     pub fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64

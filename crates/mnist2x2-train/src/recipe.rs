@@ -39,6 +39,9 @@ pub struct Recipe {
     /// The share of fresh pictures whose digits are all by one writer, where writers are known.
     #[serde(default)]
     pub one_writer: f64,
+    /// The share of pictures that have something that is no digit, which is no part of the sequence.
+    #[serde(default)]
+    pub distractors: f64,
     /// The fraction of the training digits that is kept from training to validate with; 0 for none. A number above 1 means one
     /// digit in so many.
     #[serde(alias = "validate_one_in", deserialize_with = "fraction_or_one_in")]
@@ -174,6 +177,7 @@ impl Recipe {
             grids: Grids::Fixed,
             blanks: 0.0,
             one_writer: 0.0,
+            distractors: 0.0,
             validation_fraction: 0.0,
             validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
@@ -264,6 +268,7 @@ impl Recipe {
             ("distillation_weight", self.distillation_weight),
             ("stroke_fraction", self.stroke_fraction),
             ("one_writer", self.one_writer),
+            ("distractors", self.distractors),
         ] {
             check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }

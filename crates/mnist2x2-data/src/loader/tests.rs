@@ -254,3 +254,22 @@ fn pictures_by_one_writer_hold_digits_of_one() {
         fresh.clone().by_one_writer(&plain(50), 0.5).is_err() && fresh.by_one_writer(&written, 1.5).is_err()
     );
 }
+
+#[test]
+fn what_is_no_digit_is_drawn_and_no_part_of_the_sequence() {
+    let layout = Layout::from(SHAPE).with_blanks(1e-9).unwrap();
+    let fresh = Loader::new(plain(50), GridSource::Fresh { grids: 400 }, layout, 400, 7).unwrap();
+    let (clean, some) = (fresh.epoch(1).batch(0), fresh.clone().with_distractors(0.5).unwrap());
+    let batch = some.epoch(1).batch(0);
+    assert!(batch == some.epoch(1).batch(0), "repeatable");
+    let pictures = clean.images.chunks(SHAPE.pixels()).zip(batch.images.chunks(SHAPE.pixels()));
+    let mut counts = [0; 4];
+    for ((clean, picture), sequence) in pictures.zip(batch.sequences()) {
+        assert_eq!(clean == picture, sequence.len() == 3);
+        counts[sequence.len()] += 1;
+    }
+    // Half of them are clean, a quarter has no digit; of the last quarter each place has one with probability 2/3.
+    assert!((85..145).contains(&counts[0]) && (190..270).contains(&counts[3]), "{counts:?}");
+    assert!(some.epoch(1).digits(3).len() <= 3 && fresh.with_distractors(1.5).is_err());
+    assert!(loader(GridSource::Fresh { grids: 4 }).with_distractors(0.1).is_err(), "of a full grid");
+}

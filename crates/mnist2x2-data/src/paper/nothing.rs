@@ -3,10 +3,9 @@
 use mnist2x2_random::Random;
 
 use super::hand::{Pen, draw_strokes};
-use super::letters::{UNLIKE_DIGITS, letter};
 use super::plane::Plane;
 use crate::strokes::{Point, Strokes};
-use crate::synthetic::smooth;
+use crate::synthetic::{self, smooth};
 
 /// What is on a sheet in place of digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +38,9 @@ const WORDS: [[&str; 12]; 2] = [
         "dog",
     ],
 ];
+
+/// Letters that no digit looks like, for the two sets; O and I, for instance, are left out.
+pub(super) const UNLIKE_DIGITS: [&str; 2] = ["ADFJLNQTVXadfkmprux", "CEHKMPRUWYehntvwy"];
 
 impl Nothing {
     /// Puts it on `sheet`, in letters and words of the set numbered `set`; `pen` is that of digits a fifth of the sheet high.
@@ -122,4 +124,13 @@ fn sketch(sheet: &mut Plane, pen: Pen, random: &mut Random) {
         };
         draw_strokes(sheet, &Strokes::new(lines).unwrap_or_default(), pen, random);
     }
+}
+
+/// The strokes of a letter whose base line is at y = 1 and whose capital is 1 high, and its width; a space has none.
+pub(super) fn letter(letter: char) -> (Strokes, f32) {
+    let point = |(x, y): (i8, i8)| -> Point { [x, y].map(|k| f32::from(k) / 100.0) };
+    let strokes = synthetic::letter(letter).iter().map(|&stroke| synthetic::flatten(stroke, point)).collect();
+    let strokes = Strokes::new(strokes).unwrap_or_default();
+    let width = strokes.corners().map_or(0.4, |[_, high]| high[0]);
+    (strokes, width)
 }

@@ -90,7 +90,7 @@ fn the_two_sets_share_no_strength_no_texture_no_shadow_and_no_writer() {
     assert!(Set::Tuning.textures().iter().all(|texture| !Set::HeldBack.textures().contains(texture)));
     assert!(Set::Tuning.shadows().iter().all(|shadow| !Set::HeldBack.shadows().contains(shadow)));
     assert!(Set::Tuning.writers().all(|writer| !Set::HeldBack.writers().contains(&writer)));
-    let [tuning, held_back] = letters::UNLIKE_DIGITS;
+    let [tuning, held_back] = nothing::UNLIKE_DIGITS;
     assert!(tuning.chars().all(|letter| !held_back.contains(letter)));
 }
 

@@ -1,25 +1,17 @@
-//! A plain alphabet of strokes, for pages on which no digits are written.
+//! A plain alphabet of strokes, for what is written and is no digit.
 //!
 //! Points are (x, y) in hundredths of a capital's height, y downwards; the base line is at 100, small letters begin at 40.
 
-use crate::strokes::{Point, Strokes};
-use crate::synthetic::Stroke::{self, Curve, Line};
+use super::glyphs::Glyph;
+use super::glyphs::Stroke::{Curve, Line};
 
-/// Letters that no digit looks like, for the two sets; O and I, for instance, are left out.
-pub(super) const UNLIKE_DIGITS: [&str; 2] = ["ADFJLNQTVXadfkmprux", "CEHKMPRUWYehntvwy"];
-
-/// The strokes of a letter whose base line is at y = 1 and whose capital is 1 high, and its width; a space has none.
-pub(super) fn letter(letter: char) -> (Strokes, f32) {
-    let found = ALPHABET.iter().find(|(name, _)| *name == letter).map_or(&[][..], |(_, strokes)| strokes);
-    let point = |(x, y): (i8, i8)| -> Point { [x, y].map(|k| f32::from(k) / 100.0) };
-    let strokes = found.iter().map(|&stroke| crate::synthetic::flatten(stroke, point)).collect();
-    let strokes = Strokes::new(strokes).unwrap_or_default();
-    let width = strokes.corners().map_or(0.4, |[_, high]| high[0]);
-    (strokes, width)
+/// The strokes of a letter; a space has none.
+pub(crate) fn letter(letter: char) -> Glyph {
+    ALPHABET.iter().find(|(name, _)| *name == letter).map_or(&[], |(_, strokes)| strokes)
 }
 
 #[rustfmt::skip] // a line for each letter
-const ALPHABET: &[(char, &[Stroke])] = &[
+const ALPHABET: &[(char, Glyph)] = &[
     ('A', &[Line(&[(0, 100), (32, 0), (64, 100)]), Line(&[(12, 64), (52, 64)])]),
     ('B', &[Line(&[(0, 0), (0, 100)]), Curve(&[(0, 0), (36, 4), (42, 24), (30, 45), (0, 48)]), Curve(&[(0, 48), (40, 52), (50, 74), (38, 96), (0, 100)])]),
     ('C', &[Curve(&[(60, 16), (36, 0), (8, 20), (0, 52), (12, 86), (38, 100), (62, 84)])]),
@@ -72,4 +64,41 @@ const ALPHABET: &[(char, &[Stroke])] = &[
     ('x', &[Line(&[(0, 42), (38, 100)]), Line(&[(38, 42), (0, 100)])]),
     ('y', &[Line(&[(0, 42), (20, 96)]), Line(&[(40, 42), (8, 127)])]),
     ('z', &[Line(&[(0, 42), (36, 42), (0, 100), (38, 100)])]),
+];
+
+/// Signs and small drawings: sums, marks, arrows, outlines.
+#[rustfmt::skip] // a line for each
+pub(super) const SIGNS: &[Glyph] = &[
+    &[Line(&[(0, 50), (80, 50)]), Line(&[(40, 10), (40, 90)])],
+    &[Line(&[(0, 36), (80, 36)]), Line(&[(0, 66), (80, 66)])],
+    &[Line(&[(0, 50), (80, 48)])],
+    &[Line(&[(26, 0), (14, 100)]), Line(&[(60, 0), (48, 100)]), Line(&[(0, 34), (74, 34)]), Line(&[(0, 66), (74, 66)])],
+    &[Line(&[(64, 0), (8, 100)]), Curve(&[(14, 4), (2, 18), (14, 34), (26, 18), (14, 4)]), Curve(&[(58, 64), (46, 80), (58, 98), (70, 80), (58, 64)])],
+    &[Curve(&[(70, 100), (16, 34), (18, 8), (34, 0), (46, 12), (38, 30), (6, 62), (6, 88), (28, 100), (52, 86), (68, 54)])],
+    &[Curve(&[(2, 22), (20, 0), (44, 8), (46, 30), (26, 50), (24, 70)]), Line(&[(24, 94), (24, 96)])],
+    &[Line(&[(4, 0), (4, 66)]), Line(&[(4, 94), (4, 96)])],
+    &[Line(&[(36, 10), (36, 90)]), Line(&[(2, 30), (70, 70)]), Line(&[(2, 70), (70, 30)])],
+    &[Line(&[(60, 10), (0, 50), (60, 90)])],
+    &[Line(&[(0, 10), (60, 50), (0, 90)])],
+    &[Line(&[(0, 60), (24, 100), (76, 0)])],
+    &[Curve(&[(0, 56), (18, 36), (40, 50), (62, 64), (84, 42)])],
+    &[Line(&[(0, 50), (100, 50)]), Line(&[(72, 24), (100, 50), (72, 76)])],
+    &[Line(&[(40, 100), (40, 0)]), Line(&[(12, 30), (40, 0), (68, 30)])],
+    &[Line(&[(40, 0), (40, 100)]), Line(&[(12, 70), (40, 100), (68, 70)])],
+    &[Line(&[(0, 0), (90, 2), (88, 88), (2, 90), (0, 0)])],
+    &[Line(&[(0, 0), (124, 2), (122, 62), (2, 64), (0, 0)])],
+    &[Line(&[(44, 0), (90, 86), (0, 88), (44, 0)])],
+    &[Line(&[(0, 0), (90, 2), (46, 88), (0, 0)])],
+    &[Line(&[(0, 100), (0, 44), (46, 0), (92, 44), (92, 100), (0, 100)])],
+    &[Line(&[(46, 0), (92, 50), (46, 100), (0, 50), (46, 0)])],
+    &[Line(&[(50, 0), (80, 96), (2, 36), (98, 36), (20, 96), (50, 0)])],
+    &[Curve(&[(50, 100), (4, 50), (6, 14), (28, 4), (50, 28), (72, 4), (94, 14), (96, 50), (50, 100)])],
+    &[Curve(&[(50, 52), (58, 46), (56, 60), (40, 62), (36, 42), (56, 28), (76, 44), (74, 72), (46, 86), (18, 68), (16, 34), (44, 6)])],
+    &[Curve(&[(70, 64), (50, 70), (32, 56), (40, 34), (62, 36), (64, 62), (84, 66), (96, 40), (76, 8), (34, 6), (4, 40), (20, 86), (70, 94)])],
+    &[Curve(&[(50, 0), (14, 14), (0, 50), (14, 86), (50, 100), (86, 86), (100, 50), (86, 14), (50, 0)]), Line(&[(34, 34), (34, 40)]), Line(&[(66, 34), (66, 40)]), Curve(&[(26, 62), (50, 80), (74, 62)])],
+    &[Line(&[(0, 0), (0, 70)]), Line(&[(30, 0), (30, 70)]), Line(&[(60, 0), (60, 70)]), Line(&[(90, 0), (90, 70)])],
+    &[Line(&[(0, 80), (20, 0), (40, 80), (60, 0), (80, 80)])],
+    &[Line(&[(0, 0), (0, 100), (100, 100)])],
+    &[Line(&[(50, 0), (50, 100)]), Curve(&[(84, 18), (50, 8), (14, 24), (50, 50), (88, 72), (50, 92), (12, 82)])],
+    &[Curve(&[(80, 20), (44, 4), (10, 50), (44, 96), (80, 80)]), Line(&[(0, 40), (56, 40)]), Line(&[(0, 60), (52, 60)])],
 ];
