@@ -13,6 +13,7 @@ mod beam;
 mod attention;
 
 mod reading;
+mod findings;
 mod recognizer;
 
 pub use attention::cross_attention;

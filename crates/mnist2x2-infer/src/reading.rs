@@ -1,6 +1,5 @@
 //! What was read from a picture.
 
-use mnist2x2_picture::{Findings, FoundDigit};
 use mnist2x2_tokenizer::digit;
 use serde::Serialize;
 
@@ -86,22 +85,6 @@ impl Reading {
         }
     }
 
-    /// The same with its cells where they were found.
-    pub(crate) fn found(mut self, findings: &Findings) -> Self {
-        let mut cells = self.cells.iter_mut();
-        let line = |line: &Vec<Option<FoundDigit>>| {
-            text(line.iter().zip(cells.by_ref()).map(|(found, cell)| {
-                cell.bounds = found.as_ref().map(|found| found.bounds);
-                cell.digit
-            }))
-        };
-        self.lines = findings.lines.iter().map(line).collect();
-        self.layout = findings.layout();
-        self.confidence *= findings.confidence;
-        self.sure = self.confidence >= Self::SURE;
-        self
-    }
-
     /// What `answer` says, one cell for each digit that it names, with the sequences beside it.
     pub(crate) fn of_sequence(answer: &Sequence, others: &[Sequence]) -> Self {
         let digits = answer.digits(0).into_iter().zip(&answer.log_probabilities);
@@ -140,60 +123,8 @@ impl Reading {
     }
 }
 
-impl Reading {
-    /// A reading of digits from `portions`: the first holds them from the first digit on, the next from the second, and so
-    /// on around, so that each stands in every cell once.
-    pub(crate) fn of_portions(findings: &Findings, portions: &[Self]) -> Self {
-        let votes: Vec<Votes> = (0..portions.len()).map(|digit| Votes::of(digit, portions)).collect();
-        let mut of_digits = votes.iter();
-        let cell = |found: &Option<FoundDigit>| {
-            let best = found.as_ref().and_then(|_| of_digits.next()).map(Votes::best);
-            best.map_or(CellReading::new(None, 1.0), |(digit, confidence)| {
-                CellReading::new(digit, confidence)
-            })
-        };
-        let cells: Vec<CellReading> = findings.lines.iter().flatten().map(cell).collect();
-        let confidence =
-            if votes.is_empty() { 0.0 } else { votes.iter().map(|votes| votes.best().1).product() };
-        let reading = Self::new(cells, confidence, Vec::new());
-        Self { digits: reading.digits.replace('_', ""), ..reading }
-    }
-}
-
-/// How likely each digit is to be what stands in one place, and that it is none.
-struct Votes([f32; 10]);
-
-impl Votes {
-    /// What all portions say of one of their digits, on average.
-    fn of(digit: usize, portions: &[Reading]) -> Self {
-        let mut votes = [0.0; 10];
-        let mut count = 0.0;
-        for (first, portion) in portions.iter().enumerate() {
-            for (place, cell) in portion.cells.iter().enumerate() {
-                if (first + place) % portions.len() == digit {
-                    count += 1.0;
-                    let Some(read) = cell.digit else { continue };
-                    // What is not given to the digit that was read, all others share.
-                    let others = (1.0 - cell.confidence) / 9.0;
-                    for vote in &mut votes {
-                        *vote += others;
-                    }
-                    votes[usize::from(read)] += cell.confidence - others;
-                }
-            }
-        }
-        Self(votes.map(|vote| vote / count))
-    }
-
-    /// The likeliest digit.
-    fn best(&self) -> (Option<u8>, f32) {
-        let best = (0..10).max_by(|&a, &b| self.0[a].total_cmp(&self.0[b])).unwrap_or(0);
-        (Some(best as u8), self.0[best])
-    }
-}
-
 /// Digits one after the other; `_` for none.
-fn text(digits: impl Iterator<Item = Option<u8>>) -> String {
+pub(crate) fn text(digits: impl Iterator<Item = Option<u8>>) -> String {
     digits.map(|digit| digit.map_or('_', |digit| char::from(b'0' + digit))).collect()
 }
 

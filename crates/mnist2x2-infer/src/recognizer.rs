@@ -1,6 +1,7 @@
 //! Picture in, digits and confidences out.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, Layout, SIDE, normalize};
@@ -33,6 +34,7 @@ pub struct Recognizer {
     digest: String,
     adaptation: Adaptation,
     calibration: Option<Calibration>,
+    line: Option<Arc<Recognizer>>,
 }
 
 impl Recognizer {
@@ -48,13 +50,30 @@ impl Recognizer {
                 return Err(Error::Model { field, found, needed });
             }
         }
-        Ok(Self { model: Seq2Seq::new(parameters.frozen()?)?, digest, adaptation, calibration: None })
+        let model = Seq2Seq::new(parameters.frozen()?)?;
+        Ok(Self { model, digest, adaptation, calibration: None, line: None })
     }
 
     /// The same with its confidences calibrated; the digits that it reads stay the same.
     #[must_use]
     pub fn with_calibration(self, calibration: Calibration) -> Self {
         Self { calibration: Some(calibration), ..self }
+    }
+
+    /// The same with a model of lines at its side: it reads digits that touch, and gives a second opinion on all others.
+    #[must_use]
+    pub fn with_line(self, line: Self) -> Self {
+        Self { line: Some(Arc::new(line)), ..self }
+    }
+
+    /// The model that reads pictures of any number of digits: itself, or the one at its side.
+    pub(crate) fn line(&self) -> Option<&Self> {
+        if self.is_in_cells() { self.line.as_deref() } else { Some(self) }
+    }
+
+    /// Whether it reads grids.
+    pub(crate) fn is_in_cells(&self) -> bool {
+        matches!(self.model.config().arrangement, model::Arrangement::Grid | model::Arrangement::Sparse)
     }
 
     /// The model in a folder, a `.safetensors` or a `.pt`; calibrated if it is a folder with a `calibration.json`.
@@ -142,28 +161,6 @@ impl Recognizer {
         Ok(self.read_findings(&[findings])?.swap_remove(0))
     }
 
-    /// Reads what was found in pictures, all at once. The readings are in their order.
-    ///
-    /// Digits that lie in the model's own grid are read as one sequence. Any others are read in portions that fill that
-    /// grid, each digit once in every cell, and what the model says of it there is put together.
-    ///
-    /// # Errors
-    /// As [`Recognizer::read`].
-    pub fn read_findings(&self, findings: &[Findings]) -> Result<Vec<Reading>, Error> {
-        let portions: Vec<Vec<ModelInput>> =
-            findings.iter().map(|found| portions(found, self.shape())).collect();
-        let mut readings = self.read_batch(&portions.concat())?.into_iter();
-        let readings = findings.iter().zip(portions).map(|(found, portions)| {
-            let readings: Vec<Reading> = readings.by_ref().take(portions.len()).collect();
-            let reading = match readings.as_slice() {
-                [whole] if found.shape() == Some(self.shape()) => whole.clone(),
-                readings => Reading::of_portions(found, readings),
-            };
-            reading.found(found)
-        });
-        Ok(readings.collect())
-    }
-
     /// Reads a drawing from its strokes.
     ///
     /// # Errors
@@ -192,7 +189,7 @@ impl Recognizer {
             return Ok(Vec::new());
         }
         let arrangement = self.model.config().arrangement;
-        if !matches!(arrangement, model::Arrangement::Grid | model::Arrangement::Sparse) {
+        if !self.is_in_cells() {
             return Err(Error::Layout { layout: self.layout().to_string() });
         }
         assert!(inputs.iter().all(|input| input.shape() == self.shape()), "grids of the model's shape");
@@ -266,17 +263,4 @@ impl Recognizer {
         let config = self.model.config();
         GridShape { rows: config.image_height() / SIDE, cols: config.image_width() / SIDE }
     }
-}
-
-/// The grids that a model of this shape reads to know the digits of a picture.
-fn portions(findings: &Findings, shape: GridShape) -> Vec<ModelInput> {
-    if let Some(input) = findings.model_input(shape) {
-        return vec![input];
-    }
-    let digits: Vec<_> = findings.digits().map(|digit| digit.pixels).collect();
-    let portion = |first: usize| {
-        let cells = (0..shape.cells()).map(|cell| Some(digits[(first + cell) % digits.len()]));
-        ModelInput::from_digits(shape, cells)
-    };
-    (0..digits.len()).map(portion).collect()
 }

@@ -17,13 +17,15 @@ pub fn parameter_groups(config: &Config) -> Vec<ParameterGroup> {
         groups.push(stem(config));
     }
     let proj = linear("feature_extractor.proj", config.patch_numbers(), d);
-    let positions = embedding("encoder.pos_embedding", &[1, config.patches(), d]);
+    let patches = [config.image_height() / config.patch_height, config.image_width() / config.patch_width];
+    let positions = positions("encoder.pos_embedding", &[1, config.patches(), d], patches, patches);
     groups.push(ParameterGroup::new("", "patch_embedding", [proj, positions]));
     for layer in 0..config.encoder_layers {
         groups.extend(encoder_block(config, &format!("encoder.layers.{layer}.")));
     }
     let tokens = embedding("token_embedding.weight", &[config.vocabulary, d]);
-    let positions = embedding("pos_embedding", &[1, config.max_tokens(), d]);
+    let cells = if config.digits == 0 { [config.rows, config.cols] } else { [1, config.digits] };
+    let positions = self::positions("pos_embedding", &[1, config.max_tokens(), d], cells, patches);
     groups.push(ParameterGroup::new("decoder.", "token_embedding", [tokens, positions]));
     for layer in 0..config.decoder_layers {
         groups.extend(decoder_block(config, &format!("decoder.layers.{layer}.")));
@@ -74,6 +76,10 @@ fn norm(name: &str, width: usize) -> Vec<TensorSpec> {
 
 fn embedding(name: &str, shape: &[usize]) -> Vec<TensorSpec> {
     vec![TensorSpec::new(name.into(), shape, Init::Embedding)]
+}
+
+fn positions(name: &str, shape: &[usize], places: [usize; 2], patches: [usize; 2]) -> Vec<TensorSpec> {
+    vec![TensorSpec::new(name.into(), shape, Init::Positions { places, patches })]
 }
 
 /// The tensors of one sub-layer, which lie one after another in this order.
@@ -140,8 +146,15 @@ pub enum Init {
         /// As for its weight.
         inputs: usize,
     },
-    /// Vectors that are looked up: tokens and positions.
+    /// Vectors that are looked up for tokens.
     Embedding,
+    /// Vectors that are looked up for positions.
+    Positions {
+        /// Into how many rows and columns the positions part a picture: those of patches, or of the digits that are written.
+        places: [usize; 2],
+        /// The rows and columns of patches.
+        patches: [usize; 2],
+    },
 }
 
 /// How a model's tensors are filled before training.
@@ -154,27 +167,57 @@ pub enum Initialization {
     /// and others, *Delving Deep into Rectifiers*, 2015, section 2.2, without the factor for rectifiers); biases 0;
     /// embeddings N(0, 0.02^2) (A. Radford and others, *Improving Language Understanding by Generative Pre-Training*, 2018).
     Truncated,
+    /// The same, but positions are waves: half of each vector tells the row and half the column, as shares of the picture (A.
+    /// Vaswani and others, *Attention Is All You Need*, 2017, section 3.5, in two dimensions). The position of a digit that is
+    /// written is that of its cell, so that attention can tell from the start where to look.
+    Waves,
 }
 
 impl Initialization {
     /// The values of one tensor, drawn from the stream of `seed` and its name.
     pub(crate) fn values(self, spec: &TensorSpec, seed: u64) -> Vec<f32> {
+        if let (Self::Waves, Init::Positions { places, patches }) = (self, spec.init) {
+            return waves(spec, places, patches);
+        }
         let mut random = Random::keyed(seed, &spec.name, 0, 0);
         let mut draw = || match (self, spec.init) {
             (_, Init::One) => 1.0,
-            (_, Init::Zero) | (Self::Truncated, Init::Bias { .. }) => 0.0,
+            (_, Init::Zero) | (Self::Truncated | Self::Waves, Init::Bias { .. }) => 0.0,
             (Self::PyTorch, Init::Weight { inputs } | Init::Bias { inputs }) => {
                 let bound = 1.0 / (inputs as f64).sqrt();
                 random.uniform(-bound, bound)
             }
-            (Self::PyTorch, Init::Embedding) => random.normal(),
-            (Self::Truncated, Init::Weight { inputs }) => {
+            (Self::PyTorch, Init::Embedding | Init::Positions { .. }) => random.normal(),
+            (Self::Truncated | Self::Waves, Init::Weight { inputs }) => {
                 truncated_normal(&mut random) / (inputs as f64).sqrt()
             }
-            (Self::Truncated, Init::Embedding) => 0.02 * random.normal(),
+            (Self::Truncated | Self::Waves, Init::Embedding | Init::Positions { .. }) => {
+                0.02 * random.normal()
+            }
         };
         (0..spec.count()).map(|_| draw() as f32).collect()
     }
+}
+
+/// How high the waves of positions are, beside patches and tokens of variance 1.
+const WAVE: f64 = 0.7;
+
+/// Positions as waves along both axes: of a quarter of the picture's length up to the shortest that patches can show.
+fn waves(spec: &TensorSpec, [rows, columns]: [usize; 2], patches: [usize; 2]) -> Vec<f32> {
+    let width = spec.shape[spec.shape.len() - 1];
+    let value = |at: usize| {
+        let (position, number) = (at / width, at % width);
+        let axis = usize::from(number >= width / 2);
+        let share =
+            [(position / columns) as f64 / rows as f64, (position % columns) as f64 / columns as f64][axis];
+        let middle = share + 0.5 / [rows, columns][axis] as f64;
+        let (count, number) = ((width / 4).max(2), number % (width / 2));
+        let along = (number / 2) as f64 / (count - 1) as f64;
+        let cycles = 0.25 * libm::pow(2.0 * patches[axis].max(2) as f64, along);
+        let angle = std::f64::consts::TAU * cycles * middle;
+        (WAVE * if number % 2 == 0 { libm::sin(angle) } else { libm::cos(angle) }) as f32
+    };
+    (0..spec.count()).map(value).collect()
 }
 
 /// A number from N(0, 1), drawn again while it lies beyond two standard deviations.
@@ -220,6 +263,8 @@ mod tests {
             (Initialization::Truncated, bias, 0.0, 0.0),
             (Initialization::Truncated, Init::Embedding, 0.02, 0.12),
             (Initialization::Truncated, Init::One, 0.0, 1.0),
+            (Initialization::Waves, weight, 0.88 * 0.2, 0.4),
+            (Initialization::Waves, Init::Embedding, 0.02, 0.12),
         ] {
             let values = values(initialization, init);
             let found = deviation(&values);

@@ -6,13 +6,14 @@ use crate::arrangement::{self, Arrangement, Lines, WHOLE};
 use crate::blot::Blot;
 use crate::ink::Ink;
 use crate::mask::Mask;
-use crate::normalization::normalize_digit;
+use crate::normalization::{normalize_digit, normalize_run};
 use crate::rules::{self, Rules};
 use crate::segmentation::{Segment, segment};
 use crate::{ModelInput, Picture, mnist_like};
 
-/// Ink so many times as wide as it is high may be two digits.
+/// Ink so many times as wide as it is high may be two digits; and may be even where digits need not stand in cells.
 const WIDE: f32 = 1.2;
+const RUN: f32 = 0.85;
 /// Strokes so many times as wide as the others' are none of the same pen.
 const BOLD: f32 = 2.0;
 /// And strokes of more than this share of a digit's size are a blob.
@@ -31,6 +32,8 @@ pub struct FoundDigit {
     pub pixels: [u8; PIXELS],
     /// Its place in the upright picture: left, top, width and height, in the picture's pixels.
     pub bounds: [u32; 4],
+    /// It as a part of a line, 28 pixels high, row by row, if it is so wide that it may be several digits that touch.
+    pub run: Option<Vec<u8>>,
 }
 
 /// The digits of a picture, and how they lie.
@@ -63,24 +66,28 @@ impl Findings {
         let mask = Mask::of(&ink);
         let scale = [0, 1].map(|k| f64::from(picture.size()[k]) / [mask.width, mask.height][k] as f64);
         let found = arrangement::find(&mask, &rules);
-        let lines = match arrangement {
-            Arrangement::Grid(shape) => in_grid(found, &mask, &rules, shape),
-            Arrangement::Auto if found.is_like(usual, [mask.width, mask.height]) => {
-                in_grid(found, &mask, &rules, usual)
-            }
-            Arrangement::Auto => found.into_segments(),
-            Arrangement::Line => found.into_one_line(),
+        let cells = match arrangement {
+            Arrangement::Grid(shape) => Some(shape),
+            Arrangement::Auto if found.is_like(usual, [mask.width, mask.height]) => Some(usual),
+            Arrangement::Auto | Arrangement::Line => None,
         };
-        let (lines, is_grid) = lines;
+        let (lines, is_grid) = match cells {
+            Some(shape) => in_grid(found, &mask, &rules, shape),
+            None if arrangement == Arrangement::Line => found.into_one_line(),
+            None => found.into_segments(),
+        };
         if lines.iter().flatten().flatten().count() > MOST {
             return Self { lines: Vec::new(), is_grid: false, confidence: 1.0 };
         }
+        let is_run =
+            |segment: &Segment| cells.is_none() && segment.x.len() as f32 > RUN * segment.y.len() as f32;
         let digit = |segment: Segment| FoundDigit {
             pixels: normalize_digit(&segment, Strokes::MNIST_WIDTH),
             bounds: bounds(&segment, scale),
+            run: is_run(&segment).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
         };
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
-        let confidence = confidence(&lines, is_grid, [mask.width, mask.height]);
+        let confidence = confidence(&lines, is_grid, cells.is_some(), [mask.width, mask.height]);
         Self { lines: lines.into_iter().map(line).collect(), is_grid, confidence }
     }
 
@@ -146,7 +153,7 @@ fn mnist_grid(picture: &Picture, shape: GridShape) -> Option<Findings> {
     let digit = |cell: usize| {
         let corner = [(cell % shape.cols) as u32 * side[0], (cell / shape.cols) as u32 * side[1]];
         let bounds = [corner[0], corner[1], side[0], side[1]];
-        (!empty[cell]).then(|| FoundDigit { pixels: input.cell(cell), bounds })
+        (!empty[cell]).then(|| FoundDigit { pixels: input.cell(cell), bounds, run: None })
     };
     let cells: Vec<_> = (0..shape.cells()).map(digit).collect();
     let lines = cells.chunks_exact(shape.cols).map(<[_]>::to_vec).collect();
@@ -161,15 +168,15 @@ fn stitched(picture: &Picture) -> Option<GridShape> {
     (shape.cells() <= MOST).then_some(shape)
 }
 
-/// How likely it is that these are the digits: less for ink that is wider than a digit and may be two, for ink at the edge
-/// of the picture, which may be a table's, for strokes much wider than the others, and for lines of no even length.
-fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, sides: [usize; 2]) -> f32 {
+/// How likely it is that these are the digits: less for ink in cells that is wider than a digit and may be two, for ink at the
+/// edge of the picture, which may be a table's, for strokes much wider than the others, and for lines of no even length.
+fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, in_cells: bool, sides: [usize; 2]) -> f32 {
     let digits: Vec<&Segment> = lines.iter().flatten().flatten().collect();
     let mut widths: Vec<f32> = digits.iter().map(|digit| digit.stroke_width).collect();
     widths.sort_by(f32::total_cmp);
     let usual = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
     let of_digit = |digit: &&Segment| {
-        let is_wide = digit.x.len() as f32 > WIDE * digit.y.len() as f32;
+        let is_wide = in_cells && digit.x.len() as f32 > WIDE * digit.y.len() as f32;
         let is_at_edge =
             digit.x.start == 0 || digit.y.start == 0 || digit.x.end == sides[0] || digit.y.end == sides[1];
         let size = digit.x.len().max(digit.y.len()) as f32;

@@ -17,24 +17,40 @@ const STEPS: f32 = 8.0;
 
 /// The ink of `segment` as a pen of `width` pixels would have drawn it in a digit of 28 x 28.
 pub(crate) fn normalize_digit(segment: &Segment, width: f32) -> [u8; PIXELS] {
-    let pen = Brush { radius: width / 2.0, edge: Brush::SOFT };
-    let step = segment.x.len().max(segment.y.len()).div_ceil(MAX_SIDE);
-    let [wide, high] = [&segment.x, &segment.y].map(|range| range.len() as f32 / step as f32);
-    let longer = wide.max(high);
-    // As far outside as the new pen can reach, were the strokes infinitely thin.
-    let margin = (pen.reach() * longer / (INK_SIDE - width)).ceil() as usize + 1;
-    let depths = DepthMap::of(segment, step, margin);
-    let stroke = depths.stroke_width().min(longer / 2.0);
-    let scale = (INK_SIDE - width) / (longer - stroke);
-    let origin = [wide, high].map(|side| side / 2.0 + margin as f32 - 0.5);
-    let place = |k: usize, at: usize| origin[k] + (at as f32 - (SIDE - 1) as f32 / 2.0) / scale;
-    let ink: [f32; PIXELS] = std::array::from_fn(|i| {
-        let depth = depths.at(place(0, i % SIDE), place(1, i / SIDE));
-        pen.ink((stroke / 2.0 - depth) * scale).max(0.0)
-    });
+    let longer = segment.x.len().max(segment.y.len());
+    let ink = redraw(segment, width, longer, |_| SIDE);
     let mut out = [0; PIXELS];
     center_ink(&ink, &mut out);
     out
+}
+
+/// The ink of digits that touch as such a pen would have drawn it in a line of them, 28 pixels high: row by row, and as wide as
+/// it must be.
+pub(crate) fn normalize_run(segment: &Segment, width: f32) -> Vec<u8> {
+    let ink = redraw(segment, width, segment.y.len(), |wide| wide.ceil() as usize + SIDE - INK_SIDE as usize);
+    ink.into_iter().map(|ink| (ink * 255.0).round() as u8).collect()
+}
+
+/// `segment` drawn anew in the middle of a picture 28 pixels high: so large that `side` of its pixels become the side of MNIST's
+/// box. `columns` says how wide the picture is for ink of so many pixels.
+fn redraw(segment: &Segment, width: f32, side: usize, columns: impl Fn(f32) -> usize) -> Vec<f32> {
+    let pen = Brush { radius: width / 2.0, edge: Brush::SOFT };
+    let step = side.div_ceil(MAX_SIDE);
+    let [wide, high, side] = [segment.x.len(), segment.y.len(), side].map(|side| side as f32 / step as f32);
+    // As far outside as the new pen can reach, were the strokes infinitely thin.
+    let margin = (pen.reach() * side / (INK_SIDE - width)).ceil() as usize + 1;
+    let depths = DepthMap::of(segment, step, margin);
+    let stroke = depths.stroke_width().min(side / 2.0);
+    let scale = (INK_SIDE - width) / (side - stroke);
+    let origin = [wide, high].map(|side| side / 2.0 + margin as f32 - 0.5);
+    let columns = columns((wide - stroke).max(0.0) * scale + width);
+    let sides = [columns, SIDE];
+    let place = |k: usize, at: usize| origin[k] + (at as f32 - (sides[k] - 1) as f32 / 2.0) / scale;
+    let ink = |at: usize| {
+        let depth = depths.at(place(0, at % columns), place(1, at / columns));
+        pen.ink((stroke / 2.0 - depth) * scale).max(0.0)
+    };
+    (0..columns * SIDE).map(ink).collect()
 }
 
 /// How deep each pixel lies in the ink, in pixels; below 0 outside.
@@ -181,5 +197,26 @@ mod tests {
             assert!((area - 40.0).abs() < 4.0, "{thick}: {area} pixels of ink");
             assert!(columns[13] + columns[14] + columns[15] > 0.9 * area, "{thick}: {columns:?}");
         }
+    }
+
+    #[test]
+    fn a_run_is_as_high_as_a_digit_and_keeps_its_proportions() {
+        // Three upright strokes of 6 x 60 and a bar at the top that joins them: 66 wide.
+        let segment = drawn(|x, y| {
+            let is_stroke = [10.0, 40.0, 70.0].iter().any(|left| (left..&(left + 6.0)).contains(&&x));
+            (20.0..80.0).contains(&y) && (is_stroke || (10.0..76.0).contains(&x) && y < 26.0)
+        });
+        let run = normalize_run(&segment, 2.0);
+        let width = run.len() / SIDE;
+        let column = |x: usize| (0..SIDE).filter(|y| run[y * width + x] > 127).count();
+        let upright: Vec<usize> = (0..width).filter(|&x| column(x) > 15).collect();
+        let inked: Vec<usize> = (0..width).filter(|&x| column(x) > 0).collect();
+        assert_eq!((0..width).map(column).max(), Some(20));
+        // 60 pixels apart are 20, between the middles of strokes 18 of 54.
+        assert_eq!((inked[0], inked[inked.len() - 1]), (4, width - 5), "in the middle: {upright:?}");
+        assert!(
+            (0..3).all(|i| upright.contains(&(5 + 10 * i)) || upright.contains(&(4 + 10 * i))),
+            "{upright:?}"
+        );
     }
 }

@@ -265,7 +265,7 @@ fn what_is_no_digit_is_drawn_and_no_part_of_the_sequence() {
     let pictures = clean.images.chunks(SHAPE.pixels()).zip(batch.images.chunks(SHAPE.pixels()));
     let mut counts = [0; 4];
     for ((clean, picture), sequence) in pictures.zip(batch.sequences()) {
-        assert_eq!(clean == picture, sequence.len() == 3);
+        assert!(sequence.len() < 3 || clean == picture, "digits stay as they were");
         counts[sequence.len()] += 1;
     }
     // Half of them are clean, a quarter has no digit; of the last quarter each place has one with probability 2/3.

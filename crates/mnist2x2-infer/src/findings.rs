@@ -1,0 +1,334 @@
+//! From the digits that were found in a picture to a reading of it.
+//!
+//! Digits that lie in the model's own grid are read as one sequence, any others in portions that fill that grid. A model of
+//! lines at its side reads digits that touch, and gives a second opinion on the others: it has also learnt what is no digit.
+
+use mnist2x2_data::SIDE;
+use mnist2x2_picture::{Findings, FoundDigit, ModelInput};
+
+use crate::reading::text;
+use crate::{Alternative, CellReading, Error, Reading, Recognizer};
+
+/// From this probability on an answer is likelier than all others together.
+const LIKELY: f32 = 0.5;
+/// How likely wide ink is one digit if it was read neither as several nor as one.
+const WIDE: f32 = 0.7;
+/// Pixels from one digit to the next where they are lined up for a second opinion: as in lines of digits that are apart.
+const STEP: usize = 24;
+
+impl Recognizer {
+    /// Reads what was found in pictures, all at once. The readings are in their order.
+    ///
+    /// Digits that lie in the model's own grid are read as one sequence. Any others are read in portions that fill that
+    /// grid, each digit once in every cell, and what the model says of it there is put together. Ink that may be several digits
+    /// is read by the model of lines, which also has a say in how sure a reading is; see [`Recognizer::with_line`]. A model of
+    /// lines, or of scattered digits, reads each digit by itself.
+    ///
+    /// # Errors
+    /// As [`Recognizer::read`].
+    pub fn read_findings(&self, findings: &[Findings]) -> Result<Vec<Reading>, Error> {
+        let runs = self.read_runs(findings)?;
+        let portions: Vec<Vec<ModelInput>> =
+            findings.iter().zip(&runs).map(|(found, runs)| self.portions(found, runs)).collect();
+        let mut read = self.read_batch(&portions.concat())?.into_iter();
+        let answers = findings.iter().zip(runs).zip(&portions).map(|((found, runs), portions)| {
+            let read: Vec<Reading> = read.by_ref().take(portions.len()).collect();
+            match read.as_slice() {
+                [whole] if self.is_own_grid(found, &runs) => Answer::of_grid(found, whole),
+                read => Answer::of_portions(runs, read),
+            }
+        });
+        let mut answers: Vec<Answer> = answers.collect();
+        self.ask_again(findings, &mut answers)?;
+        Ok(findings.iter().zip(answers).map(|(found, answer)| answer.reading(found)).collect())
+    }
+
+    /// What is known of each picture's digits before a model of grids reads them.
+    fn read_runs(&self, findings: &[Findings]) -> Result<Vec<Vec<Run>>, Error> {
+        let asked = |digit: &FoundDigit| {
+            let line = self.line()?;
+            let ink = digit.run.as_deref().or((!self.is_in_cells()).then_some(&digit.pixels))?;
+            (ink.len() <= SIDE * line.shape().width()).then(|| line.canvas(&[ink], 0))
+        };
+        let canvases: Vec<Vec<Option<Vec<u8>>>> =
+            findings.iter().map(|found| found.digits().map(asked).collect()).collect();
+        let all: Vec<&[u8]> = canvases.iter().flatten().flatten().map(Vec::as_slice).collect();
+        let mut read = self.line().map_or(Ok(Vec::new()), |line| line.read_canvases(&all))?.into_iter();
+        let mut run = |(digit, canvas): (&FoundDigit, &Option<Vec<u8>>)| match (canvas, &digit.run) {
+            (Some(_), _) => {
+                read.next().map_or(Run::Digit(1.0), |reading| Run::of(reading, self.is_in_cells()))
+            }
+            (None, Some(_)) => Run::Digit(WIDE),
+            (None, None) => Run::Digit(1.0),
+        };
+        Ok(findings
+            .iter()
+            .zip(&canvases)
+            .map(|(found, canvases)| found.digits().zip(canvases).map(&mut run).collect())
+            .collect())
+    }
+
+    /// A picture as the model takes it with these inks, each 28 pixels high, in its middle, so far from one to the next.
+    fn canvas(&self, inks: &[&[u8]], step: usize) -> Vec<u8> {
+        let shape = self.shape();
+        let mut canvas = vec![0; shape.pixels()];
+        let wide = (inks.len() - 1) * step + inks[inks.len() - 1].len() / SIDE;
+        let [left, top] = [(shape.width() - wide) / 2, (shape.height() - SIDE) / 2];
+        for (i, ink) in inks.iter().enumerate() {
+            for (y, row) in ink.chunks_exact(ink.len() / SIDE).enumerate() {
+                let places = &mut canvas[(top + y) * shape.width() + left + i * step..];
+                places.iter_mut().zip(row).for_each(|(place, &ink)| *place = ink.max(*place));
+            }
+        }
+        canvas
+    }
+
+    /// Whether digits lie in the model's own grid.
+    fn is_own_grid(&self, found: &Findings, runs: &[Run]) -> bool {
+        self.is_in_cells() && found.shape() == Some(self.shape()) && runs.iter().all(Run::is_open)
+    }
+
+    /// The grids that the model reads to know the digits of a picture that are not known yet.
+    fn portions(&self, found: &Findings, runs: &[Run]) -> Vec<ModelInput> {
+        let shape = self.shape();
+        let is_open = |run: &Run| matches!(run, Run::Digit(_));
+        if runs.iter().all(is_open)
+            && let Some(input) = found.model_input(shape)
+        {
+            return vec![input];
+        }
+        let open = found.digits().zip(runs).filter(|(_, run)| is_open(run));
+        let digits: Vec<_> = open.map(|(digit, _)| digit.pixels).collect();
+        let portion = |first: usize| {
+            let cells = (0..shape.cells()).map(|cell| Some(digits[(first + cell) % digits.len()]));
+            ModelInput::from_digits(shape, cells)
+        };
+        (0..digits.len()).map(portion).collect()
+    }
+
+    /// Lowers the confidence of answers that the model of lines does not give.
+    fn ask_again(&self, findings: &[Findings], answers: &mut [Answer]) -> Result<(), Error> {
+        let Some(line) = self.line().filter(|_| self.is_in_cells()) else { return Ok(()) };
+        let most = line.layout().max_digits().min((line.shape().width() - SIDE) / STEP + 1);
+        let (mut canvases, mut expected) = (Vec::new(), Vec::new());
+        for (at, (found, answer)) in findings.iter().zip(&*answers).enumerate() {
+            let single: Vec<(&FoundDigit, &CellReading)> = found
+                .digits()
+                .zip(&answer.digits)
+                .filter_map(|(digit, cells)| Some((digit, single(cells)?)))
+                .collect();
+            for part in single.chunks(most) {
+                let inks: Vec<&[u8]> = part.iter().map(|(digit, _)| digit.pixels.as_slice()).collect();
+                canvases.push(line.canvas(&inks, STEP));
+                expected.push((at, text(part.iter().map(|(_, cell)| cell.digit)).replace('_', "")));
+            }
+        }
+        let canvases: Vec<&[u8]> = canvases.iter().map(Vec::as_slice).collect();
+        for ((at, expected), reading) in expected.iter().zip(line.read_canvases(&canvases)?) {
+            answers[*at].confidence *= (probability(&reading, expected) / LIKELY).min(1.0);
+        }
+        Ok(())
+    }
+}
+
+/// How likely these digits are in a reading.
+fn probability(reading: &Reading, digits: &str) -> f32 {
+    let others = reading.alternatives.iter().map(|other| (&other.digits, other.confidence));
+    let all = others.chain([(&reading.digits, reading.confidence)]);
+    all.filter(|(other, _)| *other == digits).map(|(_, confidence)| confidence).sum()
+}
+
+/// What a model of lines has read in ink that may be several digits.
+enum Run {
+    /// That it is one digit, which a model of grids reads, and how likely it is.
+    Digit(f32),
+    /// Several, or all that it knows of it.
+    Read(Reading),
+}
+
+impl Run {
+    /// Whether a model of grids must read it.
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Digit(_))
+    }
+
+    fn of(reading: Reading, is_in_cells: bool) -> Self {
+        match reading.cells.len() {
+            _ if !is_in_cells => Self::Read(reading),
+            _ if reading.confidence < LIKELY => Self::Digit(WIDE),
+            0 | 1 => Self::Digit(1.0),
+            _ => Self::Read(reading),
+        }
+    }
+}
+
+/// What was read in the digits of one picture.
+struct Answer {
+    /// Of each digit that was found: one cell, or several if they touch.
+    digits: Vec<Vec<CellReading>>,
+    confidence: f32,
+    alternatives: Vec<Alternative>,
+    /// Whether they lie in the model's own grid.
+    is_grid: bool,
+}
+
+impl Answer {
+    /// A grid that was read as one sequence.
+    fn of_grid(found: &Findings, whole: &Reading) -> Self {
+        let places = found.lines.iter().flatten().zip(&whole.cells);
+        let digits =
+            places.filter(|(place, _)| place.is_some()).map(|(_, cell)| vec![cell.clone()]).collect();
+        Self { digits, confidence: whole.confidence, alternatives: whole.alternatives.clone(), is_grid: true }
+    }
+
+    /// Digits from `portions`: the first holds those that are not known yet from the first on, the next from the second, and so
+    /// on around, so that each stands in every cell once.
+    fn of_portions(runs: Vec<Run>, portions: &[Reading]) -> Self {
+        let mut votes = (0..portions.len()).map(|digit| Votes::of(digit, portions).best());
+        let mut confidence = if runs.is_empty() { 0.0 } else { 1.0 };
+        let digit = |run: Run| match run {
+            Run::Digit(likely) => {
+                let (digit, probability) = votes.next().unwrap_or((None, 0.0));
+                confidence *= likely * probability;
+                vec![CellReading::new(digit, probability)]
+            }
+            Run::Read(reading) => {
+                confidence *= reading.confidence;
+                let nothing = CellReading::new(None, reading.confidence);
+                if reading.cells.is_empty() { vec![nothing] } else { reading.cells }
+            }
+        };
+        let digits = runs.into_iter().map(digit).collect();
+        Self { digits, confidence, alternatives: Vec::new(), is_grid: false }
+    }
+
+    /// The answer with everything where it was found.
+    fn reading(self, found: &Findings) -> Reading {
+        let is_run = self.digits.iter().any(|cells| cells.len() > 1);
+        let mut digits = self.digits.into_iter();
+        let mut place = |place: &Option<FoundDigit>| match (place, place.as_ref().and_then(|_| digits.next()))
+        {
+            (Some(digit), Some(cells)) => side_by_side(cells, digit.bounds),
+            _ => vec![CellReading::new(None, 1.0)],
+        };
+        let lines: Vec<Vec<CellReading>> =
+            found.lines.iter().map(|line| line.iter().flat_map(&mut place).collect()).collect();
+        let of_line = |line: &Vec<CellReading>| text(line.iter().map(|cell| cell.digit));
+        let texts: Vec<String> = lines.iter().map(of_line).collect();
+        let confidence = self.confidence * found.confidence;
+        let reading = Reading::new(lines.concat(), confidence, self.alternatives);
+        let digits = if self.is_grid { reading.digits } else { reading.digits.replace('_', "") };
+        let layout = match texts.len() {
+            1 if is_run => "line".into(),
+            _ if is_run => "lines".into(),
+            _ => found.layout(),
+        };
+        Reading { digits, lines: texts, layout, ..reading }
+    }
+}
+
+/// Cells that part a box among them.
+fn side_by_side(mut cells: Vec<CellReading>, [left, top, width, height]: [u32; 4]) -> Vec<CellReading> {
+    let count = cells.len() as u32;
+    for (at, cell) in (0..).zip(&mut cells) {
+        let [start, end] = [at, at + 1].map(|at| left + width * at / count);
+        cell.bounds = Some([start, top, end - start, height]);
+    }
+    cells
+}
+
+/// How likely each digit is to be what stands in one place, and that it is none.
+struct Votes([f32; 10]);
+
+impl Votes {
+    /// What all portions say of one of their digits, on average.
+    fn of(digit: usize, portions: &[Reading]) -> Self {
+        let mut votes = [0.0; 10];
+        let mut count = 0.0;
+        for (first, portion) in portions.iter().enumerate() {
+            for (place, cell) in portion.cells.iter().enumerate() {
+                if (first + place) % portions.len() == digit {
+                    count += 1.0;
+                    let Some(read) = cell.digit else { continue };
+                    // What is not given to the digit that was read, all others share.
+                    let others = (1.0 - cell.confidence) / 9.0;
+                    for vote in &mut votes {
+                        *vote += others;
+                    }
+                    votes[usize::from(read)] += cell.confidence - others;
+                }
+            }
+        }
+        Self(votes.map(|vote| vote / count))
+    }
+
+    /// The likeliest digit.
+    fn best(&self) -> (Option<u8>, f32) {
+        let best = (0..10).max_by(|&a, &b| self.0[a].total_cmp(&self.0[b])).unwrap_or(0);
+        (Some(best as u8), self.0[best])
+    }
+}
+
+/// The only cell, if it is one.
+fn single(cells: &[CellReading]) -> Option<&CellReading> {
+    if let [cell] = cells { Some(cell) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use mnist2x2_formats::Weights;
+    use mnist2x2_model::{Config, Parameters};
+
+    use super::*;
+    use crate::config_for;
+
+    fn reading(digits: &str, confidence: f32, others: &[(&str, f32)]) -> Reading {
+        let cells = digits.bytes().map(|digit| CellReading::new(Some(digit - b'0'), confidence)).collect();
+        let others =
+            others.iter().map(|&(digits, confidence)| Alternative::new(digits, confidence)).collect();
+        Reading::new(cells, confidence, others)
+    }
+
+    #[test]
+    fn ink_lies_in_the_middle_of_a_canvas_and_one_beside_the_other() {
+        let layout = "line:3".parse().unwrap(); // 28 x 112 pixels
+        let parameters = Parameters::init(&config_for(Config::reference(), layout), 3, &Device::Cpu).unwrap();
+        let line = Recognizer::new(Weights::new(parameters, "")).unwrap();
+        let inked = |inks: &[&[u8]], step| {
+            let canvas = line.canvas(inks, step);
+            assert_eq!(canvas.len(), 28 * 112);
+            let column = |x: usize| (0..SIDE).all(|y| canvas[y * 112 + x] > 0);
+            (0..112).filter(|&x| column(x)).collect::<Vec<_>>()
+        };
+        assert_eq!(inked(&[&[7; 28 * 50]], 0), (31..81).collect::<Vec<_>>());
+        let bar: Vec<u8> = (0..28 * 28).map(|at| if at % 28 == 5 { 9 } else { 0 }).collect();
+        assert_eq!(inked(&[&bar, &bar, &bar], 24), [18 + 5, 42 + 5, 66 + 5]);
+    }
+
+    #[test]
+    fn a_second_opinion_counts_all_answers_that_say_the_same() {
+        let second = reading("17", 0.5, &[("11", 0.3), ("17", 0.1)]);
+        assert!((probability(&second, "17") - 0.6).abs() < 1e-6);
+        assert!((probability(&second, "11") - 0.3).abs() < 1e-6 && probability(&second, "4") == 0.0);
+    }
+
+    #[test]
+    fn runs_are_several_digits_only_if_that_is_likely() {
+        let of = |digits, confidence| Run::of(reading(digits, confidence, &[]), true);
+        assert!(matches!(of("17", 0.6), Run::Read(_)));
+        assert!(matches!(of("17", 0.4), Run::Digit(likely) if likely < 1.0));
+        assert!(matches!(of("7", 0.6), Run::Digit(likely) if likely > 0.99));
+        assert!(
+            matches!(Run::of(reading("", 0.1, &[]), false), Run::Read(_)),
+            "whatever a model of lines says"
+        );
+    }
+
+    #[test]
+    fn digits_of_a_run_part_its_box() {
+        let cells = side_by_side(reading("123", 0.9, &[]).cells, [10, 20, 100, 30]);
+        let bounds: Vec<_> = cells.iter().filter_map(|cell| cell.bounds).collect();
+        assert_eq!(bounds, [[10, 20, 33, 30], [43, 20, 33, 30], [76, 20, 34, 30]]);
+    }
+}
