@@ -15,7 +15,12 @@ impl Histogram {
             }
         }
         fours.remainder().iter().for_each(|&gray| counts[0][usize::from(gray)] += 1);
-        Self(std::array::from_fn(|gray| counts.iter().map(|counts| counts[gray]).sum()))
+        let [mut all, others @ ..] = counts;
+        for counts in others {
+            // No picture has so many pixels that they wrap, and checks would cost more than the counting.
+            all.iter_mut().zip(counts).for_each(|(all, count)| *all = all.wrapping_add(count));
+        }
+        Self(all)
     }
 
     /// Each gray value with its count.

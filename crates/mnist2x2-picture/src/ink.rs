@@ -2,7 +2,7 @@
 
 use crate::Picture;
 use crate::histogram::Histogram;
-use crate::resample::resample;
+use crate::resample::{resample, whole};
 use crate::{paper, sheet};
 
 /// The pixels at which a picture is looked at: enough for the strokes of a dozen digits to have a shape, few enough to be
@@ -61,23 +61,13 @@ impl Ink {
         ink
     }
 
-    /// Each pixel the mean of so many around it in its row, or in its column.
-    pub(crate) fn averaged(&self, count: usize, in_columns: bool) -> Self {
-        let (stride, length) = if in_columns { (self.width, self.height) } else { (1, self.width) };
-        let starts = if in_columns { 0..self.width } else { 0..self.height };
-        let mut values = vec![0; self.values.len()];
-        for start in starts {
-            let at = |i: usize| if in_columns { start + i * stride } else { start * self.width + i };
-            let (mut sum, half) = (0_u32, count / 2);
-            for i in 0..length + half {
-                sum += if i < length { u32::from(self.values[at(i)]) } else { 0 };
-                sum -= if i > 2 * half { u32::from(self.values[at(i - 2 * half - 1)]) } else { 0 };
-                if i >= half {
-                    values[at(i - half)] = (sum / (2 * half as u32 + 1)) as u8;
-                }
-            }
+    /// The same with its axes swapped.
+    pub(crate) fn turned(&self) -> Self {
+        let mut values = Vec::with_capacity(self.values.len());
+        for x in 0..self.width {
+            values.extend(self.values[x..].iter().step_by(self.width));
         }
-        Self { values, certain: Vec::new(), ..*self }
+        Self { width: self.height, height: self.width, values, certain: Vec::new(), ..*self }
     }
 
     /// Takes away what most of the paper takes of the light, for its grain.
@@ -96,24 +86,15 @@ impl Ink {
 
 /// The share of the paper's light that is missing, of 255.
 fn taken(light: u8, paper: u8) -> u8 {
-    let (light, paper) = (u32::from(light), u32::from(paper).max(1));
-    (255 * paper.saturating_sub(light) / paper) as u8
+    whole(255.0 * f32::from(paper.saturating_sub(light)) / f32::from(paper.max(1)))
 }
 
 /// How far the pen's strokes go along a row or a column, as a median: somewhat more than the pen is wide.
 fn stroke_run(values: &[u8], width: usize) -> f32 {
     let threshold = Histogram::of(values).otsu_threshold().max(FAINTEST);
     let mut counts = vec![0_u32; width.max(values.len() / width) + 1];
-    let mut run = 0;
     for row in values.chunks_exact(width) {
-        for &value in row.iter().chain([&0]) {
-            if value >= threshold {
-                run += 1;
-            } else {
-                counts[run] += 1;
-                run = 0;
-            }
-        }
+        row.split(|&value| value < threshold).for_each(|run| counts[run.len()] += 1);
     }
     counts[0] = 0;
     let half = counts.iter().sum::<u32>() / 2;

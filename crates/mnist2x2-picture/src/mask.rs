@@ -5,7 +5,6 @@
 
 use std::ops::Range;
 
-use crate::histogram::Histogram;
 use crate::ink::Ink;
 
 /// A piece must be so many times as strong as what is just no grain.
@@ -40,16 +39,37 @@ impl Mask {
         Self { inked, ..Self::blank(ink.width, ink.height) }
     }
 
+    /// All pixels that with those around them, so many in a column, have at least this value in the mean.
+    pub(crate) fn averaged(ink: &Ink, count: usize, least: u8) -> Self {
+        let (half, mut inked) = (count / 2, Vec::with_capacity(ink.values.len()));
+        let least = (2 * half + 1) as f32 * f32::from(least);
+        // Whole numbers, which are exact as long as they are that small.
+        let mut sums = vec![0.0_f32; ink.width];
+        let row = |y: usize| ink.values[y * ink.width..][..ink.width].iter().copied().map(f32::from);
+        for y in 0..ink.height + half {
+            if y < ink.height {
+                sums.iter_mut().zip(row(y)).for_each(|(sum, value)| *sum += value);
+            }
+            if y > 2 * half {
+                sums.iter_mut().zip(row(y - 2 * half - 1)).for_each(|(sum, value)| *sum -= value);
+            }
+            if y >= half {
+                inked.extend(sums.iter().map(|&sum| sum >= least));
+            }
+        }
+        Self { width: ink.width, height: ink.height, inked }
+    }
+
     /// Of a picture's ink.
     pub(crate) fn of(ink: &Ink) -> Self {
         let open = Self::open(ink, ink.faintest);
         let mut mask = Self::blank(ink.width, ink.height);
         for pixels in open.pieces() {
             let at = |[x, y]: Pixel| usize::from(y) * ink.width + usize::from(x);
-            let values: Vec<u8> = pixels.iter().map(|&pixel| ink.values[at(pixel)]).collect();
-            let strength = Histogram::of(&values).ranked(values.len() as u32 * 9 / 10);
-            if strength as f32 >= STRENGTH * f32::from(ink.faintest) {
-                let inked = |&pixel: &Pixel| f32::from(ink.values[at(pixel)]) >= CUT * strength as f32;
+            let mut values: Vec<u8> = pixels.iter().map(|&pixel| ink.values[at(pixel)]).collect();
+            let strength = f32::from(*values.select_nth_unstable(pixels.len() * 9 / 10).1);
+            if strength >= STRENGTH * f32::from(ink.faintest) {
+                let inked = |&pixel: &Pixel| f32::from(ink.values[at(pixel)]) >= CUT * strength;
                 pixels.into_iter().filter(inked).for_each(|pixel| mask.inked[at(pixel)] = true);
             }
         }
@@ -67,7 +87,7 @@ impl Mask {
     pub(crate) fn turned(&self) -> Self {
         let mut turned = Self::blank(self.height, self.width);
         for (y, row) in self.inked.chunks_exact(self.width).enumerate() {
-            for (x, _) in row.iter().enumerate().filter(|(_, inked)| **inked) {
+            for x in runs(row).into_iter().flatten() {
                 turned.inked[x * self.height + y] = true;
             }
         }
@@ -76,15 +96,68 @@ impl Mask {
 
     /// The pixels of each piece of connected ink; pixels touch at sides and corners.
     pub(crate) fn pieces(&self) -> Vec<Vec<Pixel>> {
-        let mut open = self.inked.clone();
-        let mut pieces = Vec::new();
-        for start in 0..open.len() {
-            if open[start] {
-                pieces.push(flood(&mut open, start, self.width));
+        let (mut all, mut owner): (Vec<(usize, Range<usize>)>, Vec<usize>) = (Vec::new(), Vec::new());
+        // The runs of the row above that the next run may touch.
+        let mut above = 0..0;
+        for (y, row) in self.inked.chunks_exact(self.width).enumerate() {
+            let first = all.len();
+            for run in runs(row) {
+                owner.push(all.len());
+                above.start +=
+                    all[above.clone()].iter().take_while(|(_, other)| other.end < run.start).count();
+                let touched =
+                    all[above.clone()].iter().take_while(|(_, other)| other.start <= run.end).count();
+                (above.start..above.start + touched).for_each(|other| unite(&mut owner, other, all.len()));
+                all.push((y, run));
             }
+            above = first..all.len();
+        }
+        let mut pieces: Vec<Vec<Pixel>> = Vec::new();
+        let mut place = vec![0; all.len()];
+        for (at, (y, run)) in all.into_iter().enumerate() {
+            let first = root(&mut owner, at);
+            if first == at {
+                place[at] = pieces.len();
+                pieces.push(Vec::new());
+            }
+            pieces[place[first]].extend(run.map(|x| [x as u16, y as u16]));
         }
         pieces
     }
+}
+
+/// The first run of the piece that a run is of, as far as is known.
+fn root(owner: &mut [usize], mut at: usize) -> usize {
+    while owner[at] != at {
+        owner[at] = owner[owner[at]];
+        at = owner[at];
+    }
+    at
+}
+
+/// Two runs are of one piece, which belongs to its first run.
+fn unite(owner: &mut [usize], a: usize, b: usize) {
+    let [a, b] = [a, b].map(|run| root(owner, run));
+    owner[a.max(b)] = a.min(b);
+}
+
+/// The runs of ink of one row.
+pub(crate) fn runs(row: &[bool]) -> Vec<Range<usize>> {
+    /// Most of a page is blank, and blocks without ink are passed over.
+    const BLOCK: usize = 32;
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (block, inked) in row.chunks(BLOCK).enumerate() {
+        if !inked.iter().fold(false, |any, &inked| any | inked) {
+            continue;
+        }
+        for (at, _) in (block * BLOCK..).zip(inked).filter(|(_, inked)| **inked) {
+            match runs.last_mut() {
+                Some(run) if run.end == at => run.end += 1,
+                _ => runs.push(at..at + 1),
+            }
+        }
+    }
+    runs
 }
 
 /// The columns and the rows between which pixels lie.
@@ -93,23 +166,4 @@ pub(crate) fn spans(pixels: &[Pixel]) -> [Range<usize>; 2] {
         let places = || pixels.iter().map(|pixel| usize::from(pixel[axis]));
         places().min().unwrap_or(0)..places().max().map_or(0, |last| last + 1)
     })
-}
-
-/// Takes the piece that `start` belongs to.
-fn flood(open: &mut [bool], start: usize, width: usize) -> Vec<Pixel> {
-    open[start] = false;
-    let mut pixels = vec![[start % width, start / width].map(|at| at as u16)];
-    let mut next = 0;
-    while let Some(&pixel) = pixels.get(next) {
-        next += 1;
-        let [x, y] = pixel.map(usize::from);
-        for row in y.saturating_sub(1)..=(y + 1).min(open.len() / width - 1) {
-            for column in x.saturating_sub(1)..=(x + 1).min(width - 1) {
-                if std::mem::take(&mut open[row * width + column]) {
-                    pixels.push([column as u16, row as u16]);
-                }
-            }
-        }
-    }
-    pixels
 }

@@ -53,11 +53,16 @@ fn redraw(segment: &Segment, width: f32, side: usize, columns: impl Fn(f32) -> u
     (0..columns * SIDE).map(ink).collect()
 }
 
-/// How deep each pixel lies in the ink, in pixels; below 0 outside.
+/// How deep each pixel lies in the ink, in pixels; below 0 outside. It is found where it is asked for: on most paper it never
+/// is.
 struct DepthMap {
     width: usize,
     height: usize,
-    depths: Vec<f32>,
+    inked: Vec<bool>,
+    /// How far in its column the nearest pixel of the other kind is.
+    upright: Vec<u32>,
+    /// Paper deeper than this counts as so deep.
+    most: usize,
 }
 
 impl DepthMap {
@@ -75,10 +80,13 @@ impl DepthMap {
             inked.zip(places(&segment.x)).for_each(|(inked, x)| *inked = segment.has(x, y));
         }
         let upright = distances_in_columns(&inked, width);
-        let rows = inked.chunks_exact(width).zip(upright.chunks_exact(width));
-        let depths =
-            rows.flat_map(|(inked, upright)| (0..width).map(move |x| depth(inked, upright, x, margin)));
-        Self { width, height, depths: depths.collect() }
+        Self { width, height, inked, upright, most: margin }
+    }
+
+    /// The depth of a pixel, given as its place in the map.
+    fn depth(&self, pixel: usize) -> f32 {
+        let row = pixel - pixel % self.width..pixel - pixel % self.width + self.width;
+        depth(&self.inked[row.clone()], &self.upright[row], pixel % self.width, self.most)
     }
 
     /// How wide the strokes are: four times the mean depth, since depths in a stroke are uniform up to half its width.
@@ -87,8 +95,8 @@ impl DepthMap {
     /// strokes are.
     fn stroke_width(&self) -> f32 {
         let mut counts = vec![0_u32; STEPS as usize * self.width.max(self.height)];
-        for depth in self.depths.iter().filter(|&&depth| depth > 0.0) {
-            counts[(STEPS * depth) as usize] += 1;
+        for pixel in (0..self.inked.len()).filter(|&pixel| self.inked[pixel]) {
+            counts[(STEPS * self.depth(pixel)) as usize] += 1;
         }
         let quarter = counts.iter().sum::<u32>() as f32 / 4.0;
         let (mut below, mut sum) = (0.0_f32, 0.0);
@@ -106,9 +114,12 @@ impl DepthMap {
         let (x, y) = (x.clamp(0.0, (self.width - 1) as f32), y.clamp(0.0, (self.height - 1) as f32));
         let (left, top) = ((x as usize).min(self.width - 2), (y as usize).min(self.height - 2));
         let (right_share, bottom_share) = (x - left as f32, y - top as f32);
-        let pixels = &self.depths[top * self.width + left..];
-        let mix = |row: usize| pixels[row] + right_share * (pixels[row + 1] - pixels[row]);
-        mix(0) + bottom_share * (mix(self.width) - mix(0))
+        let mix = |row: usize| {
+            let [left, right] = [0, 1].map(|aside| self.depth(row * self.width + left + aside));
+            left + right_share * (right - left)
+        };
+        let [above, below] = [mix(top), mix(top + 1)];
+        above + bottom_share * (below - above)
     }
 }
 

@@ -5,6 +5,7 @@
 //! it would be without ink, with its shadows and their edges.
 
 use crate::histogram::Histogram;
+use crate::resample::whole;
 
 /// What `grays` would be without dark things that a square of `window` pixels does not fit into, of which up to `margin`
 /// may lie outside of the picture.
@@ -35,31 +36,52 @@ pub(crate) fn close(grays: &[u8], width: usize, window: usize, margin: usize) ->
 }
 
 /// Each pixel becomes the `best` of the window that it is the upper left corner of.
-fn widen(values: &mut [u8], width: usize, [across, down]: [usize; 2], best: impl Fn(u8, u8) -> u8) {
-    let mut ahead = Vec::with_capacity(values.len());
+fn widen(values: &mut [u8], width: usize, [across, down]: [usize; 2], best: impl Fn(u8, u8) -> u8 + Copy) {
+    let mut ahead = Vec::with_capacity(width);
     for row in values.chunks_exact_mut(width) {
-        best_ahead(row, 1, across, &mut ahead, &best);
+        best_ahead(row, across, &mut ahead, best);
     }
-    best_ahead(values, width, down, &mut ahead, &best);
+    best_below(values, width, down, best);
 }
 
-/// Each value becomes the `best` of `count` values, itself and those that follow in steps of `stride`, by doubling the
-/// span: as many passes as the logarithm of the count.
-fn best_ahead(
-    values: &mut [u8],
-    stride: usize,
-    count: usize,
-    ahead: &mut Vec<u8>,
-    best: impl Fn(u8, u8) -> u8,
-) {
+/// Each value of a row becomes the `best` of `count` values, itself and those that follow, by doubling the span: as many
+/// passes as the logarithm of the count, each over what the nearest cache holds.
+fn best_ahead(row: &mut [u8], count: usize, ahead: &mut Vec<u8>, best: impl Fn(u8, u8) -> u8 + Copy) {
     let mut span = 1;
     while span < count {
         let step = span.min(count - span);
         ahead.clear();
-        ahead.extend_from_slice(values.get(step * stride..).unwrap_or_default());
-        values.iter_mut().zip(&*ahead).for_each(|(value, &ahead)| *value = best(*value, ahead));
+        ahead.extend_from_slice(row.get(step..).unwrap_or_default());
+        merge(row, ahead, best);
         span += step;
     }
+}
+
+/// Each row becomes the `best` of `count` rows, itself and those that follow: the best of what is left of its block of so
+/// many rows, and of as many of the next one as are missing (M. van Herk, *A fast algorithm for local minimum and maximum
+/// filters on rectangular and octagonal kernels*, 1992).
+fn best_below(values: &mut [u8], width: usize, count: usize, best: impl Fn(u8, u8) -> u8 + Copy) {
+    let mut begun = Vec::with_capacity(width);
+    for start in (0..values.len()).step_by(count * width) {
+        let end = values.len().min(start + count * width);
+        for at in (start + width..end).step_by(width).rev() {
+            let (above, below) = values.split_at_mut(at);
+            merge(&mut above[at - width..], below, best);
+        }
+        let (block, next) = values.split_at_mut(end);
+        let mut next = next.chunks_exact(width);
+        begun.clear();
+        begun.extend_from_slice(next.next().unwrap_or_default());
+        for row in block[start..].chunks_exact_mut(width).skip(1) {
+            merge(row, &begun, best);
+            merge(&mut begun, next.next().unwrap_or_default(), best);
+        }
+    }
+}
+
+/// Each value becomes the `best` of itself and the other one in its place, if there is one.
+fn merge(values: &mut [u8], others: &[u8], best: impl Fn(u8, u8) -> u8) {
+    values.iter_mut().zip(others).for_each(|(value, &other)| *value = best(*value, other));
 }
 
 /// The mean of each pixel and its eight neighbors, so that single light grains of paper do not set its level.
@@ -67,17 +89,18 @@ pub(crate) fn smooth(grays: &[u8], width: usize) -> Vec<u8> {
     let height = grays.len() / width;
     let row = |y: usize| &grays[y * width..][..width];
     let mut out = Vec::with_capacity(grays.len());
-    let mut sums = vec![0_u16; width];
+    // Of each column, and once more of the first and the last.
+    let mut sums = vec![0_u16; width + 2];
     for y in 0..height {
-        let rows = [row(y.saturating_sub(1)), row(y), row((y + 1).min(height - 1))];
-        for (x, sum) in sums.iter_mut().enumerate() {
-            *sum = rows.iter().map(|row| u16::from(row[x])).sum();
+        let columns = row(y.saturating_sub(1)).iter().zip(row(y)).zip(row((y + 1).min(height - 1)));
+        for (sum, ((&above, &own), &below)) in sums[1..].iter_mut().zip(columns) {
+            *sum = u16::from(above) + u16::from(own) + u16::from(below);
         }
-        let at = |x: usize| sums[x];
-        out.extend(
-            (0..width)
-                .map(|x| ((at(x.saturating_sub(1)) + at(x) + at((x + 1).min(width - 1)) + 4) / 9) as u8),
-        );
+        (sums[0], sums[width + 1]) = (sums[1], sums[width]);
+        let neighbors = sums.iter().zip(&sums[1..]).zip(&sums[2..]);
+        out.extend(neighbors.map(|((&before, &own), &after)| {
+            ((u32::from(before) + u32::from(own) + u32::from(after) + 4) / 9) as u8
+        }));
     }
     out
 }
@@ -109,18 +132,21 @@ pub(crate) fn even_out(light: &mut [u8], width: usize) {
     let columns = width.div_ceil(EVERY) + 1;
     let line = |y: usize| (0..columns).map(|at| factor(at * EVERY, y)).collect::<Vec<f32>>();
     let (mut above, mut below) = (Vec::new(), line(0));
+    let mut factors = vec![0.0; (columns - 1) * EVERY];
     for (y, row) in light.chunks_exact_mut(width).enumerate() {
         if y % EVERY == 0 {
             above = std::mem::replace(&mut below, line(y + EVERY));
         }
         let down = (y % EVERY) as f32 / EVERY as f32;
         let at = |column: usize| above[column] + (below[column] - above[column]) * down;
-        for (part, pixels) in row.chunks_mut(EVERY).enumerate() {
+        for (part, factors) in factors.chunks_exact_mut(EVERY).enumerate() {
             let [first, next] = [at(part), at(part + 1)];
-            for (k, pixel) in pixels.iter_mut().enumerate() {
-                let factor = first + (next - first) * k as f32 / EVERY as f32;
-                *pixel = (f32::from(*pixel) * factor + 0.5).min(255.0) as u8;
+            for (k, factor) in factors.iter_mut().enumerate() {
+                *factor = first + (next - first) * k as f32 / EVERY as f32;
             }
+        }
+        for (pixel, factor) in row.iter_mut().zip(&factors) {
+            *pixel = whole((f32::from(*pixel) * factor + 0.5).min(255.0));
         }
     }
 }
@@ -131,11 +157,12 @@ fn block_center(block: usize) -> [f64; 2] {
 }
 
 /// The terms of the polynomial at a point.
-fn terms([x, y]: [f64; 2]) -> [f64; TERMS] {
+fn terms(at: [f64; 2]) -> [f64; TERMS] {
+    let [of_x, of_y] = at.map(|at| [1.0, at, at * at, at * (at * at), (at * at) * (at * at)]);
     let mut terms = [1.0; TERMS];
-    let powers = (0..=DEGREE).flat_map(|total| (0..=total).map(move |of_y| (total - of_y, of_y)));
-    for (term, (of_x, of_y)) in terms.iter_mut().zip(powers) {
-        *term = x.powi(of_x as i32) * y.powi(of_y as i32);
+    let powers = (0..=DEGREE).flat_map(|total| (0..=total).map(move |y| (total - y, y)));
+    for (term, (x, y)) in terms.iter_mut().zip(powers) {
+        *term = of_x[x] * of_y[y];
     }
     terms
 }
@@ -159,18 +186,22 @@ fn fit(light: &[u8], width: usize) -> Option<[f64; TERMS]> {
         // Ink is dark, and the lighter ones are paper.
         (Histogram::of(&grays).ranked(grays.len() as u32 * 3 / 4).max(1) as f64).ln()
     };
-    let points: Vec<([f64; TERMS], f64)> =
-        (0..BLOCKS * BLOCKS).map(|block| (terms(block_center(block)), paper(block))).collect();
+    // What is multiplied by the factors sought, and last what that should give.
+    let point = |block: usize| {
+        let mut point = [paper(block); TERMS + 1];
+        point[..TERMS].copy_from_slice(&terms(block_center(block)));
+        point
+    };
+    let points: Vec<[f64; TERMS + 1]> = (0..BLOCKS * BLOCKS).map(point).collect();
     let mut fit = [0.0; TERMS];
     let mut off = vec![0.0; points.len()];
     let mut scale = f64::INFINITY;
     for _ in 0..ROUNDS {
         // Tukey's weights: far from the fit, a block counts nothing.
         let weights = off.iter().map(|off: &f64| (1.0 - (off / scale).powi(2)).max(0.0).powi(2));
-        fit = solve(points.iter().zip(weights).map(|((terms, value), weight)| (terms, *value, weight)))?;
-        let surface =
-            |terms: &[f64; TERMS]| terms.iter().zip(&fit).map(|(term, factor)| term * factor).sum::<f64>();
-        off = points.iter().map(|(terms, value)| value - surface(terms)).collect();
+        fit = solve(points.iter().zip(weights))?;
+        let surface = |point: &[f64]| point.iter().zip(&fit).map(|(term, factor)| term * factor).sum::<f64>();
+        off = points.iter().map(|point| point[TERMS] - surface(point)).collect();
         let mut sizes: Vec<f64> = off.iter().map(|off| off.abs()).collect();
         sizes.sort_by(f64::total_cmp);
         scale = (6.0 * sizes[sizes.len() / 2]).max(TOLERANCE);
@@ -180,12 +211,11 @@ fn fit(light: &[u8], width: usize) -> Option<[f64; TERMS]> {
 }
 
 /// The factors of weighted least squares, by elimination; nothing if they are not determined.
-fn solve<'a>(points: impl Iterator<Item = (&'a [f64; TERMS], f64, f64)>) -> Option<[f64; TERMS]> {
+fn solve<'a>(points: impl Iterator<Item = (&'a [f64; TERMS + 1], f64)>) -> Option<[f64; TERMS]> {
     let mut rows = [[0.0; TERMS + 1]; TERMS];
-    for (terms, value, weight) in points {
-        for (row, &term) in rows.iter_mut().zip(terms) {
-            let all = terms.iter().chain([&value]);
-            row.iter_mut().zip(all).for_each(|(sum, other)| *sum += weight * term * other);
+    for (point, weight) in points {
+        for (row, &term) in rows.iter_mut().zip(point) {
+            row.iter_mut().zip(point).for_each(|(sum, other)| *sum += weight * term * other);
         }
     }
     for pivot in 0..TERMS {

@@ -54,8 +54,9 @@ fn narrow(grays: &[u8], width: usize, window: usize) -> [u64; 2] {
     [(); 2].map(|()| {
         let closed = paper::close(&grays, width, window, window / 2);
         let inside = |side: usize| side / MARGIN..side - side / MARGIN;
-        let filled = inside(height).flat_map(|y| inside(width).map(move |x| y * width + x));
-        let sum = filled.map(|at| u64::from(closed[at] - grays[at]).pow(2)).sum();
+        let row = |values: &[u8], y: usize| values[y * width..][inside(width)].to_vec();
+        let rows = inside(height).map(|y| row(&closed, y).into_iter().zip(row(&grays, y)));
+        let sum = rows.flatten().map(|(closed, gray)| u64::from(closed - gray).pow(2)).sum();
         for gray in &mut grays {
             *gray = u8::MAX - *gray;
         }

@@ -1,7 +1,5 @@
 //! Pictures of another size.
 
-use std::ops::Range;
-
 use image::GrayImage;
 
 /// `picture` at another size, row by row.
@@ -10,43 +8,67 @@ pub(crate) fn resample(picture: &GrayImage, width: usize, height: usize) -> Vec<
     if (from_width, from_height) == (width, height) {
         return picture.as_raw().clone();
     }
-    let (down, across) = (taps(from_height, height), taps(from_width, width));
-    let mut sum = vec![0.0; from_width];
+    let (down, across) = (Taps::new(from_height, height), Taps::new(from_width, width));
+    let (mut sums, mut grays) = (vec![0.0; from_width], vec![0.0; width]);
     let mut out = Vec::with_capacity(width * height);
-    for (rows, shares) in down {
-        sum.fill(0.0);
-        for (row, share) in rows.zip(shares) {
-            let row = &picture.as_raw()[row * from_width..][..from_width];
-            sum.iter_mut().zip(row).for_each(|(sum, &gray)| *sum += share * f32::from(gray));
+    for (y, &first) in down.firsts.iter().enumerate() {
+        sums.fill(0.0);
+        for (shares, row) in
+            down.shares.iter().zip(picture.as_raw()[first * from_width..].chunks_exact(from_width))
+        {
+            sums.iter_mut().zip(row).for_each(|(sum, &gray)| *sum += shares[y] * f32::from(gray));
         }
-        out.extend(across.iter().map(|(columns, shares)| {
-            let gray: f32 = sum[columns.clone()].iter().zip(shares).map(|(gray, share)| gray * share).sum();
-            (gray + 0.5) as u8
-        }));
+        grays.fill(0.0);
+        for (k, shares) in across.shares.iter().enumerate() {
+            let taps = across.firsts.iter().map(|&first| sums[first + k]);
+            grays.iter_mut().zip(taps).zip(shares).for_each(|((gray, tap), share)| *gray += tap * share);
+        }
+        out.extend(grays.iter().map(|gray| whole(gray + 0.5)));
     }
     out
 }
 
-/// For each of `to` pixels of a row the pixels that it is made of, of a row of `from` pixels, and the share of each of
-/// them; they add up to 1.
+/// The whole part of a number from 0 to less than 256, as `as u8` gives it; that one saturates, for which processors have no
+/// vectors.
+pub(crate) fn whole(number: f32) -> u8 {
+    /// So large numbers have no fraction, and end with the whole number that was added to them.
+    const LARGE: f32 = 8_388_608.0;
+    let rounded = number + LARGE;
+    let is_above = rounded - LARGE > number;
+    rounded.to_bits().wrapping_sub(u32::from(is_above)) as u8
+}
+
+/// For each pixel of a row the pixels of another row that it is made of, equally many, and the share of each of them; they
+/// add up to 1.
 ///
 /// Of a longer row it is the part that it covers (so that thin strokes fade but stay, and what was enlarged by a whole
 /// factor comes back exactly), of a shorter one the two nearest are interpolated.
-fn taps(from: usize, to: usize) -> Vec<(Range<usize>, Vec<f32>)> {
-    let ratio = from as f64 / to as f64;
-    let reach = ratio.max(1.0) / 2.0;
-    // Rounding must not make a neighbour of what is covered exactly.
-    let count = ((2.0 * reach - 1e-9).ceil() as usize + usize::from(ratio.fract() != 0.0)).min(from);
-    let tap = |at: usize| {
-        let middle = ((at as f64 + 0.5) * ratio).clamp(reach, from as f64 - reach);
-        let (low, high) = (middle - reach, middle + reach);
-        let first = ((low + 1e-9) as usize).min(from - count);
-        let covered =
-            |k: usize| ((high.min((k + 1) as f64) - low.max(k as f64)) / (2.0 * reach)).max(0.0) as f32;
-        let columns = first..first + count;
-        (columns.clone(), columns.map(covered).collect())
-    };
-    (0..to).map(tap).collect()
+struct Taps {
+    firsts: Vec<usize>,
+    /// Those of all first ones, of all second ones and so on.
+    shares: Vec<Vec<f32>>,
+}
+
+impl Taps {
+    /// Of `to` pixels made of `from` pixels.
+    fn new(from: usize, to: usize) -> Self {
+        let ratio = from as f64 / to as f64;
+        let reach = ratio.max(1.0) / 2.0;
+        // Rounding must not make a neighbour of what is covered exactly.
+        let count = ((2.0 * reach - 1e-9).ceil() as usize + usize::from(ratio.fract() != 0.0)).min(from);
+        let (mut firsts, mut shares) = (Vec::with_capacity(to), vec![Vec::with_capacity(to); count]);
+        for at in 0..to {
+            let middle = ((at as f64 + 0.5) * ratio).clamp(reach, from as f64 - reach);
+            let (low, high) = (middle - reach, middle + reach);
+            let first = ((low + 1e-9) as usize).min(from - count);
+            firsts.push(first);
+            for (k, shares) in (first..).zip(&mut shares) {
+                let covered = (high.min((k + 1) as f64) - low.max(k as f64)) / (2.0 * reach);
+                shares.push(covered.max(0.0) as f32);
+            }
+        }
+        Self { firsts, shares }
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +79,15 @@ mod tests {
 
     fn picture(width: u32, height: u32) -> GrayImage {
         GrayImage::from_fn(width, height, |x, y| Luma([(x * 37 + y * 11 + x * y * 3) as u8]))
+    }
+
+    #[test]
+    fn whole_parts_are_those_of_the_language() {
+        let numbers = (0..256).flat_map(|n| [0.0, 0.25, 0.5, 0.75, 0.99].map(|part| n as f32 + part));
+        let near = |number: f32| [number.next_down().max(0.0), number, number.next_up()];
+        for number in numbers.flat_map(near) {
+            assert_eq!(whole(number), number as u8, "{number}");
+        }
     }
 
     #[test]

@@ -124,9 +124,8 @@ fn ruling(lines: &[Line], across: usize) -> Vec<Line> {
 fn faint(ink: &Ink, most: usize) -> [Vec<Line>; 2] {
     let count = ((ALONG * ink.width.min(ink.height) as f32) as usize).max(3);
     let least = (FAINTER * f32::from(ink.faintest)) as u8;
-    let level = Mask::open(&ink.averaged(count, false), least).turned();
-    let upright = Mask::open(&ink.averaged(count, true), least);
-    [trace(&level, most, GAP[1]), trace(&upright, most, GAP[1])]
+    let lines = |ink: &Ink| trace(&Mask::averaged(ink, count, least), most, GAP[1]);
+    [lines(&ink.turned()), lines(ink)]
 }
 
 /// The long lines that go far beyond digits, when they and `rules` are taken out.

@@ -44,27 +44,23 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
     let smooth = paper::smooth(&small, small_width);
     let shorter = small_width.min(small_height);
     let clear = ((CLEAR * shorter as f32) as usize).max(3);
-    let find = |share_of_side: f32| {
-        let paper = paper::close(&smooth, small_width, (share_of_side * shorter as f32) as usize, 0);
-        let shares: Vec<f32> = small
-            .iter()
-            .zip(&paper)
-            .map(|(&light, &paper)| f32::from(light) / f32::from(paper.max(1)))
-            .collect();
-        let edges = [0, 1, 2, 3].map(|side| {
-            let place = |depth: usize, along: usize| match side {
-                0 => along * small_width + depth,
-                1 => along * small_width + small_width - 1 - depth,
-                2 => depth * small_width + along,
-                _ => (small_height - 1 - depth) * small_width + along,
-            };
-            let sides = if side < 2 { [small_width, small_height] } else { [small_height, small_width] };
-            edge(sides, clear, |depth, along| shares[place(depth, along)])
-        });
-        (paper, edges)
-    };
-    let [(paper, wide), (_, narrow)] = WINDOWS.map(find);
-    let edges = [0, 1, 2, 3].map(|side| wide[side].or(narrow[side]));
+    let papers =
+        WINDOWS.map(|window| paper::close(&smooth, small_width, (window * shorter as f32) as usize, 0));
+    let edges = [0, 1, 2, 3].map(|side| {
+        let place = |depth: usize, along: usize| match side {
+            0 => along * small_width + depth,
+            1 => along * small_width + small_width - 1 - depth,
+            2 => depth * small_width + along,
+            _ => (small_height - 1 - depth) * small_width + along,
+        };
+        let sides = if side < 2 { [small_width, small_height] } else { [small_height, small_width] };
+        papers.iter().find_map(|paper| {
+            edge(sides, clear, |depth, along| {
+                let at = place(depth, along);
+                f32::from(small[at]) / f32::from(paper[at].max(1))
+            })
+        })
+    });
     if edges.iter().all(Option::is_none) {
         return;
     }
@@ -78,7 +74,7 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
         let (x, y) = (at % width, at / width);
         if !inside(x, y) {
             let nearest = [x * small_width / width, y * small_height / height];
-            *value = paper[nearest[1] * small_width + nearest[0]];
+            *value = papers[0][nearest[1] * small_width + nearest[0]];
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::mask::Mask;
+use crate::mask::{Mask, runs};
 
 /// How far it may rise or fall for each pixel that it goes on: some eight degrees.
 const STEEPEST: f32 = 0.15;
@@ -57,16 +57,18 @@ struct Trail {
     thick: usize,
     /// The last column at which its ink was seen, its own or what covers it.
     seen: usize,
+    /// The row in which it is expected at the next column.
+    expected: f32,
 }
 
 impl Trail {
-    /// Where it is expected at column `x`.
-    fn expected(&self, x: usize) -> f32 {
+    /// Reckons where it goes on at column `x`.
+    fn expect(&mut self, x: usize) {
         let last = self.points[self.points.len() - 1];
         let before = self.points[self.points.len().saturating_sub(24)];
         let slope =
             if last[0] - before[0] < 8.0 { 0.0 } else { (last[1] - before[1]) / (last[0] - before[0]) };
-        last[1] + slope.clamp(-STEEPEST, STEEPEST) * (x as f32 - last[0])
+        self.expected = last[1] + slope.clamp(-STEEPEST, STEEPEST) * (x as f32 - last[0]);
     }
 
     /// The straight line through its points, if they lie on one.
@@ -91,43 +93,30 @@ impl Trail {
 pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
     let (mut trails, mut lines): (Vec<Trail>, Vec<Line>) = (Vec::new(), Vec::new());
     for (x, column) in turned.inked.chunks_exact(turned.width).enumerate() {
+        trails.iter_mut().for_each(|trail| trail.expect(x));
         for run in runs(column) {
             let middle = (run.start + run.end - 1) as f32 / 2.0;
-            let is_thin = run.len() <= most;
-            let mut is_taken = false;
-            for trail in &mut trails {
-                let expected = trail.expected(x);
-                if is_thin && !is_taken && (middle - expected).abs() <= 1.6 {
-                    trail.points.push([x as f32, middle]);
-                    trail.thick += run.len();
-                    (trail.seen, is_taken) = (x, true);
-                } else if !is_thin && run.start as f32 - 1.0 <= expected && expected <= run.end as f32 {
-                    trail.seen = x;
-                }
-            }
-            if is_thin && !is_taken {
-                trails.push(Trail { points: vec![[x as f32, middle]], thick: run.len(), seen: x });
+            if run.len() > most {
+                let hides = |expected: f32| run.start as f32 - 1.0 <= expected && expected <= run.end as f32;
+                trails.iter_mut().filter(|trail| hides(trail.expected)).for_each(|trail| trail.seen = x);
+            } else if let Some(trail) = trails.iter_mut().find(|trail| (middle - trail.expected).abs() <= 1.6)
+            {
+                trail.points.push([x as f32, middle]);
+                trail.thick += run.len();
+                (trail.seen, trail.expected) = (x, middle);
+            } else {
+                let points = vec![[x as f32, middle]];
+                trails.push(Trail { points, thick: run.len(), seen: x, expected: middle });
             }
         }
-        let (open, done) =
-            std::mem::take(&mut trails).into_iter().partition(|trail: &Trail| x - trail.seen <= gap);
-        trails = open;
-        lines.extend(done.iter().filter_map(Trail::line));
+        trails.retain(|trail| {
+            let is_open = x - trail.seen <= gap;
+            lines.extend(if is_open { None } else { trail.line() });
+            is_open
+        });
     }
     lines.extend(trails.iter().filter_map(Trail::line));
     lines
-}
-
-/// The runs of ink of one row.
-fn runs(row: &[bool]) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for at in (0..row.len()).filter(|&at| row[at]) {
-        match runs.last_mut() {
-            Some(run) if run.end == at => run.end += 1,
-            _ => runs.push(at..at + 1),
-        }
-    }
-    runs
 }
 
 /// Takes a level line out of a mask, which is given with its axes swapped, but for the ink that crosses it: what goes on near
