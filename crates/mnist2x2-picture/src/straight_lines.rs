@@ -93,7 +93,9 @@ impl Trail {
 pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
     let (mut trails, mut lines): (Vec<Trail>, Vec<Line>) = (Vec::new(), Vec::new());
     for (x, column) in turned.inked.chunks_exact(turned.width).enumerate() {
-        trails.iter_mut().for_each(|trail| trail.expect(x));
+        for trail in &mut trails {
+            trail.expect(x);
+        }
         for run in runs(column) {
             let middle = (run.start + run.end - 1) as f32 / 2.0;
             if run.len() > most {
