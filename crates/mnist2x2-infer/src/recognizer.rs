@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, Layout, SIDE, normalize};
 use mnist2x2_formats::{Adaptation, Weights};
 use mnist2x2_model::{self as model, Config, Seq2Seq};
-use mnist2x2_picture::{Arrangement, Drawing, Findings, ModelInput, Picture};
+use mnist2x2_picture::{Arrangement, Drawing, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
 
 use crate::beam::search;
@@ -157,8 +157,7 @@ impl Recognizer {
     /// # Errors
     /// As [`Recognizer::read`].
     pub fn read_arranged(&self, picture: &Picture, arrangement: Arrangement) -> Result<Reading, Error> {
-        let findings = Findings::of(picture, arrangement, self.shape());
-        Ok(self.read_findings(&[findings])?.swap_remove(0))
+        Ok(self.read_findings(&[self.find(picture, arrangement)])?.swap_remove(0))
     }
 
     /// Reads a drawing from its strokes.

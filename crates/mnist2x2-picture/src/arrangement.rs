@@ -67,8 +67,8 @@ pub(crate) struct Lines {
     pub(crate) is_grid: bool,
 }
 
-/// Finds the digits of a mask from which rules were taken.
-pub(crate) fn find(mask: &Mask, rules: &Rules) -> Lines {
+/// Finds the digits of a mask from which rules were taken: first what is likeliest, then other ways to see it.
+pub(crate) fn find(mask: &Mask, rules: &Rules) -> Vec<Lines> {
     let sides = [mask.width, mask.height];
     let mut pieces: Vec<Blot> = mask.pieces().into_iter().map(Blot::of).collect();
     let pen = pen(&pieces);
@@ -77,14 +77,16 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Lines {
     let sizes: Vec<[Range<usize>; 2]> =
         pieces.iter().map(|piece| [piece.x.clone(), piece.y.clone()]).collect();
     pieces.retain(|piece| !surrounds(piece, &sizes));
-    let digits = in_boxes(digits::from_pieces(pieces), &rules.boxes);
-    let mut lines = grid(lines(digits));
-    // An empty box has held a place until now.
-    for place in lines.lines.iter_mut().flatten() {
-        place.take_if(|digit| digit.pixels.is_empty());
-    }
-    lines.lines.retain(|line| line.iter().any(Option::is_some));
-    lines
+    let arranged = |digits: Vec<Blot>| {
+        let mut lines = grid(lines(in_boxes(digits, &rules.boxes)));
+        // An empty box has held a place until now.
+        for place in lines.lines.iter_mut().flatten() {
+            place.take_if(|digit| digit.pixels.is_empty());
+        }
+        lines.lines.retain(|line| line.iter().any(Option::is_some));
+        lines
+    };
+    digits::ways(pieces).into_iter().map(arranged).collect()
 }
 
 /// The digits of a form with a box for each: all ink in a box is one digit, an empty one holds a blot without ink, and small

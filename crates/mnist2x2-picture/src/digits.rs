@@ -5,6 +5,8 @@ use crate::mask::Pixel;
 
 /// The most pieces of which digits are made.
 const MOST_PIECES: usize = 150;
+/// How many ways to make digits of pieces are looked at.
+const WAYS: usize = 2;
 /// How far a part may lie from the rest of its digit, as a share of a digit's size.
 const APART: f32 = 0.3;
 /// Digits lie at least so many times as far apart as the parts of each.
@@ -23,13 +25,13 @@ const SMALLEST: f32 = 14.0;
 /// The digits that pieces make.
 ///
 /// Parts of one digit lie close together, digits lie farther apart: of all ways to part the pieces by their distances the one
-/// with the clearest jump is taken.
-pub(crate) fn from_pieces(mut pieces: Vec<Blot>) -> Vec<Blot> {
+/// with the clearest jump is the first, and the next one follows.
+pub(crate) fn ways(mut pieces: Vec<Blot>) -> Vec<Vec<Blot>> {
     if pieces.len() > MOST_PIECES {
         pieces.retain(|piece| piece.size() >= SMALLEST);
     }
     if pieces.len() > MOST_PIECES {
-        return Vec::new();
+        return vec![Vec::new()];
     }
     let (size, pen) = (digit_size(&pieces), pen(&pieces));
     let ties = ties(&pieces, APART * size);
@@ -39,14 +41,20 @@ pub(crate) fn from_pieces(mut pieces: Vec<Blot>) -> Vec<Blot> {
     let jump = |n: usize| distance(n) / if n == 0 { 0.7 * pen } else { distance(n - 1).max(0.7 * pen) };
     let mut orders: Vec<usize> = (0..=ties.len()).collect();
     orders.sort_by(|&a, &b| jump(b).total_cmp(&jump(a)));
-    let best = orders.into_iter().filter(|&n| n == 0 || jump(n) >= JUMP).find_map(|n| {
+    let ways = orders.into_iter().filter(|&n| n == 0 || jump(n) >= JUMP).filter_map(|n| {
         // Even two high pieces side by side are of one digit where they lie far closer together than all digits.
         let is_close = n > 0 && jump(n) >= CLOSE[0] && distance(n - 1) <= CLOSE[1] * size;
         tied(&pieces, &ties[..n], is_close)
     });
-    let digits = best.unwrap_or(pieces);
-    let least = SMALLEST.max(SPECK * digit_size(&digits));
-    digits.into_iter().filter(|digit| digit.size() >= least).collect()
+    let mut ways: Vec<Vec<Blot>> = ways.take(WAYS).collect();
+    if ways.is_empty() {
+        ways.push(pieces);
+    }
+    for digits in &mut ways {
+        let least = SMALLEST.max(SPECK * digit_size(digits));
+        digits.retain(|digit| digit.size() >= least);
+    }
+    ways
 }
 
 /// The pairs of pieces that hold all together with the least distances, nearest first; none farther than `most`.

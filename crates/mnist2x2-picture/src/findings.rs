@@ -46,6 +46,8 @@ pub struct Findings {
     pub is_grid: bool,
     /// How likely what was found is all that is there, and nothing else: lower for ink that is no usual digit.
     pub confidence: f32,
+    /// What else the picture may hold: other ways to part the same ink into digits.
+    pub others: Vec<Findings>,
 }
 
 impl Findings {
@@ -61,34 +63,20 @@ impl Findings {
         if let Some(found) = exact {
             return found;
         }
-        let mut ink = Ink::of(picture);
-        let rules = rules::remove(&mut ink);
-        let mask = Mask::of(&ink);
-        let scale = [0, 1].map(|k| f64::from(picture.size()[k]) / [mask.width, mask.height][k] as f64);
-        let found = arrangement::find(&mask, &rules);
-        let cells = match arrangement {
-            Arrangement::Grid(shape) => Some(shape),
-            Arrangement::Auto if found.is_like(usual, [mask.width, mask.height]) => Some(usual),
-            Arrangement::Auto | Arrangement::Line => None,
-        };
-        let (lines, is_grid) = match cells {
-            Some(shape) => in_grid(found, &mask, &rules, shape),
-            None if arrangement == Arrangement::Line => found.into_one_line(),
-            None => found.into_segments(),
-        };
-        if lines.iter().flatten().flatten().count() > MOST {
-            return Self { lines: Vec::new(), is_grid: false, confidence: 1.0 };
+        let page = Page::of(picture);
+        let mut ways = arrangement::find(&page.mask, &page.rules).into_iter();
+        let mut first = page.findings(ways.next().unwrap_or_default(), arrangement, usual);
+        if !first.lines.is_empty() && !matches!(arrangement, Arrangement::Grid(_)) {
+            first.others = ways.map(|lines| page.findings(lines, arrangement, usual)).collect();
+            let is_square = arrangement == Arrangement::Auto && has_square_cells(usual, page.sides());
+            first
+                .others
+                .extend(is_square.then(|| page.findings(Lines::default(), Arrangement::Grid(usual), usual)));
+            let bounds = |found: &Self| found.digits().map(|digit| digit.bounds).collect::<Vec<_>>();
+            let own = bounds(&first);
+            first.others.retain(|other| bounds(other) != own);
         }
-        let is_run =
-            |segment: &Segment| cells.is_none() && segment.x.len() as f32 > RUN * segment.y.len() as f32;
-        let digit = |segment: Segment| FoundDigit {
-            pixels: normalize_digit(&segment, Strokes::MNIST_WIDTH),
-            bounds: bounds(&segment, scale),
-            run: is_run(&segment).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
-        };
-        let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
-        let confidence = confidence(&lines, is_grid, cells.is_some(), [mask.width, mask.height]);
-        Self { lines: lines.into_iter().map(line).collect(), is_grid, confidence }
+        first
     }
 
     /// Rows and columns, if it is a grid or one line.
@@ -139,6 +127,62 @@ impl ModelInput {
     }
 }
 
+/// A page whose ink was found.
+struct Page {
+    mask: Mask,
+    rules: Rules,
+    /// Pixels of the picture for each of the mask.
+    scale: [f64; 2],
+}
+
+impl Page {
+    fn of(picture: &Picture) -> Self {
+        let mut ink = Ink::of(picture);
+        let rules = rules::remove(&mut ink);
+        let mask = Mask::of(&ink);
+        let scale = [0, 1].map(|k| f64::from(picture.size()[k]) / [mask.width, mask.height][k] as f64);
+        Self { mask, rules, scale }
+    }
+
+    fn sides(&self) -> [usize; 2] {
+        [self.mask.width, self.mask.height]
+    }
+
+    /// The digits in these lines, or in the cells of a grid.
+    fn findings(&self, found: Lines, arrangement: Arrangement, usual: GridShape) -> Findings {
+        let cells = match arrangement {
+            Arrangement::Grid(shape) => Some(shape),
+            Arrangement::Auto if found.is_like(usual, self.sides()) => Some(usual),
+            Arrangement::Auto | Arrangement::Line => None,
+        };
+        let (lines, is_grid) = match cells {
+            Some(shape) => in_grid(found, &self.mask, &self.rules, shape),
+            None if arrangement == Arrangement::Line => found.into_one_line(),
+            None => found.into_segments(),
+        };
+        if lines.iter().flatten().flatten().count() > MOST {
+            return Findings { lines: Vec::new(), is_grid: false, confidence: 1.0, others: Vec::new() };
+        }
+        let is_run =
+            |segment: &Segment| cells.is_none() && segment.x.len() as f32 > RUN * segment.y.len() as f32;
+        let digit = |segment: Segment| FoundDigit {
+            pixels: normalize_digit(&segment, Strokes::MNIST_WIDTH),
+            bounds: bounds(&segment, self.scale),
+            run: is_run(&segment).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
+        };
+        let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
+        let confidence = confidence(&lines, is_grid, cells.is_some(), self.sides());
+        let lines = lines.into_iter().map(line).collect();
+        Findings { lines, is_grid, confidence, others: Vec::new() }
+    }
+}
+
+/// Whether the cells of such a grid on a page of these sides are about square.
+fn has_square_cells(shape: GridShape, sides: [usize; 2]) -> bool {
+    let cells = [sides[0] as f32 / shape.cols as f32, sides[1] as f32 / shape.rows as f32];
+    cells[0].min(cells[1]) >= 0.7 * cells[0].max(cells[1])
+}
+
 /// The grid of a picture whose digits look like MNIST's already: they stay as they are.
 fn mnist_grid(picture: &Picture, shape: GridShape) -> Option<Findings> {
     let [width, height] = picture.size().map(|side| side as usize);
@@ -157,7 +201,7 @@ fn mnist_grid(picture: &Picture, shape: GridShape) -> Option<Findings> {
     };
     let cells: Vec<_> = (0..shape.cells()).map(digit).collect();
     let lines = cells.chunks_exact(shape.cols).map(<[_]>::to_vec).collect();
-    Some(Findings { lines, is_grid: true, confidence: 1.0 })
+    Some(Findings { lines, is_grid: true, confidence: 1.0, others: Vec::new() })
 }
 
 /// The grid of a picture whose sides are whole numbers of MNIST's digits.
@@ -222,7 +266,7 @@ impl Lines {
         let blots: Vec<&Blot> = self.lines.iter().flatten().flatten().collect();
         let cells = [sides[0] as f32 / shape.cols as f32, sides[1] as f32 / shape.rows as f32];
         let counts = [shape.cols, shape.rows];
-        if blots.len() < 2 || cells[0].min(cells[1]) < 0.7 * cells[0].max(cells[1]) {
+        if blots.len() < 2 || !has_square_cells(shape, sides) {
             return false;
         }
         let largest = blots.iter().map(|blot| blot.size()).fold(0.0, f32::max);

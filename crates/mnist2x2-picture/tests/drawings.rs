@@ -3,7 +3,7 @@
 use image::{DynamicImage, GrayImage, Luma, imageops};
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{GridShape, Point, SIDE, StrokeRenderer, Strokes, stitch_u8, synthetic};
-use mnist2x2_picture::{Drawing, ModelInput, Picture};
+use mnist2x2_picture::{Arrangement, Drawing, Findings, ModelInput, Picture};
 use mnist2x2_random::Random;
 
 const SHAPE: GridShape = GridShape { rows: 3, cols: 2 };
@@ -196,4 +196,16 @@ fn pictures_of_any_size_and_content_are_seen_without_fault() {
         let halves = GrayImage::from_fn(width, height, |x, _| Luma([if 2 * x < width { 0 } else { 255 }]));
         assert_eq!(see(halves).pixels().len(), SHAPE.pixels());
     }
+}
+
+#[test]
+fn other_ways_to_see_a_picture_differ_from_the_first_and_a_told_grid_has_none() {
+    let picture = Picture::new(&DynamicImage::from(drawn(&StrokeRenderer::default())));
+    let usual = GridShape { rows: 2, cols: 1 }; // about square cells, but three rows of digits
+    let found = Findings::of(&picture, Arrangement::Auto, usual);
+    assert_eq!((found.shape(), found.digits().count()), (Some(SHAPE), 6));
+    let bounds = |found: &Findings| found.digits().map(|digit| digit.bounds).collect::<Vec<_>>();
+    assert!(!found.others.is_empty());
+    assert!(found.others.iter().all(|other| other.others.is_empty() && bounds(other) != bounds(&found)));
+    assert_eq!(Findings::of(&picture, Arrangement::Grid(SHAPE), usual).others, []);
 }

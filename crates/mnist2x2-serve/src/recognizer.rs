@@ -37,7 +37,7 @@ impl RecognizerReader {
         let shape = self.recognizer.shape();
         let found = match &input.content {
             Content::Picture(bytes) => Picture::from_bytes(bytes)
-                .map(|picture| Found::Picture(Findings::of(&picture, input.options.layout, shape))),
+                .map(|picture| Found::Picture(self.recognizer.find(&picture, input.options.layout))),
             Content::Drawing(Drawing { cells, width, height }) => {
                 let drawing = picture::Drawing::from_cells(cells, *width, *height, shape);
                 drawing.map(|drawing| Found::Drawing(ModelInput::from_drawing(&drawing, shape)))

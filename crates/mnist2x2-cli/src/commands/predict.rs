@@ -69,7 +69,7 @@ fn findings(args: &Args, recognizer: &Recognizer, image: &Path) -> anyhow::Resul
     } else {
         Picture::open(image)?
     };
-    Ok(Findings::of(&picture, args.layout, recognizer.shape()))
+    Ok(recognizer.find(&picture, args.layout))
 }
 
 /// Writes the digits as they were found, in their lines, one picture below the other.

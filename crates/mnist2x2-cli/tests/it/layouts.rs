@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Bench, Run};
+use crate::support::Bench;
 
 /// A model of other digits than 2 x 2: said wherever it matters, and compared with nothing of 2 x 2.
 #[test]
@@ -87,8 +87,12 @@ fn other_layouts_are_trained_evaluated_and_shown() {
         "{error}"
     );
     bench.write_grid("grid.png");
-    let run = Run::new(bench.command("predict --model line-3 grid.png").output().unwrap());
-    assert!(run.code == 1 && run.stderr.contains("reads the layout line:3"), "{}", run.stderr);
+    let read = bench.done("predict --model line-3 --json grid.png").json().remove(0);
+    assert_eq!(
+        (&read["layout"], read["lines"].as_array().unwrap().len()),
+        (&"2x2".into(), 2),
+        "digit by digit: {read}"
+    );
 }
 
 #[test]
