@@ -1,4 +1,4 @@
-//! Everything that a run needs to go on, in one file.
+//! Everything that a run needs to go on, in one file; `checkpoint_folder` writes it, and says when.
 //!
 //! A `.safetensors` of flat tensors; its only metadata is a line of JSON with the position, the optimizer's step
 //! count, and a SHA-256 over both and the numbers, so that damage anywhere is noticed.
