@@ -4,8 +4,9 @@
 use mnist2x2_random::Random;
 
 use super::glyphs::Glyph;
+use super::hand::{draw, pen, trace};
 use super::letters::{SIGNS, letter};
-use super::{draw, pen, smooth, trace};
+use super::spline::smooth;
 use crate::digits::{PIXELS, SIDE};
 use crate::rasterize::Brush;
 use crate::strokes::{Point, Strokes};
