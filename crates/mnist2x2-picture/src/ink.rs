@@ -44,7 +44,7 @@ impl Ink {
         let (smooth, shorter) = (paper::smooth(&light, width), width.min(height) as f64);
         let [least, most] = WINDOW.map(|share| (share * shorter).round().max(1.0) as usize);
         let taken = |window: usize, margin: usize| -> Vec<u8> {
-            let level = paper::close(&smooth, width, window, margin);
+            let level = paper::darkest_around(paper::close(&smooth, width, window, margin), width);
             light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
         };
         // The narrower the window, the narrower the shadows that are told from ink.

@@ -84,6 +84,16 @@ fn merge(values: &mut [u8], others: &[u8], best: impl Fn(u8, u8) -> u8) {
     values.iter_mut().zip(others).for_each(|(value, &other)| *value = best(*value, other));
 }
 
+/// The darkest of each pixel and its eight neighbors, so that the smoothed edge of a shadow is no ink.
+pub(crate) fn darkest_around(mut grays: Vec<u8>, width: usize) -> Vec<u8> {
+    for _ in 0..2 {
+        // Each pixel and the next ones; and the other way round.
+        widen(&mut grays, width, [2, 2], u8::min);
+        grays.reverse();
+    }
+    grays
+}
+
 /// The mean of each pixel and its eight neighbors, so that single light grains of paper do not set its level.
 pub(crate) fn smooth(grays: &[u8], width: usize) -> Vec<u8> {
     let height = grays.len() / width;

@@ -12,12 +12,16 @@ const NARROW: [usize; 2] = [5, 9];
 /// No stroke is so wide, and one part in so many of what is narrower is ink.
 const WIDE: usize = 36;
 const MUCH: u64 = 8;
+/// Strokes of a fine pen have so much, in thirds, of what is as dark or as light as they are and no wider than the widest.
+const FINE_PEN: u64 = 4;
 /// The margin, as a part of the picture, in which a table may lie around the sheet.
 const MARGIN: usize = 5;
 /// So many times as much must be narrow and dark as is narrow and light, or the other way round.
 const CLEARLY: u64 = 2;
 /// Pixels at which neighborhoods are looked at.
 const COARSE: usize = 5_000;
+/// The square of how many gray values a pixel of a blank page strays from its neighborhood at most: paper is light.
+const GRAIN: u64 = 20;
 /// A neighborhood, as a part of the picture's shorter side.
 const PART: usize = 4;
 /// Pixels from one neighborhood to the next.
@@ -27,17 +31,18 @@ const STEP: usize = 4;
 /// on it.
 pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
     let (grays, width) = reduced(image, FINE);
-    let most = narrow(&grays, width, WIDE).into_iter().max().unwrap_or(0);
+    let wide = narrow(&grays, width, WIDE);
     for window in NARROW {
         let [dark, light] = narrow(&grays, width, window);
+        let (most, of_its_kind) = (dark.max(light), wide[usize::from(light > dark)]);
         // With a pen that is wider than the window only the gaps between its strokes are narrow, and those are few.
-        let is_pen = MUCH * dark.max(light) > most;
-        if is_pen && (dark > CLEARLY * light || light > CLEARLY * dark) {
+        let is_pen = MUCH * most > wide[0].max(wide[1]) || FINE_PEN * most > 3 * of_its_kind;
+        if is_pen && most > CLEARLY * dark.min(light) {
             return dark > light;
         }
     }
     let [darker, lighter] = strays(image);
-    darker > lighter
+    darker > lighter || lighter < GRAIN * grays.len().min(COARSE) as u64
 }
 
 /// The picture with about so many pixels at most, and its width.
