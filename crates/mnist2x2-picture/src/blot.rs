@@ -113,3 +113,37 @@ pub(crate) fn pen(pieces: &[Blot]) -> f32 {
 pub(crate) fn digit_size(pieces: &[Blot]) -> f32 {
     quantile(pieces, 0.85, Blot::size, |piece| piece.pixels.len())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bar of ink.
+    fn bar(x: Range<u16>, y: Range<u16>) -> Blot {
+        Blot::of(y.flat_map(|y| x.clone().map(move |x| [x, y])).collect())
+    }
+
+    #[test]
+    fn a_bar_has_its_size_its_middle_and_the_width_of_its_pen() {
+        let bar = bar(10..16, 20..80);
+        assert_eq!((bar.size(), bar.center(), bar.edge.len()), (60.0, [13.0, 50.0], 2 * 60 + 2 * 4));
+        assert!((bar.stroke_width() - 6.0).abs() < 0.5, "{}", bar.stroke_width());
+    }
+
+    #[test]
+    fn gaps_are_between_rectangles_and_distances_between_ink() {
+        let (left, right) = (bar(0..4, 0..10), bar(9..12, 12..30));
+        assert_eq!((left.gap(&right), right.gap(&left)), (5.0, 5.0));
+        let apart = left.distance(&right, 10.0);
+        assert!((apart - 6.0_f32.hypot(3.0)).abs() < 1e-4, "{apart}");
+        assert_eq!(left.distance(&right, 2.0), 3.0, "farther than asked for");
+    }
+
+    #[test]
+    fn the_larger_pieces_tell_how_large_digits_are_and_the_usual_ones_how_wide_the_pen_is() {
+        let pieces = [bar(0..5, 0..60), bar(20..25, 0..50), bar(40..42, 0..2), bar(50..65, 0..15)];
+        assert_eq!(digit_size(&pieces), 60.0);
+        assert!((pen(&pieces) - 5.0).abs() < 0.5, "{}", pen(&pieces));
+        assert_eq!(digit_size(&[]), 0.0);
+    }
+}

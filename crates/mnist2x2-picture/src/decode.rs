@@ -194,3 +194,71 @@ fn reduce(image: GrayImage) -> GrayImage {
     let grays = resample(&image, width as usize, height as usize);
     GrayImage::from_raw(width, height, grays).unwrap_or(image)
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{ImageBuffer, Rgb};
+
+    use super::*;
+
+    /// 20 x 12, dark with a light upper left quarter.
+    fn corner() -> GrayImage {
+        GrayImage::from_fn(20, 12, |x, y| Luma([if x < 10 && y < 6 { 230 } else { 20 }]))
+    }
+
+    fn bytes(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn a_jpeg_without_its_end_is_refused() {
+        let whole = bytes(&corner().into(), ImageFormat::Jpeg);
+        assert!(has_end(&whole) && decode(&whole).is_ok());
+        for kept in [2, 3, 20, whole.len() / 2, whole.len() - 1] {
+            assert!(!has_end(&whole[..kept]), "{kept} of {}", whole.len());
+        }
+        let Err(Error::Image(message)) = decode(&whole[..whole.len() - 2]) else { panic!("it is read") };
+        assert!(message.contains("ends before the picture does"), "{message}");
+    }
+
+    #[test]
+    fn pictures_are_turned_upright() {
+        // Where the light quarter comes to lie: TIFF 6.0, tag 274.
+        for (tag, [right, lower], swapped) in [
+            (1, [false, false], false),
+            (2, [true, false], false),
+            (3, [true, true], false),
+            (4, [false, true], false),
+            (5, [false, false], true),
+            (6, [true, false], true),
+            (7, [true, true], true),
+            (8, [false, true], true),
+        ] {
+            let gray = Gray::new(corner().into(), Orientation::from_exif(tag).unwrap());
+            let size = if swapped { [12, 20] } else { [20, 12] };
+            assert_eq!((gray.size, gray.image.dimensions()), (size, (size[0], size[1])), "{tag}");
+            let place = |is_far: bool, side: u32| if is_far { side - 2 } else { 1 };
+            let corner = gray.image.get_pixel(place(right, size[0]), place(lower, size[1]));
+            assert_eq!(corner[0], 230, "{tag}");
+        }
+    }
+
+    #[test]
+    fn values_of_12_bits_in_16_are_raised() {
+        let gray = |most: u16| ImageBuffer::from_fn(4, 3, |x, _| Luma([if x < 2 { most } else { most / 4 }]));
+        let levels = |image: DynamicImage| {
+            let gray = Gray::new(image, Orientation::NoTransforms).image;
+            [gray.get_pixel(0, 0)[0], gray.get_pixel(3, 0)[0]]
+        };
+        let whole = levels(DynamicImage::ImageLuma16(gray(u16::MAX)));
+        for most in [0x0fff, 0x3fff, 0x03ff] {
+            let raised = levels(DynamicImage::ImageLuma16(gray(most)));
+            assert!((0..2).all(|k| raised[k].abs_diff(whole[k]) <= 1), "{most:x}: {raised:?}");
+        }
+        let colors = ImageBuffer::from_fn(4, 3, |x, _| Rgb([if x < 2 { 0x0fff } else { 0x03ff }; 3]));
+        let raised = levels(DynamicImage::ImageRgb16(colors));
+        assert!((0..2).all(|k| raised[k].abs_diff(whole[k]) <= 1), "{raised:?}");
+    }
+}

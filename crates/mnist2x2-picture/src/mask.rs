@@ -167,3 +167,49 @@ pub(crate) fn spans(pixels: &[Pixel]) -> [Range<usize>; 2] {
         places().min().unwrap_or(0)..places().max().map_or(0, |last| last + 1)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page of 60 x 40 with these rectangles of ink: columns, rows, value; faintest 20.
+    fn page(inked: &[(Range<usize>, Range<usize>, u8)]) -> Ink {
+        let mut values = vec![0; 60 * 40];
+        for (x, y, value) in inked {
+            y.clone().for_each(|y| values[y * 60..][x.clone()].fill(*value));
+        }
+        Ink { width: 60, height: 40, certain: values.clone(), values, faintest: 20 }
+    }
+
+    #[test]
+    fn a_faint_digit_stays_beside_a_bold_one_whose_rim_goes() {
+        let (bold, faint) = ((10..16, 5..35, 250), (40..44, 5..35, 60));
+        let rim = (9..17, 4..36, 90);
+        let mask = Mask::of(&page(&[rim, bold.clone(), faint.clone(), (50..52, 20..22, 25)]));
+        assert!(mask.inked == Mask::open(&page(&[bold, faint]), 60).inked);
+    }
+
+    #[test]
+    fn ink_that_may_be_the_tip_of_a_shadow_goes() {
+        let mut ink = page(&[(0..8, 0..8, 120), (30..34, 5..35, 120)]);
+        ink.certain[..10 * 60].fill(0);
+        assert!(Mask::of(&ink).pieces().iter().all(|piece| piece[0][0] >= 30));
+    }
+
+    #[test]
+    fn pieces_hang_together_at_sides_and_corners_and_come_in_the_order_of_their_first_pixels() {
+        // A fork that closes below, a pixel at its foot's corner, and a dot beside it.
+        let ink = page(&[
+            (5..6, 2..9, 99),
+            (9..10, 1..9, 99),
+            (5..10, 9..10, 99),
+            (10..11, 10..11, 99),
+            (7..8, 4..5, 99),
+        ]);
+        let pieces = Mask::open(&ink, 50).pieces();
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [7 + 8 + 5 + 1, 1]);
+        assert_eq!((pieces[0][0], pieces[1][0]), ([9, 1], [7, 4]));
+        let turned = Mask::open(&ink, 50).turned();
+        assert!(turned.turned().inked == Mask::open(&ink, 50).inked && turned.inked[9 * 40 + 1]);
+    }
+}

@@ -93,3 +93,34 @@ fn strays(image: &GrayImage) -> [u64; 2] {
     }
     [darker, lighter]
 }
+
+#[cfg(test)]
+mod tests {
+    use image::Luma;
+
+    use super::*;
+
+    /// A page of 240 x 180 in this light, with strokes that leave that share of it.
+    fn page(light: impl Fn(u32) -> f32, ink: f32) -> GrayImage {
+        GrayImage::from_fn(240, 180, |x, y| {
+            let is_ink =
+                (30..150).contains(&y) && [60, 150].iter().any(|left| (*left..left + 6).contains(&x));
+            Luma([if is_ink { light(x) * ink } else { light(x) } as u8])
+        })
+    }
+
+    #[test]
+    fn ink_is_what_is_narrow_whether_dark_or_light_and_also_in_a_shadow() {
+        assert!(has_dark_ink(&page(|_| 200.0, 0.4)));
+        assert!(!has_dark_ink(&page(|_| 40.0, 4.0)));
+        let half = |light: f32| move |x: u32| if x < 120 { light } else { 0.5 * light };
+        assert!(has_dark_ink(&page(half(220.0), 0.5)));
+        assert!(!has_dark_ink(&page(half(80.0), 3.0)));
+    }
+
+    #[test]
+    fn a_blank_page_is_paper_also_in_a_shadow() {
+        assert!(has_dark_ink(&page(|_| 180.0, 1.0)));
+        assert!(has_dark_ink(&page(|x| 220.0 - 0.4 * x as f32, 1.0)));
+    }
+}

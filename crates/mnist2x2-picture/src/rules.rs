@@ -89,8 +89,12 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     }
     let crossing = |axis: usize| {
         let middle = sides[axis] as f32 / 2.0;
-        let mut at: Vec<usize> = long[axis].iter().map(|line| line.y(middle).max(0.0) as usize).collect();
+        // Row 29 ends where a border at 30 is.
+        let border = |line: &Line| (line.y(middle) + 0.5).max(0.0) as usize;
+        let mut at: Vec<usize> = long[axis].iter().map(border).collect();
         at.sort_unstable();
+        // The same rule, seen in several masks.
+        at.dedup_by(|next, last| *next - *last <= most);
         at
     };
     Rules { boxes: insides(&boxes), long: [crossing(0), crossing(1)] }
@@ -294,12 +298,27 @@ fn erased(mut turned: Mask, [level, upright]: &[Vec<Line>; 2]) -> Mask {
 mod tests {
     use super::*;
 
+    /// A page of 80 x 60 with these rectangles of ink: columns, rows, value.
+    fn page(inked: &[(Range<usize>, Range<usize>, u8)]) -> Ink {
+        let mut values = vec![0; 80 * 60];
+        for (x, y, value) in inked {
+            y.clone().for_each(|y| values[y * 80..][x.clone()].fill(*value));
+        }
+        Ink { width: 80, height: 60, certain: values.clone(), values, faintest: 20 }
+    }
+
+    #[test]
+    fn lines_vanish_and_strokes_that_cross_them_stay_whole() {
+        let stroke = (20..24, 10..50, 255);
+        let mut ink = page(&[(0..80, 29..31, 128), (39..40, 0..60, 90), stroke.clone()]);
+        let borders = remove(&mut ink).borders(GridShape { rows: 2, cols: 2 }, [80, 60]);
+        assert_eq!(borders, [vec![0, 30, 60], vec![0, 39, 80]]);
+        assert!(ink.values == page(&[stroke]).values);
+    }
+
     #[test]
     fn a_thick_bar_and_a_short_one_are_ink() {
-        let mut values = vec![0; 80 * 60];
-        values[10 * 80..16 * 80].fill(255);
-        values[40 * 80 + 10..40 * 80 + 60].fill(255);
-        let mut ink = Ink { width: 80, height: 60, certain: values.clone(), values, faintest: 20 };
+        let mut ink = page(&[(0..80, 10..16, 255), (10..60, 40..41, 255)]);
         let before = ink.values.clone();
         let borders = remove(&mut ink).borders(GridShape { rows: 2, cols: 1 }, [80, 60]);
         assert_eq!(borders, [vec![0, 30, 60], vec![0, 80]]);

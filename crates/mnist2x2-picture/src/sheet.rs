@@ -134,3 +134,49 @@ fn line(depths: &[f32]) -> Option<Edge> {
     }
     (best.0 as f32 >= STRAIGHT[1] * places.len() as f32).then_some(best.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A page of 300 x 240 in a light of 210 with a stroke in its middle, changed point by point.
+    fn page(change: impl Fn(usize, usize, f32) -> f32) -> Vec<u8> {
+        let light = |x: usize, y: usize| {
+            let is_stroke = (140..148).contains(&x) && (80..160).contains(&y);
+            change(x, y, if is_stroke { 60.0 } else { 210.0 }) as u8
+        };
+        (0..240).flat_map(|y| (0..300).map(move |x| (x, y))).map(|(x, y)| light(x, y)).collect()
+    }
+
+    fn cleared(mut light: Vec<u8>) -> Vec<u8> {
+        clear_table(&mut light, 300);
+        light
+    }
+
+    #[test]
+    fn a_table_on_one_side_or_around_is_cleared_and_the_sheet_stays() {
+        let texture = |x: usize, y: usize| if (x / 5 + y / 7) % 2 == 0 { 60.0 } else { 110.0 };
+        let sheet = page(|_, _, light| light);
+        for margins in [[30, 0, 0, 0], [0, 0, 0, 25], [20, 25, 15, 20]] {
+            let [left, right, top, bottom] = margins;
+            let is_sheet = |x, y| (left..300 - right).contains(&x) && (top..240 - bottom).contains(&y);
+            let found = cleared(page(|x, y, light| if is_sheet(x, y) { light } else { texture(x, y) }));
+            let off = found.iter().zip(&sheet).filter(|(a, b)| a.abs_diff(**b) > 10).count();
+            assert!(off == 0, "{off} pixels, {margins:?}");
+        }
+    }
+
+    #[test]
+    fn shadows_and_a_bare_page_stay() {
+        let shade = |is_shaded: bool, light: f32| if is_shaded { 0.7 * light } else { light };
+        for page in [
+            page(|_, _, light| light),
+            page(|x, _, light| shade(x < 80, light)),
+            page(|x, y, light| shade(x + y > 330, light)),
+            page(|x, _, light| light * (1.0 - 0.3 * x as f32 / 300.0)),
+            page(|_, _, _| 210.0),
+        ] {
+            assert!(cleared(page.clone()) == page);
+        }
+    }
+}

@@ -122,30 +122,78 @@ pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
 }
 
 /// Takes a level line out of a mask, which is given with its axes swapped, but for the ink that crosses it: what goes on near
-/// by on both sides.
+/// by on both sides, and straight from the one to the other.
 pub(crate) fn erase(turned: &mut Mask, line: &Line) {
-    let half = line.thick / 2.0 + 1.5;
+    let (half, width) = (line.thick / 2.0 + 1.5, turned.width);
     let columns = line.x.start.saturating_sub(3)..(line.x.end + 3).min(turned.height);
     let band = |x: usize| {
         let y = line.y(x as f32);
-        let at = |y: f32| (y.round().max(0.0) as usize).min(turned.width);
+        let at = |y: f32| (y.round().max(0.0) as usize).min(width);
         at(y - half)..at(y + half + 1.0)
     };
-    let inked =
-        |x: usize, y: usize| x < turned.height && y < turned.width && turned.inked[x * turned.width + y];
-    let near = |x: usize| x.saturating_sub(half as usize)..x + half as usize + 1;
-    let crosses = |x: usize| {
-        let band = band(x);
-        let above = near(x).any(|x| band.start > 0 && inked(x, band.start - 1));
-        let below = near(x).any(|x| inked(x, band.end));
-        above && below && band.clone().any(|y| inked(x, y))
+    let inked = |x: usize, y: usize| y < width && turned.inked[x * width + y];
+    let above = columns.clone().map(|x| band(x).start > 0 && inked(x, band(x).start - 1));
+    let below = columns.clone().map(|x| inked(x, band(x).end));
+    let strokes = crossing(&above.collect::<Vec<_>>(), &below.collect::<Vec<_>>(), 2 * half as usize);
+    let passes = |at: f32, down: f32| {
+        let between = |a: usize, b: usize| a as f32 + (b as f32 - a as f32) * down;
+        strokes.iter().any(|[a, b]| between(a.start, b.start) <= at && at < between(a.end, b.end))
     };
-    let erased: Vec<(usize, Range<usize>)> = columns
-        .filter(|&x| !crosses(x))
-        .map(|x| (x, band(x)))
-        .filter(|(_, band)| band.start < band.end)
-        .collect();
-    for (x, band) in erased {
-        turned.inked[x * turned.width..][band].fill(false);
+    for (at, x) in columns.enumerate() {
+        for (row, y) in band(x).enumerate() {
+            let down = (row + 1) as f32 / (band(x).len() + 1) as f32;
+            turned.inked[x * width + y] &= passes(at as f32 + 0.5, down);
+        }
+    }
+}
+
+/// Where strokes enter a line and where they leave it: runs of ink above and below no farther apart than `reach`, as far as
+/// they lie so near.
+fn crossing(above: &[bool], below: &[bool], reach: usize) -> Vec<[Range<usize>; 2]> {
+    let below = runs(below);
+    let near = |a: &Range<usize>, b: &Range<usize>| {
+        a.start.max(b.start.saturating_sub(reach))..a.end.min(b.end + reach)
+    };
+    let pairs = runs(above).into_iter().flat_map(|a| below.iter().map(move |b| [near(&a, b), near(b, &a)]));
+    pairs.filter(|pair| pair.iter().all(|run| !run.is_empty())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ink on a page of 120 x 50, its axes swapped.
+    fn turned(inked: impl Fn(f32, f32) -> bool) -> Mask {
+        let pixel = |i: usize| inked((i / 50) as f32, (i % 50) as f32);
+        Mask { inked: (0..120 * 50).map(pixel).collect(), ..Mask::blank(50, 120) }
+    }
+
+    /// A tilted line, two pixels thick.
+    fn is_line(x: f32, y: f32) -> bool {
+        (0.0..2.0).contains(&(y - 15.0 - 0.1 * x))
+    }
+
+    #[test]
+    fn a_tilted_line_with_a_gap_is_found_and_a_bar_is_none() {
+        let bar = |x: f32, y: f32| (30.0..90.0).contains(&x) && (35.0..45.0).contains(&y);
+        let mask = turned(|x, y| is_line(x, y) && !(50.0..53.0).contains(&x) || bar(x, y));
+        let lines = trace(&mask, 4, 3);
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!(line.x, 0..120);
+        assert!((line.slope() - 0.1).abs() < 0.01 && (line.thick - 2.0).abs() < 0.2, "{line:?}");
+        assert!((line.y(60.0) - 21.5).abs() < 0.6, "{line:?}");
+        assert_eq!(trace(&mask, 4, 2).len(), 2, "the gap is wider");
+    }
+
+    #[test]
+    fn a_line_goes_without_stubs_and_strokes_that_cross_it_stay_whole() {
+        let upright = |x: f32, _: f32| (20.0..24.0).contains(&x);
+        let slanting = |x: f32, y: f32| (0.0..5.0).contains(&(x - 60.0 - 0.5 * y));
+        let strokes = turned(|x, y| upright(x, y) || slanting(x, y));
+        let mut mask = turned(|x, y| is_line(x, y) || upright(x, y) || slanting(x, y));
+        let lines = trace(&mask, 4, 8);
+        lines.iter().for_each(|line| erase(&mut mask, line));
+        let differing = mask.inked.iter().zip(&strokes.inked).filter(|(a, b)| a != b).count();
+        assert!(lines.len() == 1 && differing <= 4, "{differing} pixels of {lines:?}");
     }
 }
