@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_table_on_one_side_or_around_is_cleared_and_the_sheet_stays() {
-        let texture = |x: usize, y: usize| if (x / 5 + y / 7) % 2 == 0 { 60.0 } else { 110.0 };
+        let texture = |x: usize, y: usize| if (x / 5 + y / 7).is_multiple_of(2) { 60.0 } else { 110.0 };
         let sheet = page(|_, _, light| light);
         for margins in [[30, 0, 0, 0], [0, 0, 0, 25], [20, 25, 15, 20]] {
             let [left, right, top, bottom] = margins;

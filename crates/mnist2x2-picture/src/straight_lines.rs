@@ -192,7 +192,9 @@ mod tests {
         let strokes = turned(|x, y| upright(x, y) || slanting(x, y));
         let mut mask = turned(|x, y| is_line(x, y) || upright(x, y) || slanting(x, y));
         let lines = trace(&mask, 4, 8);
-        lines.iter().for_each(|line| erase(&mut mask, line));
+        for line in &lines {
+            erase(&mut mask, line);
+        }
         let differing = mask.inked.iter().zip(&strokes.inked).filter(|(a, b)| a != b).count();
         assert!(lines.len() == 1 && differing <= 4, "{differing} pixels of {lines:?}");
     }
