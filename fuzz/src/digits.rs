@@ -17,6 +17,8 @@ use crate::files::with_files;
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
 /// Digits in a seed.
 const COUNT: usize = 3;
+/// So many times three bytes, and one more, are the pixels of four digits.
+const COUNT_FOUND: usize = 4 * 28 * 28 / 3;
 
 /// An unpacked file of images or labels.
 pub(crate) fn idx(bytes: &[u8]) {
@@ -144,7 +146,8 @@ pub(crate) fn correction_seeds() -> Vec<Vec<u8>> {
         )
     };
     let picture = r#""picture": "iVBORw0KGgo=", "source": "a test""#;
-    vec![correction(r#""strokes": [[[1, 2]]]"#).into(), correction(picture).into()]
+    let found = format!(r#""found": "{}AQ==""#, "AQEB".repeat(COUNT_FOUND));
+    [r#""strokes": [[[1, 2]]]"#, picture, &found].map(|drawing| correction(drawing).into()).into()
 }
 
 /// A PNG or JPEG.

@@ -60,6 +60,7 @@ fn correct(recognizer: &Recognizer, grid: &[PenDigit; 4], number: u64) -> Result
         right: right.clone(),
         strokes: Some(json!({ "cells": cells, "width": 1, "height": 1 })),
         picture: None,
+        found: None,
         source: Some("the example mirrored_sevens".into()),
     };
     Ok((read != right).then(correction))

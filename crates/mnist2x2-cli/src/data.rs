@@ -28,9 +28,9 @@ pub(crate) struct DataArgs {
     /// The folder with MNIST's four files, or with other digits
     ///
     /// Read are: MNIST's files in IDX form, of any number of digits, also in MNIST/raw; EMNIST's digits under their own names;
-    /// a CSV file with `label,pixel0,...,pixel783`, or a folder with train.csv; a folder of PNG or JPEG pictures of one digit
-    /// each, in folders 0 to 9 or called `7_name.png`. Without it: the folder in the environment variable `MNIST_DIR`, else
-    /// data/mnist, to which MNIST is downloaded.
+    /// a CSV file with `label,pixel0,...,pixel783`, or a folder with train.csv; a folder of pictures (PNG, JPEG, WebP, BMP,
+    /// GIF, TIFF) of one digit each, in folders 0 to 9 or called `7_name.png`. Without it: the folder in the environment variable
+    /// `MNIST_DIR`, else data/mnist, to which MNIST is downloaded.
     #[arg(long, alias = "data", value_name = "PATH")]
     data_dir: Option<PathBuf>,
     /// Take digits as they are, even where they look inverted or turned on their side

@@ -17,12 +17,14 @@ const MAX_SOURCE: usize = 1024;
 const MAX_CELLS: usize = 64;
 /// The end of the year 9999, in milliseconds since the beginning of 1970: later times are mistakes of unit.
 const MAX_TIME: u64 = 253_402_300_799_999;
+/// The bytes of a digit that was found: 28 x 28 pixels.
+const DIGIT_BYTES: usize = 28 * 28;
 /// How every PNG begins.
 const PNG: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// What a model read in a drawing, and what is right.
 ///
-/// As JSON it is an object with these names, the picture in base64 (RFC 4648, section 4), and no others.
+/// As JSON it is an object with these names, bytes in base64 (RFC 4648, section 4), and no others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Correction {
@@ -32,16 +34,20 @@ pub struct Correction {
     pub time: u64,
     /// SHA-256 of the model's weights, in hexadecimal.
     pub model: String,
-    /// What the model read, cell by cell, row by row; `_` for an empty cell.
+    /// What the model read, cell by cell, row by row, `_` for an empty cell; of [`Correction::found`], digit by digit.
     pub read: String,
-    /// What is right, in the same form.
+    /// What is right, in the same form; of [`Correction::found`], `_` for what is no digit.
     pub right: String,
     /// The drawing as strokes: an object or an array.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strokes: Option<Value>,
     /// The drawing as a PNG.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "picture")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "bytes")]
     pub picture: Option<Vec<u8>>,
+    /// The digits of a drawing of any arrangement, as they were found: each 28 x 28 gray values, 0 paper to 255 ink, row by
+    /// row, one digit after another in reading order.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "bytes")]
+    pub found: Option<Vec<u8>>,
     /// Where it came from, in free words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
@@ -68,8 +74,8 @@ impl Correction {
     }
 
     fn check_drawing(&self) -> Result<(), Error> {
-        let is_there = self.strokes.is_some() || self.picture.is_some();
-        rule("strokes", is_there, "must be given if `picture` is not")?;
+        let is_there = self.strokes.is_some() || self.picture.is_some() || self.found.is_some();
+        rule("strokes", is_there, "must be given if neither `picture` nor `found` is")?;
         if let Some(strokes) = &self.strokes {
             rule("strokes", strokes.is_object() || strokes.is_array(), "must be an object or an array")?;
             let size = strokes.to_string().len();
@@ -82,7 +88,17 @@ impl Correction {
             rule("picture", size <= MAX_PICTURE_BYTES, problem())?;
             rule("picture", picture.starts_with(&PNG), "must be a PNG")?;
         }
-        Ok(())
+        self.found.as_ref().map_or(Ok(()), |found| self.check_found(found))
+    }
+
+    fn check_found(&self, found: &[u8]) -> Result<(), Error> {
+        let (size, digits) = (found.len(), self.read.len());
+        let problem =
+            format!("has {size} bytes, but {digits} digits of 28 x 28 have {}", digits * DIGIT_BYTES);
+        rule("found", size == digits * DIGIT_BYTES, problem)?;
+        let blank = found.chunks(DIGIT_BYTES).position(|digit| digit.iter().all(|&gray| gray == 0));
+        let number = blank.map_or(0, |digit| digit + 1);
+        rule("found", blank.is_none(), format!("has no ink in digit {number} of {digits}; leave it out"))
     }
 
     /// Whether `other` says the same, whenever it was said.
@@ -108,7 +124,7 @@ fn check_digits(field: &'static str, text: &str) -> Result<(), Error> {
 }
 
 /// Bytes as base64 in JSON.
-mod picture {
+mod bytes {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -132,13 +148,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::tests::correction;
+    use crate::tests::{correction, found};
 
     #[test]
     fn json_and_back_is_the_same_and_takes_one_line() {
         let whole = correction("a");
         let bare = Correction { picture: None, source: None, ..whole.clone() };
-        for correction in [whole, bare] {
+        for correction in [whole, bare, found("b")] {
             let text = serde_json::to_string(&correction).unwrap();
             assert!(!text.contains('\n'));
             assert_eq!(serde_json::from_str::<Correction>(&text).unwrap(), correction, "{text}");
@@ -166,6 +182,26 @@ mod tests {
             ("picture", Correction { picture: Some(b"GIF89a".to_vec()), ..whole() }),
             ("picture", Correction { picture: png((2 << 20) + 1), ..whole() }),
             ("source", Correction { source: Some("s".repeat(1025)), ..whole() }),
+            ("found", Correction { found: Some(Vec::new()), ..whole() }),
+            ("found", Correction { found: Some(vec![1; 4 * 784 - 1]), ..whole() }),
+            ("found", Correction { found: Some(vec![1; 5 * 784]), ..whole() }),
+            (
+                "found",
+                Correction {
+                    found: Some([vec![1; 784], vec![0; 784], vec![1; 2 * 784]].concat()),
+                    ..whole()
+                },
+            ),
+            ("right", Correction { right: "40981".into(), ..found("a") }),
+            (
+                "read",
+                Correction {
+                    read: "4".repeat(65),
+                    right: "4".repeat(65),
+                    found: Some(vec![1; 65 * 784]),
+                    ..whole()
+                },
+            ),
         ];
         for (named, correction) in cases {
             let error = correction.check().unwrap_err();
@@ -178,12 +214,19 @@ mod tests {
             ..whole()
         };
         at_the_limits.check().unwrap();
+        let (read, right) = ("4".repeat(64), "_".repeat(64));
+        Correction { read, right, found: Some(vec![1; 64 * 784]), ..found("a") }.check().unwrap();
     }
 
     #[test]
     fn json_of_another_form_is_refused() {
         let good = serde_json::to_value(correction("a")).unwrap();
-        for (field, value) in [("colour", json!(1)), ("picture", json!("not base64")), ("time", json!(-1))] {
+        for (field, value) in [
+            ("colour", json!(1)),
+            ("picture", json!("not base64")),
+            ("found", json!([1, 2])),
+            ("time", json!(-1)),
+        ] {
             let mut bad = good.clone();
             bad[field] = value;
             assert!(serde_json::from_value::<Correction>(bad).is_err(), "{field}");

@@ -44,16 +44,6 @@ pub enum Error {
         /// The newest schema that this program knows.
         known: i64,
     },
-    /// A store of an earlier version, where it may only be read.
-    #[error("{} has schema {found}, which is older than {known}; open it once for writing, which brings it up to date", path.display())]
-    Older {
-        /// The store.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// The schema that this program reads.
-        known: i64,
-    },
     /// A store that is not there, where none may be made.
     #[error("there is no {}; name the file that corrections are kept in", .0.display())]
     Missing(PathBuf),

@@ -1,6 +1,6 @@
 //! What people corrected, kept in one SQLite file.
 //!
-//! A [`Correction`] says what a model read in a drawing and what is right. [`Store::add`] keeps it: once it has
+//! A [`Correction`] says what a model read in a drawing, or of digits that were found somewhere, and what is right. [`Store::add`] keeps it: once it has
 //! returned, the correction survives a killed process, and a power failure as far as the disk keeps its word. A
 //! correction is known by its key, so that whoever is unsure whether it arrived sends it again and nothing is doubled.
 //! [`Store::open_to_read`] is for those who only look. [`Store::export`] and [`Store::import`] carry corrections from store to store as JSON Lines.
@@ -19,6 +19,7 @@
 //!     right: "4071".into(),
 //!     strokes: Some(serde_json::json!({ "cells": [[], [], [[[3, 4], [9, 4], [5, 20]]], []] })),
 //!     picture: None,
+//!     found: None,
 //!     source: Some("the page".into()),
 //! };
 //! assert!(store.add(&correction)?.new);

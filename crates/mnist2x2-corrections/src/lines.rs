@@ -88,7 +88,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::tests::correction;
+    use crate::tests::{correction, found};
 
     fn store() -> (tempfile::TempDir, Store) {
         let folder = tempfile::tempdir().unwrap();
@@ -105,14 +105,26 @@ mod tests {
     #[test]
     fn an_export_imported_elsewhere_exports_the_same_bytes() {
         let ((_a, a), (_b, b)) = (store(), store());
-        for key in ["z", "a", "m"] {
-            a.add(&correction(key)).unwrap();
+        for correction in [correction("z"), found("a"), correction("m")] {
+            a.add(&correction).unwrap();
         }
         let lines = export(&a);
         assert_eq!(b.import(&lines[..]).unwrap(), Imported { new: 3, known: 0 });
         assert_eq!(export(&b), lines);
         assert_eq!(b.import(&lines[..]).unwrap(), Imported { new: 0, known: 3 });
         assert_eq!(b.count().unwrap(), 3);
+    }
+
+    /// Lines as they were written before corrections could be of digits that were found.
+    #[test]
+    fn an_older_export_is_imported_and_exported_as_it_was() {
+        let drawn = r#"{"key":"a","time":7,"model":"MODEL","read":"40_1","right":"4071","strokes":{"cells":[[],[],[],[]]},"source":"page"}"#;
+        let picture =
+            r#"{"key":"b","time":8,"model":"MODEL","read":"1","right":"_","picture":"iVBORw0KGgo="}"#;
+        let lines = format!("{drawn}\n{picture}\n").replace("MODEL", &"0a".repeat(32));
+        let (_a, a) = store();
+        assert_eq!(a.import(lines.as_bytes()).unwrap(), Imported { new: 2, known: 0 });
+        assert_eq!(String::from_utf8(export(&a)).unwrap(), lines);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::Error;
 const APPLICATION: i64 = 0x6d32_7832;
 
 /// What makes schema n out of schema n - 1. A migration that was once released is never changed; new ones follow it.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE correction (
         id      INTEGER PRIMARY KEY AUTOINCREMENT, -- never used twice, so that whoever pages misses nothing
         key     TEXT NOT NULL UNIQUE,
@@ -24,7 +25,32 @@ const MIGRATIONS: &[&str] = &["
         source  TEXT,
         CHECK (strokes IS NOT NULL OR picture IS NOT NULL)
     ) STRICT;
-"];
+    ",
+    // A rule of a table cannot be changed: the table is made anew, and the places that were given stay given.
+    "
+    CREATE TABLE next (
+        id      INTEGER PRIMARY KEY AUTOINCREMENT,
+        key     TEXT NOT NULL UNIQUE,
+        time    INTEGER NOT NULL,
+        model   TEXT NOT NULL,
+        read    TEXT NOT NULL,
+        \"right\" TEXT NOT NULL,
+        strokes TEXT,
+        picture BLOB,
+        found   BLOB,                              -- digits of 28 x 28 gray values, one after another
+        source  TEXT,
+        CHECK (strokes IS NOT NULL OR picture IS NOT NULL OR found IS NOT NULL)
+    ) STRICT;
+    INSERT INTO next SELECT id, key, time, model, read, \"right\", strokes, picture, NULL, source FROM correction;
+    DELETE FROM sqlite_sequence WHERE name = 'next';
+    UPDATE sqlite_sequence SET name = 'next' WHERE name = 'correction';
+    DROP TABLE correction;
+    ALTER TABLE next RENAME TO correction;
+    ",
+];
+
+/// What lets a store of each schema be read as one of the newest, from schema 1 on. It changes nothing in the file.
+const VIEWS: &[&str] = &["CREATE TEMP VIEW correction AS SELECT *, NULL AS found FROM main.correction;"];
 
 /// Makes every commit last.
 ///
@@ -53,7 +79,7 @@ pub(crate) fn open(path: &Path, wait: Duration) -> Result<Connection, Error> {
     }
 }
 
-/// Opens the store at `path` for reading alone: it must be there, and of the schema that this program writes.
+/// Opens the store at `path` for reading alone: it must be there. One of an older schema is read as it is.
 ///
 /// It refuses to write whatever is asked of it. The file itself is opened for writing, if the system lets us: only so
 /// can SQLite clear away the log that it needs for reading, or bring home one that a killed program left.
@@ -63,14 +89,13 @@ pub(crate) fn open_to_read(path: &Path, wait: Duration) -> Result<Connection, Er
     }
     let failed = |error| Error::sqlite(path, error);
     let mut connection = connect(path, OpenFlags::empty(), wait).map_err(failed)?;
-    connection.pragma_update(None, "query_only", true).map_err(failed)?;
-    let known = MIGRATIONS.len() as i64;
-    match recognize(&mut connection, path, known)? {
+    let schema = match recognize(&mut connection, path, MIGRATIONS.len() as i64)? {
         0 => return Err(Error::NotADatabase(path.into())),
-        schema if schema < known => return Err(Error::Older { path: path.into(), found: schema, known }),
-        _ => {}
-    }
-    connection.execute_batch(DISTRUST).map_err(failed)?;
+        schema => schema as usize,
+    };
+    let view = VIEWS.get(schema - 1).copied().unwrap_or_default();
+    connection.execute_batch(DISTRUST).and_then(|()| connection.execute_batch(view)).map_err(failed)?;
+    connection.pragma_update(None, "query_only", true).map_err(failed)?;
     Ok(connection)
 }
 
@@ -143,7 +168,20 @@ mod tests {
         let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(text("journal_mode"), "wal");
         assert_eq!((number("synchronous"), number("fullfsync")), (2, 1), "2 is FULL");
-        assert_eq!((number("application_id"), number("user_version")), (APPLICATION, 1));
+        assert_eq!((number("application_id"), number("user_version")), (APPLICATION, 2));
+    }
+
+    const KEPT: &str = "INSERT INTO correction (key, time, model, read, \"right\", strokes) VALUES ('k', 1, 'm', '1', '2', '[]')";
+
+    /// A store of the first schema, with one correction and the place of another that was removed.
+    fn oldest(path: &Path) {
+        let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE, WAIT).unwrap();
+        connection.execute_batch(DURABLE).unwrap();
+        migrate(&mut connection, path, &MIGRATIONS[..1]).unwrap();
+        let removed = KEPT.replace("'k'", "'removed'");
+        connection
+            .execute_batch(&format!("{KEPT}; {removed}; DELETE FROM correction WHERE key = 'removed'"))
+            .unwrap();
     }
 
     #[test]
@@ -151,23 +189,66 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store");
         let mut connection = open(&path, WAIT).unwrap();
-        connection
-            .execute_batch("INSERT INTO correction (key, time, model, read, \"right\", strokes) VALUES ('k', 1, 'm', '1', '2', '[]')")
-            .unwrap();
+        connection.execute_batch(KEPT).unwrap();
+        let known = MIGRATIONS.len() as i64;
         let step = "ALTER TABLE correction ADD COLUMN writer TEXT";
-        let fails = [MIGRATIONS[0], step, "ALTER TABLE missing ADD COLUMN x"];
+        let fails = [MIGRATIONS, &[step, "ALTER TABLE missing ADD COLUMN x"]].concat();
         migrate(&mut connection, &path, &fails).unwrap_err();
-        assert_eq!(recognize(&mut connection, &path, 3).unwrap(), 1);
+        assert_eq!(recognize(&mut connection, &path, known + 2).unwrap(), known);
         assert!(connection.prepare("SELECT writer FROM correction").is_err());
 
-        migrate(&mut connection, &path, &fails[..2]).unwrap();
-        assert_eq!(recognize(&mut connection, &path, 3).unwrap(), 2);
+        migrate(&mut connection, &path, &fails[..=MIGRATIONS.len()]).unwrap();
+        assert_eq!(recognize(&mut connection, &path, known + 2).unwrap(), known + 1);
         let kept: (String, Option<String>) = connection
             .query_row("SELECT key, writer FROM correction", (), |row| Ok((row.get(0)?, row.get(1)?)))
             .unwrap();
         assert_eq!(kept, ("k".into(), None));
         drop(connection);
         let error = open(&path, WAIT).unwrap_err();
-        assert!(matches!(error, Error::Newer { found: 2, known: 1, .. }), "{error}");
+        assert!(
+            matches!(error, Error::Newer { found, known: k, .. } if (found, k) == (known + 1, known)),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_oldest_store_keeps_its_corrections_and_gives_no_place_twice() {
+        for is_emptied in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("store");
+            oldest(&path);
+            if is_emptied {
+                Connection::open(&path).unwrap().execute_batch("DELETE FROM correction").unwrap();
+            }
+            let connection = open(&path, WAIT).unwrap();
+            let again = KEPT.replace("'k'", "'new'").replace("strokes", "found").replace("'[]'", "x'01'");
+            connection.execute_batch(&again).unwrap();
+            let mut query = connection.prepare("SELECT id, key FROM correction ORDER BY id").unwrap();
+            let rows = query.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            let rows: Vec<(i64, String)> = rows.map(Result::unwrap).collect();
+            let expected = [(1, "k".to_owned()), (3, "new".to_owned())];
+            assert_eq!(rows, expected[usize::from(is_emptied)..]);
+            let bare = KEPT.replace("'k'", "'bare'").replace("'[]'", "NULL");
+            assert!(connection.execute_batch(&bare).is_err(), "without a drawing");
+        }
+    }
+
+    #[test]
+    fn an_older_store_is_read_as_it_is() {
+        assert_eq!(VIEWS.len(), MIGRATIONS.len() - 1, "one for each older schema");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        oldest(&path);
+        let before = std::fs::read(&path).unwrap();
+        let connection = open_to_read(&path, WAIT).unwrap();
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get("key")?, row.get("found")?));
+        let kept: (String, Option<Vec<u8>>) =
+            connection.query_row("SELECT * FROM correction", (), row).unwrap();
+        assert_eq!(kept, ("k".into(), None));
+        assert!(connection.execute_batch("DELETE FROM main.correction").is_err());
+        drop(connection);
+        assert!(std::fs::read(&path).unwrap() == before, "it was changed");
+        open(&path, WAIT).unwrap();
+        open_to_read(&path, WAIT).unwrap();
     }
 }

@@ -16,7 +16,7 @@ const WAIT: Duration = Duration::from_secs(5);
 /// The most corrections on one page of [`Store::page`].
 const MAX_PER_PAGE: u32 = 1000;
 
-const COLUMNS: &str = "id, key, time, model, read, \"right\", strokes, picture, source";
+const COLUMNS: &str = "id, key, time, model, read, \"right\", strokes, picture, found, source";
 
 /// A file of corrections.
 ///
@@ -66,6 +66,8 @@ pub struct Summary {
     pub strokes_bytes: u64,
     /// Bytes of the picture, 0 if there is none.
     pub picture_bytes: u64,
+    /// Bytes of the digits that were found, 0 if there are none.
+    pub found_bytes: u64,
     /// As [`Correction::source`].
     pub source: Option<String>,
 }
@@ -89,11 +91,10 @@ impl Store {
     }
 
     /// Opens the store at `path` to read it alone: it is never made and never changed, and others may write to it
-    /// meanwhile. What would write fails with [`Error::ReadOnly`].
+    /// meanwhile. One that an earlier version wrote is read as it is. What would write fails with [`Error::ReadOnly`].
     ///
     /// # Errors
-    /// [`Error::Missing`] if there is no file, [`Error::Older`] if it would have to be migrated, and as
-    /// [`Store::open`].
+    /// [`Error::Missing`] if there is no file, and as [`Store::open`].
     pub fn open_to_read(path: &Path) -> Result<Self, Error> {
         Ok(Self::new(path, schema::open_to_read(path, WAIT)?))
     }
@@ -171,7 +172,7 @@ impl Store {
     /// What is wrong with the store.
     pub fn page(&self, id: i64, limit: u32) -> Result<Vec<Summary>, Error> {
         let query = "SELECT id, key, time, model, read, \"right\", ifnull(octet_length(strokes), 0), \
-                     ifnull(octet_length(picture), 0), source FROM correction WHERE id > ? ORDER BY id LIMIT ?";
+                     ifnull(octet_length(picture), 0), ifnull(octet_length(found), 0), source FROM correction WHERE id > ? ORDER BY id LIMIT ?";
         let connection = self.lock();
         let rows = || -> rusqlite::Result<Vec<Summary>> {
             let mut query = connection.prepare_cached(query)?;
@@ -224,10 +225,10 @@ pub(crate) fn insert(transaction: &Connection, path: &Path, correction: &Correct
         Some(_) => return Err(Error::Conflict(correction.key.clone())),
         None => {}
     }
-    let Correction { key, time, model, read, right, strokes, picture, source } = correction;
-    let command = format!("INSERT INTO correction ({COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)");
+    let Correction { key, time, model, read, right, strokes, picture, found, source } = correction;
+    let command = format!("INSERT INTO correction ({COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     let inserted = transaction.prepare_cached(&command).and_then(|mut command| {
-        command.insert(params![key, *time as i64, model, read, right, strokes, picture, source])
+        command.insert(params![key, *time as i64, model, read, right, strokes, picture, found, source])
     });
     let id = inserted.map_err(failed)?;
     Ok(Added { new: true, stored: Stored { id, correction: correction.clone() } })
@@ -248,6 +249,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
         right: row.get("right")?,
         strokes: row.get("strokes")?,
         picture: row.get("picture")?,
+        found: row.get("found")?,
         source: row.get("source")?,
     };
     Ok(Stored { id: row.get("id")?, correction })
@@ -263,7 +265,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         right: row.get(5)?,
         strokes_bytes: row.get::<_, i64>(6)? as u64,
         picture_bytes: row.get::<_, i64>(7)? as u64,
-        source: row.get(8)?,
+        found_bytes: row.get::<_, i64>(8)? as u64,
+        source: row.get(9)?,
     })
 }
 

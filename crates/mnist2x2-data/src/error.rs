@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// Where digits are found, in words.
 const FORMS: &str = "a folder with MNIST's four files, gzipped or not, of any number of digits (also in MNIST/raw), or with \
                      EMNIST's (emnist-digits-..., emnist-mnist-...); a CSV file with label,pixel0,...,pixel783 (train.csv, \
-                     test.csv); a folder of PNG or JPEG pictures of one digit each, in folders 0 to 9 or called 7_name.png \
-                     (also in train and test)";
+                     test.csv); a folder of pictures (PNG, JPEG, WebP, BMP, GIF, TIFF) of one digit each, in folders 0 to 9 or \
+                     called 7_name.png (also in train and test)";
 
 /// Everything that this crate can refuse.
 ///

@@ -252,13 +252,15 @@ impl Answer {
         let texts: Vec<String> = lines.iter().map(of_line).collect();
         let confidence = self.confidence * found.confidence;
         let reading = Reading::new(lines.concat(), confidence, self.alternatives);
+        let has_digits = reading.has_digits();
         let digits = if self.is_grid { reading.digits } else { reading.digits.replace('_', "") };
         let layout = match texts.len() {
+            _ if !has_digits => "none".into(),
             1 if is_run => "line".into(),
             _ if is_run => "lines".into(),
             _ => found.layout(),
         };
-        Reading { digits, lines: texts, layout, ..reading }
+        Reading { digits, lines: texts, layout, sure: reading.sure && has_digits, ..reading }
     }
 }
 

@@ -18,9 +18,10 @@ pub struct Reading {
     pub confidence: f32,
     /// Each line of digits from above to below, `_` for an empty cell of a grid.
     pub lines: Vec<String>,
-    /// How the digits lie: `2x5` for a grid, `1x1` for one digit, `line` for one line, `lines` for several, `none`.
+    /// How the digits lie: `2x5` for a grid, `1x1` for one digit, `line` for one line, `lines` for several, `none` without
+    /// digits.
     pub layout: String,
-    /// Whether it is to be trusted: its confidence is at least [`Reading::SURE`].
+    /// Whether it is to be trusted: digits were read, and its confidence is at least [`Reading::SURE`].
     pub sure: bool,
     /// Each cell.
     pub cells: Vec<CellReading>,
@@ -83,6 +84,11 @@ impl Reading {
             cells,
             alternatives,
         }
+    }
+
+    /// Whether a digit was read anywhere; of a picture without one the layout is `none`.
+    pub fn has_digits(&self) -> bool {
+        self.cells.iter().any(|cell| cell.digit.is_some())
     }
 
     /// What `answer` says, one cell for each digit that it names, with the sequences beside it.

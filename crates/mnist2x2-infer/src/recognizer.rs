@@ -136,7 +136,7 @@ impl Recognizer {
         self.read(&Picture::open(path)?)
     }
 
-    /// Reads a PNG or JPEG of handwriting.
+    /// Reads an image file of handwriting.
     ///
     /// # Errors
     /// As [`Picture::from_bytes`] and [`Recognizer::read`].

@@ -13,10 +13,10 @@ use crate::{Error, ModelInput, Picture};
 pub(crate) const SPLITS: [[&str; 2]; 2] = [["train", "training"], ["test", "testing"]];
 /// The most pictures that are read.
 const MAX_PICTURES: usize = 240_000;
-/// The endings of pictures that are read.
-const READ: [&str; 3] = ["png", "jpg", "jpeg"];
+/// The endings of pictures that are read, as [`Picture::open`] reads them.
+const READ: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"];
 /// Those of pictures that are not.
-const NOT_READ: [&str; 8] = ["bmp", "gif", "webp", "tif", "tiff", "heic", "avif", "svg"];
+const NOT_READ: [&str; 4] = ["heic", "heif", "avif", "svg"];
 
 /// The folder with the pictures of `split` in `path`, which is that folder itself if it is not divided; nothing if there
 /// are no labeled pictures.
@@ -51,7 +51,7 @@ pub(crate) fn read(folder: &Path) -> Result<Digits, Error> {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for (path, label) in &pictures {
         if has_ending(path, &NOT_READ) {
-            return Err(bad(path, "is no PNG or JPEG; convert it, or take it away"));
+            return Err(bad(path, "is no PNG, JPEG, WebP, BMP, GIF or TIFF; convert it, or take it away"));
         }
         if !has_ending(path, &READ) {
             continue; // Notes, and what file managers leave.

@@ -156,6 +156,24 @@ fn folders_of_labeled_pictures_go_the_way_of_all_pictures() {
     assert_eq!((found(&names).name(&Digests::of(&loaded)), found(&names).description()), ("own", "pictures"));
 }
 
+/// Without loss, what looks like MNIST's digits stays as it is; a JPEG is near.
+#[test]
+fn labeled_pictures_are_of_every_format_that_is_read() {
+    let digits = synthetic::digits(Split::Train, 1, 3);
+    for ending in ["png", "webp", "bmp", "gif", "tif", "TIFF", "jpg", "jpeg"] {
+        let root = TempDir::new().unwrap();
+        let folder = root.path().join(digits.label(0).to_string());
+        fs::create_dir(&folder).unwrap();
+        let gray = GrayImage::from_raw(28, 28, digits.image(0).to_vec()).unwrap();
+        // A GIF is written in colors alone.
+        image::DynamicImage::from(gray).to_rgb8().save(folder.join(format!("a.{ending}"))).unwrap();
+        let loaded = found(root.path()).load(Split::Train).unwrap();
+        assert_eq!((loaded.len(), loaded.label(0)), (1, digits.label(0)), "{ending}");
+        let distance = loaded.image(0).iter().zip(digits.image(0)).map(|(&a, &b)| a.abs_diff(b)).max();
+        assert!(distance <= Some(if ending.starts_with('j') { 60 } else { 0 }), "{ending}: {distance:?}");
+    }
+}
+
 #[test]
 fn a_picture_that_cannot_be_used_is_named() {
     let digits = synthetic::digits(Split::Train, 2, 3);
@@ -172,7 +190,10 @@ fn a_picture_that_cannot_be_used_is_named() {
     };
     assert!(case("b.png", None).contains("has no label; call it 7_name.png"));
     assert!(case("3/b.png", Some(b"no picture")).contains("cannot be read as an image"));
-    assert!(case("3/b.webp", Some(b"RIFF")).contains("is no PNG or JPEG; convert it"));
+    assert!(case("3/b.webp", Some(b"RIFF")).contains("cannot be read as an image"));
+    for other in ["3/b.heic", "3/b.AVIF", "3/b.svg"] {
+        assert!(case(other, Some(b"any")).contains("is no PNG, JPEG, WebP, BMP, GIF or TIFF; convert it"));
+    }
     let blank = TempDir::new().unwrap();
     GrayImage::new(40, 40).save(blank.path().join("5_blank.png")).unwrap();
     let error = refusal(found(blank.path()).load(Split::Train));

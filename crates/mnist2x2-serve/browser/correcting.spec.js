@@ -3,7 +3,7 @@
 
 import { readFile } from "node:fs/promises";
 
-import { expect, expectShown, pressAtOnce, stored, test } from "./support.js";
+import { expect, expectShown, hold, pressAtOnce, stored, test } from "./support.js";
 
 test("a digit is corrected by one key and found in the export", async ({ page, hand }) => {
   await page.goto("/");
@@ -36,6 +36,41 @@ test("digits corrected together make one correction", async ({ page, hand }) => 
   await expect(first).toHaveClass(/corrected/);
   await hand.stroke(0, [[100, 250], [180, 250]]);
   await expect(first).not.toHaveClass(/corrected/);
+});
+
+test("what is corrected before the last stroke is read stays corrected", async ({ page, hand }) => {
+  await page.goto("/");
+  await hand.write("11__");
+  await expectShown(page, "11__");
+  const before = (await stored(page)).length;
+  const release = await hold(page);
+  await hand.stroke(0, [[60, 140], [220, 140]]);
+  await page.locator(".tile").first().focus();
+  await pressAtOnce(page, "7");
+  await expectShown(page, "71__");
+  release();
+  await expect(page.locator(".tile").first().locator(".note")).toHaveText("was 2");
+  await expectShown(page, "71__");
+  await expect(page.locator("#status")).toHaveText("Stored: 71__ instead of 21__. Thank you.");
+  // Of the drawing that is whole, and of no other.
+  const corrections = (await stored(page)).slice(before);
+  expect(corrections.map(({ read, right, strokes }) => [read, right, strokes.cells[0].length])).toEqual([["21__", "71__", 2]]);
+});
+
+test("what is read right in the end is not corrected", async ({ page, hand }) => {
+  await page.goto("/");
+  await hand.write("1___");
+  await expectShown(page, "1___");
+  const before = (await stored(page)).length;
+  const release = await hold(page);
+  await hand.stroke(0, [[60, 140], [220, 140]]);
+  await page.locator(".tile").first().focus();
+  await pressAtOnce(page, "2");
+  release();
+  await expectShown(page, "2___");
+  await expect(page.locator(".tile.corrected")).toHaveCount(0);
+  await page.waitForTimeout(1200);
+  expect((await stored(page)).length).toBe(before);
 });
 
 test("a digit is corrected by a click, and a correction taken back at once is not sent", async ({ page, hand }) => {

@@ -190,6 +190,18 @@ export const pressAtOnce = (page, ...keys) => page.evaluate((keys) => {
   for (const key of keys) document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, ...options }));
 }, keys);
 
+/** Holds back what is read from now on, until the function that it gives is called. @param {Page} page */
+export async function hold(page) {
+  /** @type {() => void} */
+  let release = () => {};
+  const released = new Promise((resolve) => (release = () => resolve(undefined)));
+  await page.route("**/api/predict*", async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
 /**
  * A picture of digits in lines, dark on white: each digit in a place of 140 x 140 pixels, with a margin of 60.
  * @param {Page} page that has a canvas to draw on

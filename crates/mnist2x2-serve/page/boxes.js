@@ -12,23 +12,35 @@ import { SURE_FROM } from "./result.js";
 const LABEL = 20;
 
 export class Boxes {
-  /** @param {HTMLElement} frame that lies over the picture */
-  constructor(frame) {
+  /**
+   * @param {HTMLElement} frame that lies over the picture
+   * @param {(index: number) => void} onChoose  when a digit is clicked
+   */
+  constructor(frame, onChoose) {
     this.frame = frame;
+    frame.addEventListener("click", ({ target }) => {
+      const box = target instanceof Element && target.closest(".box");
+      if (box instanceof HTMLElement) onChoose(Number(box.dataset.index));
+    });
   }
 
   clear() {
     this.frame.replaceChildren();
   }
 
-  /** @param {Reading} reading @param {string} right with what was corrected @param {Size} picture */
-  show(reading, right, picture) {
+  /**
+   * @param {Reading} reading @param {string} right with what was corrected @param {Size} picture
+   * @param {boolean} isOpened whether it was opened, and not drawn: boxes on a drawing are in nobody's way
+   */
+  show(reading, right, picture, isOpened) {
+    this.frame.classList.toggle("opened", isOpened);
     const [width, height] = [this.frame.clientWidth, this.frame.clientHeight];
     const place = fit(picture, width, height);
     const scale = place.width / picture.width;
     const boxes = reading.cells.flatMap(({ box, confidence }, index) => {
       if (!box) return [];
-      const element = make("div", { class: "box" }, make("b", {}, right[index] === "_" ? "none" : right[index]));
+      const label = make("b", {}, right[index] === "_" ? "none" : right[index]);
+      const element = make("div", { class: "box", "data-index": index }, label);
       const [x, y] = [place.left + scale * box[0], place.top + scale * box[1]];
       // Shares, for the frame may become another size, but not another shape.
       Object.assign(element.style, {

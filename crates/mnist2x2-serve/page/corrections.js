@@ -16,6 +16,7 @@ import { load, save } from "./storage.js";
  * @property {string} right
  * @property {object} [strokes]  as the API takes them
  * @property {string} [picture]  a PNG in base64
+ * @property {string} [found]  the digits as they were found, in base64
  * @property {string} source
  */
 /** @typedef {"kept" | "stored" | "waiting" | "refused"} State */

@@ -3,19 +3,21 @@
 
 import { Outbox } from "./corrections.js";
 import { counted, find } from "./dom.js";
-import { Document, SIDE, blank, inCell, isBlank, withCell } from "./document.js";
+import { Document, SIDE, blank, isBlank, withCell } from "./document.js";
 import { AttentionView } from "./attention.js";
 import { Boxes } from "./boxes.js";
 import { Live } from "./live.js";
+import { Marks } from "./marks.js";
 import { Pad } from "./pad.js";
 import { base64, download, opened, pictureIn, png } from "./picture.js";
-import { describe, read, strokes } from "./reader.js";
+import { describe, found, read, strokes } from "./reader.js";
 import { Result, sentence } from "./result.js";
 import { sample, samples } from "./samples.js";
 import { load, save } from "./storage.js";
 
 /** @typedef {import("./document.js").Content} Content */
 /** @typedef {import("./document.js").Grid} Grid */
+/** @typedef {import("./marks.js").Shown} Shown */
 /** @typedef {import("./reader.js").Reading} Reading */
 /** @typedef {"grid" | "line" | "auto"} Sheet  the model's grid; or one without cells, read as a picture of that layout */
 
@@ -28,10 +30,9 @@ const HINTS = { grid: "one digit in each cell", line: "digits in one row", auto:
 /** What the model reads. @type {Grid} */ let modelGrid = { rows: 2, cols: 2 };
 /** @type {Sheet} */ let sheet = "grid";
 /** What is drawn in, whether its cells show or not. @type {Grid} */ let grid = modelGrid;
-/** What is shown, and the drawing it was read from. @type {{content: Content, reading: Reading} | null} */
+/** What is shown, and the drawing it was read from. @type {Shown | null} */
 let shown = null;
-/** What was corrected, by cell, for as long as the cell stays as it is. @type {Map<number, {of: unknown, digit: string}>} */
-const corrected = new Map();
+const marks = new Marks();
 /**
  * The correction that one more corrected digit joins.
  * @type {{content: Content, key: string | null, right: string, drawn?: Promise<object>}}
@@ -46,7 +47,7 @@ const attention = new AttentionView({
 });
 const result = new Result(
   { digits: text("digits"), picker: text("picker"), others: text("others"), sure: text("sure") }, correct);
-const boxes = new Boxes(text("boxes"));
+const boxes = new Boxes(text("boxes"), (index) => result.choose(index));
 const pad = new Pad(find("canvas", HTMLCanvasElement), text("cells"), {
   draft: (content) => {
     if (paper.content.picture) boxes.clear();
@@ -94,70 +95,67 @@ async function readContent(content) {
 
 /** @param {Content} content @param {Reading} reading */
 function showReading(content, reading) {
-  shown = { content, reading };
+  const isGrid = !isPicture(content) || reading.layout === `${modelGrid.rows}x${modelGrid.cols}`;
+  shown = { content, reading, isPicture: isPicture(content), isGrid };
+  if (content === paper.content && marks.carry(shown)) {
+    withdraw();
+    store(shown);
+  }
   show();
   attention.show(reading);
-  announce(sentence(reading, right(), kind(content, reading)));
+  announce(sentence(shown, marks.right(shown)));
   if (reading.model !== digest) learnModel();
 }
 
 function show() {
   if (!shown) return;
   const { content, reading } = shown;
-  const { canCorrect } = kind(content, reading);
-  result.show(reading, right(), kind(content, reading));
-  if (isPicture(content)) boxes.show(reading, right(), size(content));
+  const right = marks.right(shown);
+  result.show(shown, right);
+  if (shown.isPicture) boxes.show(reading, right, size(content), content.picture !== null);
   else boxes.clear();
   text("advice").hidden = reading.digits === "";
-  text("advice").textContent = canCorrect
-    ? "Wrong? Click a digit, or go to it and press the right one."
-    : `Only digits in a grid of ${modelGrid.rows} x ${modelGrid.cols} can be corrected here.`;
 }
 
-/** Only what lies in the model's own grid can be learnt from. @param {Content} content @param {Reading} reading */
-const kind = (content, { layout }) => ({
-  isPicture: isPicture(content),
-  canCorrect: !isPicture(content) || layout === `${modelGrid.rows}x${modelGrid.cols}`,
-});
-
-/**
- * What a digit was read from: a correction holds for as long as that stays. Without cells it is all that is drawn.
- * @param {Content} content @param {number} index
- */
-const origin = (content, index) =>
-  sheet === "grid" || content.picture ? inCell(content, index) : JSON.stringify(content.cells);
-
-/** What was read, with what was corrected in cells that are as they were. */
-function right() {
-  if (!shown) return "";
-  const { content, reading } = shown;
-  return Array.from(reading.digits, (digit, index) => {
-    const correction = corrected.get(index);
-    return correction && correction.of === origin(content, index) ? correction.digit : digit;
-  }).join("");
-}
-
-/** @param {string} is what is right */
-async function correct(is) {
-  if (!shown || is === right()) return;
-  const { content, reading } = shown;
-  if (!kind(content, reading).canCorrect) return;
-  Array.from(is).forEach((digit, index) => corrected.set(index, { of: origin(content, index), digit }));
+/** @param {string} right */
+function correct(right) {
+  if (!shown || right === marks.right(shown)) return;
+  marks.set(shown, right, shown.content !== paper.content);
   show();
+  store(shown);
+}
+
+/** Keeps what is right of a reading, or forgets it if nothing was wrong. @param {Shown} of */
+async function store(of) {
+  const { content, reading } = of;
+  const right = marks.right(of);
   if (correcting.content !== content) correcting = { content, key: null, right: "" };
   const mine = correcting;
-  mine.right = is;
+  mine.right = right;
   // What was sent already can only be corrected once more.
-  if (is === reading.digits && (mine.key === null || outbox.withdraw(mine.key))) return showStatus("");
-  const drawn = await (mine.drawn ??= drawing(content));
+  if (right === reading.digits && (mine.key === null || outbox.withdraw(mine.key))) return showStatus("");
+  const drawn = await (mine.drawn ??= drawing(of));
   // Meanwhile another digit may have been corrected.
-  if (mine.right !== is) return;
-  mine.key = outbox.add({ model: reading.model, read: reading.digits, right: is, ...drawn, source: "page" }, mine.key);
+  if (mine.right !== right) return;
+  const [was, is] = [reading.digits, right].map((digits) => corrigible(of, digits));
+  mine.key = outbox.add({ model: reading.model, read: was, right: is, ...drawn, source: "page" }, mine.key);
 }
 
-/** The drawing as a correction holds it. @param {Content} content */
-const drawing = async (content) =>
-  isPicture(content) ? { picture: await base64(await png(content, grid)) } : { strokes: strokes(content) };
+/** Forgets a correction that another takes the place of, unless it is on its way. */
+function withdraw() {
+  correcting.right = "";
+  if (correcting.key) outbox.withdraw(correcting.key);
+}
+
+/** The digits that a correction is of: of any arrangement but the model's grid, those that were found. @param {Shown} of @param {string} digits */
+const corrigible = ({ isGrid, reading }, digits) =>
+  isGrid ? digits : Array.from(digits).filter((_, index) => reading.cells[index].box).join("");
+
+/** What was read as a correction holds it. @param {Shown} of */
+async function drawing({ content, reading, isPicture, isGrid }) {
+  if (!isGrid) return { found: await base64(found(reading)) };
+  return isPicture ? { picture: await base64(await png(content, grid)) } : { strokes: strokes(content) };
+}
 
 /**
  * @param {import("./corrections.js").State} state @param {import("./corrections.js").Correction} correction

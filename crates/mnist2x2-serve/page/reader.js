@@ -27,6 +27,9 @@ import { PICTURE_TIMEOUT, post, request } from "./server.js";
  */
 /** @typedef {{digest: string, source: string, parameters: number, rows: number, cols: number}} Model */
 
+/** The side of a digit as the model is given it, in pixels. */
+const DIGIT = 28;
+
 /** The model that reads. @returns {Promise<Model>} */
 export const describe = () => request("api/model");
 
@@ -40,10 +43,23 @@ export async function read(content, layout = "auto") {
     ? { method: "POST", headers: { "Content-Type": picture.file.type }, body: picture.file }
     : post(strokes(content));
   const reading = await request(`api/predict?seen=true&attention=true&layout=${layout}`, body, picture ? PICTURE_TIMEOUT : undefined);
+  if (reading.layout === "none") [reading.lines, reading.cells] = [[], []];
   // The API leaves out the empty cells of a grid that is not the model's.
   reading.digits = reading.lines.join("");
   if (reading.seen) reading.seen.pixels = Uint8Array.from(atob(reading.seen.pixels), (c) => c.charCodeAt(0));
   return reading;
+}
+
+/**
+ * The digits as they were found, one after another: each is a square of what the model was given, at its place in its line.
+ * @param {Reading} reading
+ */
+export function found({ lines, cells, seen }) {
+  if (!seen) throw new Error("the server did not send what the model was given");
+  const squares = lines.flatMap((line, row) => Array.from(line, (_, col) => (row * seen.width + col) * DIGIT));
+  const rows = squares.filter((_, index) => cells[index].box).flatMap((start) =>
+    Array.from({ length: DIGIT }, (_, y) => seen.pixels.slice(start + y * seen.width, start + y * seen.width + DIGIT)));
+  return new Blob(rows);
 }
 
 /** The drawing as the API takes it: no point is farther from its cell than the cell's size. @param {Content} content */

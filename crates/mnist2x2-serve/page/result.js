@@ -5,8 +5,9 @@ import { make, percent, step } from "./dom.js";
 import { position, positions } from "./document.js";
 
 /** @typedef {import("./document.js").Grid} Grid */
+/** @typedef {import("./marks.js").Shown} Shown */
+/** @typedef {import("./reader.js").Cell} Cell */
 /** @typedef {import("./reader.js").Reading} Reading */
-/** @typedef {{isPicture: boolean, canCorrect: boolean}} Kind  what was read, and whether it can be corrected */
 
 /** The most sequences shown beside the answer. */
 const MAX_OTHERS = 4;
@@ -15,8 +16,8 @@ const LEAST = 0.001;
 /** A digit of less confidence is shown as unsure. */
 export const SURE_FROM = 0.8;
 
-/** @param {string} digit */
-const spoken = (digit) => (digit === "_" ? "empty" : digit);
+/** @param {string} digit @param {Cell} [cell] where it was found */
+const spoken = (digit, cell) => (digit !== "_" ? digit : cell?.box ? "no digit" : "empty");
 
 /** What is said of a picture without digits. */
 const NONE = "No digits were found.";
@@ -26,19 +27,19 @@ const unsure = ({ confidence }) => `Not sure: ${percent(confidence)}`;
 
 /**
  * Everything that was read, as one would say it.
- * @param {Reading} reading @param {string} right with what was corrected @param {Kind} kind
+ * @param {Shown} shown @param {string} right with what was corrected
  */
-export function sentence(reading, right, { isPicture }) {
+export function sentence({ reading, isPicture }, right) {
   if (right === "") return NONE;
-  const starts = reading.lines.map((_, row) => reading.lines.slice(0, row).join("").length);
-  const lines = starts.map((start, row) => Array.from(right.slice(start, starts[row + 1]), spoken).join(", "));
+  const all = Array.from(right, (digit, index) => spoken(digit, reading.cells[index]));
+  const lines = reading.lines.map(({ length }) => all.splice(0, length).join(", "));
   const sure = isPicture && !reading.sure ? unsure(reading) : `${percent(reading.confidence)} sure`;
   return `Read ${lines.join(isPicture ? "; " : ", ")}. ${sure}.`;
 }
 
 /**
- * A tile for each cell's digit. Pressing 0 to 9 on one corrects it, and so does its picker. Tiles of a reading that
- * cannot be corrected stand in its lines and only show.
+ * A tile for each digit, in the model's grid or in the lines that were found. Pressing 0 to 9 on one corrects it, and so does
+ * its picker. Where nothing was found, in a cell of another grid, there is nothing to correct, nor in digits that touch: they are one piece.
  */
 export class Result {
   /** @type {Grid} */ #grid = { rows: 2, cols: 2 };
@@ -86,17 +87,21 @@ export class Result {
     const { rows, cols } = this.#grid;
     if (!this.#isOther(`${rows}x${cols}`)) return;
     this.#places = Array.from({ length: rows * cols }, (_, index) => position(index, this.#grid));
-    this.#tiles = this.#places.map(() =>
-      make("button", { type: "button", class: "tile", "aria-controls": this.parts.picker.id }));
+    this.#tiles = this.#places.map(() => this.#button());
     this.parts.digits.replaceChildren(...this.#tiles.map((tile) => make("li", {}, tile)));
     this.parts.digits.classList.remove("lines");
   }
 
+  #button() {
+    return make("button", { type: "button", class: "tile", "aria-controls": this.parts.picker.id });
+  }
+
   /** The tiles in the lines that were found, or that there are none. @param {Reading} reading */
-  #standInLines({ lines, layout }) {
-    if (!this.#isOther([layout, ...lines.map(({ length }) => length)].join())) return;
+  #standInLines({ lines, layout, cells, seen }) {
+    const found = cells.map(({ box }) => box !== undefined && seen !== undefined);
+    if (!this.#isOther([layout, ...lines.map(({ length }) => length), ...found].join())) return;
     this.#places = positions(lines, layout);
-    this.#tiles = this.#places.map(() => make("div", { class: "tile" }));
+    this.#tiles = found.map((isFound) => (isFound ? this.#button() : make("div", { class: "tile" })));
     const left = [...this.#tiles];
     const items = lines.map(({ length }) => make("li", {}, ...left.splice(0, length)));
     this.parts.digits.replaceChildren(...(items.length > 0 ? items : [make("li", { class: "none" }, NONE)]));
@@ -130,22 +135,24 @@ export class Result {
     });
   }
 
-  /** @param {Reading} reading @param {string} right with what was corrected @param {Kind} kind */
-  show(reading, right, { isPicture, canCorrect }) {
-    if (canCorrect) this.#standInGrid();
+  /** @param {Shown} shown @param {string} right with what was corrected */
+  show({ reading, isPicture, isGrid }, right) {
+    if (isGrid) this.#standInGrid();
     else this.#standInLines(reading);
     const isSure = !isPicture || reading.sure;
     this.parts.sure.textContent = isSure ? `${percent(reading.confidence)} sure of all` : right && unsure(reading);
     this.parts.sure.classList.toggle("unsure", !isSure);
     this.#tiles.forEach((tile, index) => {
-      const { confidence } = reading.cells[index];
+      const cell = reading.cells[index];
+      const { confidence } = cell;
       const [was, is] = [reading.digits[index], right[index]];
-      const note = was !== is ? `was ${spoken(was)}` : is === "_" ? "empty" : percent(confidence);
+      const note = was !== is ? `was ${spoken(was, cell)}` : is === "_" ? spoken(is, cell) : percent(confidence);
       tile.removeAttribute("aria-disabled");
       tile.className = "tile";
       tile.classList.toggle("corrected", was !== is);
       tile.classList.toggle("unsure", was === is && is !== "_" && confidence < SURE_FROM);
-      this.#fill(tile, index, is === "_" ? "" : is, note, was === is && is !== "_" ? confidence : 0);
+      const change = was !== is && is === "_" ? `, now ${spoken(is, cell)}` : "";
+      this.#fill(tile, index, is === "_" ? "" : is, note, was === is && is !== "_" ? confidence : 0, change);
     });
     [this.#right, this.#isPicture] = [right, isPicture];
     this.#showOthers(reading);
@@ -154,10 +161,10 @@ export class Result {
 
   /**
    * @param {HTMLElement} tile @param {number} index
-   * @param {string} digit @param {string} note @param {number} share of the bar
+   * @param {string} digit @param {string} note @param {number} share of the bar @param {string} change  that cannot be seen
    */
-  #fill(tile, index, digit, note, share) {
-    const place = make("span", { class: "hidden" }, `, ${this.#places[index]}`);
+  #fill(tile, index, digit, note, share, change = "") {
+    const place = make("span", { class: "hidden" }, `${change}, ${this.#places[index]}`);
     const bar = make("i", { "aria-hidden": "true" });
     bar.style.setProperty("--share", String(share));
     tile.replaceChildren(make("b", {}, digit), bar, make("span", { class: "note" }, note), place);
@@ -188,15 +195,24 @@ export class Result {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const index = this.#tiles.indexOf(/** @type {HTMLElement} */ (event.target));
+    const tile = /** @type {HTMLElement} */ (event.target);
+    const index = this.#tiles.indexOf(tile);
     if (index < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
-    const by = step(event.key, index, this.#tiles.length, this.#tiles.length);
-    if (by !== 0) this.#tiles[index + by].focus();
+    const buttons = this.#tiles.filter((tile) => tile.matches("button"));
+    const place = buttons.indexOf(tile);
+    const by = step(event.key, place, buttons.length, buttons.length);
+    if (by !== 0) buttons[place + by].focus();
     else if (/^\d$/.test(event.key)) this.#correct(index, event.key);
     else if (event.key === "Delete" || event.key === "Backspace") this.#correct(index, "_");
     else if (event.key === "Escape") this.#close();
     else return;
     event.preventDefault();
+  }
+
+  /** Goes to a digit and lets one correct it. @param {number} index */
+  choose(index) {
+    this.#tiles[index]?.focus();
+    if (this.#open !== index) this.#toggle(index);
   }
 
   /** @param {number} index */
@@ -205,9 +221,12 @@ export class Result {
     this.#close(false);
     if (isOpen || !this.#right) return;
     this.#open = index;
+    // Beside the digit's line: on a telephone the last line may be out of sight.
+    this.#tiles[index].closest(".lines > li")?.append(this.parts.picker);
     this.#tiles[index].setAttribute("aria-expanded", "true");
     this.parts.picker.setAttribute("aria-label", `The digit ${this.#places[index]} is`);
     this.parts.picker.hidden = false;
+    this.parts.picker.scrollIntoView({ block: "nearest" });
     this.#mark();
   }
 
@@ -233,6 +252,7 @@ export class Result {
     const tile = this.#tiles[this.#open];
     this.#open = null;
     this.parts.picker.hidden = true;
+    this.parts.digits.after(this.parts.picker);
     tile.setAttribute("aria-expanded", "false");
     if (returns) tile.focus();
   }

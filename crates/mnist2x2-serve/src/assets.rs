@@ -16,7 +16,7 @@ const FOLDER: &str = "\"assets/";
 const INDEX: &str = include_str!("../page/index.html");
 
 /// All that the page asks for, by name.
-pub(crate) const ASSETS: [Asset; 16] = [
+pub(crate) const ASSETS: [Asset; 17] = [
     Asset { name: "page.css", content_type: STYLE, text: include_str!("../page/page.css") },
     Asset { name: "icon.svg", content_type: PICTURE, text: include_str!("../page/icon.svg") },
     Asset { name: "main.js", content_type: SCRIPT, text: include_str!("../page/main.js") },
@@ -26,6 +26,7 @@ pub(crate) const ASSETS: [Asset; 16] = [
     Asset { name: "document.js", content_type: SCRIPT, text: include_str!("../page/document.js") },
     Asset { name: "dom.js", content_type: SCRIPT, text: include_str!("../page/dom.js") },
     Asset { name: "live.js", content_type: SCRIPT, text: include_str!("../page/live.js") },
+    Asset { name: "marks.js", content_type: SCRIPT, text: include_str!("../page/marks.js") },
     Asset { name: "pad.js", content_type: SCRIPT, text: include_str!("../page/pad.js") },
     Asset { name: "picture.js", content_type: SCRIPT, text: include_str!("../page/picture.js") },
     Asset { name: "reader.js", content_type: SCRIPT, text: include_str!("../page/reader.js") },

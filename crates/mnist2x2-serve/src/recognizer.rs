@@ -69,12 +69,16 @@ impl RecognizerReader {
         answers.collect()
     }
 
-    /// The reading with what else is wanted.
+    /// The reading with what else is wanted. Digits that touch and were read as one piece have no squares of their own.
     fn answer(&self, reading: Reading, found: &Found, options: ReadOptions) -> Result<Answer, Error> {
         let mut answer = Answer::from(reading);
+        let lengths = answer.reading.lines.iter().map(String::len);
         let (input, whole) = match found {
             Found::Drawing(input) => (Some(input.clone()), true),
-            Found::Picture(found) => (found.lined_up(), found.shape() == Some(self.recognizer.shape())),
+            Found::Picture(found) => {
+                let input = found.lined_up().filter(|_| lengths.eq(found.lines.iter().map(Vec::len)));
+                (input, found.shape() == Some(self.recognizer.shape()))
+            }
         };
         let Some(input) = input else { return Ok(answer) };
         if options.image {

@@ -13,17 +13,19 @@ mod labeled_example;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use mnist2x2_data::Loader;
 use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Calibration, Recognizer};
 use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::split;
 use crate::loaders::{HeldOut, check_index_map, fixed_grids};
 use crate::observer::counting;
 use crate::{
     Error, Exposure, Grids, Observer, Outcome, ReadingFor, Recipe, Trainer, TrainingData, Workers, evaluate,
-    predict_inputs,
 };
 
 use labeled_example::Drawn;
@@ -238,7 +240,7 @@ fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), 
         );
         return Err(Error::corrections(problem));
     }
-    let mut shapes = examples.iter().map(|example| example.input().shape());
+    let mut shapes = examples.iter().filter_map(LabeledExample::grid);
     shapes.find(|&other| other != shape).map_or(Ok(()), |other| {
         Err(Error::corrections(format!(
             "a correction is of {} x {} cells, but the model reads {} x {}",
@@ -261,12 +263,14 @@ fn score(
     validation: f64,
     workers: &Workers,
 ) -> Result<Scores, Error> {
-    let input = |index: usize| Ok((examples[index].input().clone(), Vec::new()));
-    let predictions = predict_inputs(recognizer, examples.len(), input, workers, |_| ())?;
+    let read = |part: Range<usize>| -> Result<Vec<_>, Error> {
+        examples[part].iter().map(|example| example.read(recognizer)).collect()
+    };
+    let readings = workers.map(split(examples.len(), workers.count()), read)?.into_iter().flatten();
     let mut scores = Scores { corrections: 0, cells: 0, validation };
-    for (prediction, example) in predictions.iter().zip(examples) {
-        let pairs = prediction.predicted.iter().zip(example.labels());
-        let right = pairs.filter(|(predicted, label)| predicted == label).count();
+    for (reading, example) in readings.zip(examples) {
+        let pairs = reading.cells.iter().zip(example.labels());
+        let right = pairs.filter(|(cell, label)| cell.digit == **label).count();
         scores.corrections += u64::from(right == example.labels().len());
         scores.cells += right as u64;
     }

@@ -56,9 +56,20 @@ fn recipe() -> Recipe {
     recipe
 }
 
-/// The weights that come of it, and how many held-out corrections were read before, after, and in all.
-fn finetuned(base: &Recognizer, workers: &Workers) -> (Vec<f32>, [u64; 3]) {
-    let examples = (0..30).map(zigzags).collect();
+/// The same as one to five digits that were found in a row.
+fn row_of_zigzags(number: u64) -> LabeledExample {
+    let cell = |cell: u64| zigzags(10 * number + cell / 3).input().cell(cell as usize % 3);
+    let digits: Vec<_> = (0..=number % 5).map(cell).collect();
+    LabeledExample::of_digits(&digits, &vec![3; digits.len()]).unwrap()
+}
+
+/// The weights that come of 30 examples, and how many held-out corrections were read before, after, and in all.
+fn finetuned(
+    base: &Recognizer,
+    example: impl Fn(u64) -> LabeledExample,
+    workers: &Workers,
+) -> (Vec<f32>, [u64; 3]) {
+    let examples = (0..30).map(example).collect();
     let mut finetuning = Finetuning::new(base, "base", recipe(), data(examples), workers).unwrap();
     assert_eq!(finetuning.learned() + finetuning.held_out().len() as u64, 30);
     let outcome = finetuning.run(workers, &mut ()).unwrap().expect("nobody stopped it");
@@ -77,10 +88,23 @@ fn finetuned(base: &Recognizer, workers: &Workers) -> (Vec<f32>, [u64; 3]) {
 fn a_style_is_learnt_and_the_same_again_gives_the_same_weights() {
     let one = Workers::new(Some(1)).unwrap();
     let base = base(&one);
-    let (values, [before, after, of]) = finetuned(&base, &one);
+    let (values, [before, after, of]) = finetuned(&base, zigzags, &one);
     assert!(before < after && 2 * after > of, "{before} of {of} before and {after} after");
-    assert_eq!(finetuned(&base, &Workers::new(Some(3)).unwrap()).0, values);
+    assert_eq!(finetuned(&base, zigzags, &Workers::new(Some(3)).unwrap()).0, values);
     assert_ne!(base.model().parameters().to_flat().unwrap(), values);
+}
+
+/// They are read in portions, as pictures are, and each is learned.
+#[test]
+fn digits_of_any_arrangement_teach_as_grids_do() {
+    let one = Workers::new(Some(1)).unwrap();
+    let base = base(&one);
+    let (values, [before, after, of]) = finetuned(&base, row_of_zigzags, &one);
+    assert!(before < after && 2 * after > of, "{before} of {of} before and {after} after");
+    let mixed = |number: u64| if number.is_multiple_of(2) { zigzags(number) } else { row_of_zigzags(number) };
+    let (others, [before, after, of]) = finetuned(&base, mixed, &Workers::new(Some(3)).unwrap());
+    assert!(before < after && 2 * after > of, "{before} of {of} before and {after} after");
+    assert_ne!(others, values);
 }
 
 #[test]

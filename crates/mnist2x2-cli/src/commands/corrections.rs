@@ -116,14 +116,22 @@ pub(super) fn each(store: &Store, mut job: impl FnMut(&Summary) -> anyhow::Resul
 }
 
 fn line(summary: &Summary, width: usize) -> String {
-    let Summary { id, key, time, model, read, right, strokes_bytes, picture_bytes, .. } = summary;
-    let drawing = match (strokes_bytes, picture_bytes) {
-        (0, _) => "picture",
-        (_, 0) => "strokes",
-        _ => "strokes+picture",
-    };
+    let Summary { id, key, time, model, read, right, .. } = summary;
+    let drawing = drawing(summary);
     let (time, model) = (utc(time / 1000), &model[..SHORT.min(model.len())]);
     format!("{id:5}  {time:16}  {read:width$}  {right:width$}  {drawing:15}  {model:SHORT$}  {key}")
+}
+
+/// In which form a drawing is kept; of digits that were found, how many of them are none.
+fn drawing(summary: &Summary) -> String {
+    let Summary { strokes_bytes, picture_bytes, found_bytes, right, .. } = summary;
+    match (strokes_bytes, picture_bytes, right.matches('_').count()) {
+        (.., 0) if *found_bytes > 0 => "digits".into(),
+        (.., none) if *found_bytes > 0 => format!("digits, {none} none"),
+        (0, ..) => "picture".into(),
+        (_, 0, _) => "strokes".into(),
+        _ => "strokes+picture".into(),
+    }
 }
 
 fn export(store: &Store) -> anyhow::Result<()> {

@@ -75,6 +75,8 @@ struct Json<'a> {
     learnt: u64,
     /// Corrections that cannot be learned from.
     skipped: usize,
+    /// What was found and is no digit, which is left out of the corrections that hold it.
+    no_digits: usize,
     /// Whether the model that it began with was trained on the validation digits: `none`, `unknown` or `trained`.
     exposure: Exposure,
     #[serde(flatten)]
@@ -85,7 +87,7 @@ struct Json<'a> {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let base = args.model.load(&args.compute.device.open()?)?;
-    let Examples { learnable, skipped } = args.examples(base.shape())?;
+    let Examples { learnable, skipped, no_digits } = args.examples(base.shape())?;
     let earlier = args.model.record();
     let recipe = args.recipe(earlier.as_ref())?.on(base.model().parameters().device());
     let out = args.out.clone().unwrap_or_else(|| default_folder(&recipe));
@@ -113,7 +115,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let (model, seconds) = (objection.is_none().then_some(out.as_path()), start.elapsed().as_secs_f64());
     let (objection, skipped) = (objection.as_deref(), skipped.len());
-    report(&Json { model, objection, learnt, skipped, exposure, acceptance, seconds }, args.json)
+    report(&Json { model, objection, learnt, skipped, no_digits, exposure, acceptance, seconds }, args.json)
 }
 
 /// Trains. Returns what came of it, and the metrics of each epoch.
@@ -162,6 +164,12 @@ impl Args {
         let store = self.store.open()?;
         let examples = examples::read(&store, shape).with_context(|| store.path().display().to_string())?;
         report_skipped(&examples.skipped, store.path());
+        if examples.no_digits > 0 {
+            console::log(&format!(
+                "left out, because the model has no sign for what is no digit: {} of what was found",
+                examples.no_digits
+            ));
+        }
         Ok(examples)
     }
 

@@ -48,13 +48,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let recognizer = args.model.load(&args.device.open()?)?;
     let (mut all, mut failed) = (Vec::new(), 0);
     for image in &args.images {
-        let reading = findings(args, &recognizer, image).and_then(|found| {
+        let read = findings(args, &recognizer, image).and_then(|found| {
             let reading = recognizer.read_findings(std::slice::from_ref(&found))?.swap_remove(0);
+            let is_one_sequence = found.shape() == Some(recognizer.shape());
             all.extend(args.show.is_some().then_some(found));
-            Ok(reading)
+            Ok((reading, is_one_sequence))
         });
-        failed += usize::from(reading.is_err());
-        report(args.json, image, &reading)?;
+        failed += usize::from(read.is_err());
+        report(args.json, image, &read)?;
     }
     if let Some(path) = &args.show {
         show(&all, path)?;
@@ -90,28 +91,52 @@ fn show(all: &[Findings], path: &Path) -> anyhow::Result<()> {
     write_atomically(path, &sheet::png(&sheet).with_context(failed)?).with_context(failed)
 }
 
-fn report(json: bool, image: &Path, reading: &anyhow::Result<Reading>) -> anyhow::Result<()> {
+/// Says what was `read`, and whether the digits lie in the model's own grid; or why nothing was.
+fn report(json: bool, image: &Path, read: &anyhow::Result<(Reading, bool)>) -> anyhow::Result<()> {
     let image = image.to_string_lossy();
-    match reading {
+    match read {
         _ if json => {
-            let error = reading.as_ref().err().map(|error| format!("{error:#}"));
-            console::print_json(&Line { image: &image, reading: reading.as_ref().ok(), error })?;
+            let error = read.as_ref().err().map(|error| format!("{error:#}"));
+            let reading = read.as_ref().ok().map(|(reading, _)| reading);
+            console::print_json(&Line { image: &image, reading, error })?;
         }
-        Ok(reading) => console::print(&format!("{image}: {}", sentence(reading)))?,
+        Ok((reading, is_one_sequence)) => {
+            console::print(&format!("{image}: {}", sentence(reading, *is_one_sequence)))?;
+        }
         Err(error) => console::log(&format!("{image}: {error:#}")),
     }
     Ok(())
 }
 
-/// A reading in words.
-fn sentence(reading: &Reading) -> String {
-    if reading.cells.iter().all(|cell| cell.digit.is_none()) {
+/// A reading in words: one sequence, or line by line.
+fn sentence(reading: &Reading, is_one_sequence: bool) -> String {
+    if !reading.has_digits() {
         return "no digits found".into();
     }
-    let text = if reading.lines.len() > 1 && reading.layout != "2x2" {
-        reading.lines.join(" / ")
-    } else {
-        reading.digits.clone()
-    };
+    let is_alone = is_one_sequence || reading.lines.len() == 1;
+    let text = if is_alone { reading.digits.clone() } else { reading.lines.join(" / ") };
     format!("{text}  ({} sure)", percent(f64::from(reading.confidence)))
+}
+
+#[cfg(test)]
+mod tests {
+    use mnist2x2::infer::CellReading;
+
+    use super::*;
+
+    #[test]
+    fn a_reading_is_said_as_one_sequence_or_line_by_line() {
+        let reading = |digits: [Option<u8>; 4], lines: &[&str]| {
+            let cells = digits.map(|digit| CellReading::new(digit, 1.0)).into();
+            let mut reading = Reading::new(cells, 0.5, Vec::new());
+            reading.lines = lines.iter().map(|&line| line.into()).collect();
+            reading
+        };
+        let grid = reading([Some(1), None, Some(2), Some(3)], &["1_", "23"]);
+        assert_eq!(sentence(&grid, true), "1_23  (50.00 % sure)");
+        assert_eq!(sentence(&grid, false), "1_ / 23  (50.00 % sure)");
+        assert_eq!(sentence(&reading([Some(4); 4], &["4444"]), false), "4444  (50.00 % sure)");
+        let empty = reading([None; 4], &["__", "__"]);
+        assert_eq!([true, false].map(|is_one| sentence(&empty, is_one)), ["no digits found"; 2]);
+    }
 }

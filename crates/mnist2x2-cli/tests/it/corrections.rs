@@ -19,6 +19,7 @@ fn fill(bench: &Bench) -> Store {
             right: "7034".into(),
             strokes: Some(json!({ "cells": [[[[1, 2], [3, 4]]], [], [], []], "width": 9, "height": 9 })),
             picture: None,
+            found: None,
             source: (key == "a").then(|| "a \"test\"".into()),
         };
         store.add(&correction).unwrap();
@@ -39,6 +40,31 @@ fn a_list_is_a_table_for_people_and_lines_for_programs() {
     let keys: Vec<_> = lines.iter().map(|line| line["key"].as_str().unwrap()).collect();
     assert_eq!(keys, ["z", "a", "m"]);
     assert!(lines[0]["strokes_bytes"].as_u64().unwrap() > 20 && lines[0]["right"] == "7034", "{}", lines[0]);
+}
+
+/// A store of one correction of three digits that were found, of which the second is none.
+fn fill_found(bench: &Bench) {
+    let store = fill(bench);
+    let (read, right) = ("408".into(), "4_8".into());
+    let (key, found) = ("found".into(), Some((0..3 * 784).map(|i| (i % 251) as u8).collect()));
+    let drawn = store.after(0).unwrap().unwrap().correction;
+    store.add(&Correction { key, read, right, strokes: None, found, ..drawn }).unwrap();
+}
+
+#[test]
+fn digits_that_were_found_are_listed_with_those_that_are_none_exported_and_removed() {
+    let bench = Bench::new();
+    fill_found(&bench);
+    let table = bench.done("corrections list --store store").stdout;
+    let row: Vec<&str> = table.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(row[2..7], ["408", "4_8", "digits,", "1", "none"], "{table}");
+    let line = bench.done("corrections list --json --store store").json().pop().unwrap();
+    assert_eq!((&line["right"], &line["found_bytes"]), (&json!("4_8"), &json!(3 * 784)), "{line}");
+    let export = bench.done("corrections export --store store").stdout;
+    std::fs::write(bench.path("lines"), &export).unwrap();
+    assert_eq!(bench.done("corrections import --store other lines").stdout, "4 new, 0 known already\n");
+    assert_eq!(bench.done("corrections export --store other").stdout, export);
+    assert_eq!(bench.done("corrections remove --store other found").stdout, "1 removed\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use mnist2x2::corrections::{Correction, Store};
 use mnist2x2::random::Random;
+use mnist2x2::{Drawing, GridShape, ModelInput};
 use serde_json::{Value, json};
 
 use crate::support::{Bench, edit};
@@ -39,6 +40,7 @@ fn fill(bench: &Bench, count: u64, shape: &[[f64; 2]]) {
             right,
             strokes: Some(json!({ "cells": cells, "width": 1, "height": 1 })),
             picture: None,
+            found: None,
             source: None,
         };
         store.add(&correction).unwrap();
@@ -79,6 +81,66 @@ fn what_is_better_is_a_model_folder_that_says_where_it_came_from() {
     assert!(error.contains("is finished"), "{error}");
     let error = bench.fails(1, "train --data-dir mnist --no-test --config new/run.toml");
     assert!(error.contains("there is no teacher"), "its record is a configuration like any other: {error}");
+}
+
+/// Adds corrections of a mirrored seven, a one and a scribble that is no digit, as they were found in a row.
+fn fill_found(bench: &Bench, count: u64) {
+    let shape = GridShape { rows: 1, cols: 3 };
+    let store = Store::open(&bench.path("store")).unwrap();
+    for number in 0..count {
+        let mut random = Random::keyed(1, "test drawing", 0, number);
+        let cells = [&SEVEN[..], &ONE, &[[0.1, 0.1], [0.9, 0.2], [0.1, 0.3], [0.9, 0.4]]];
+        let cells = cells.map(|points| {
+            let stroke: Vec<Vec<[f32; 2]>> = serde_json::from_value(stroke(points, &mut random)).unwrap();
+            stroke
+        });
+        let drawing = Drawing::from_cells(&cells, 1.0, 1.0, shape).unwrap();
+        let input = ModelInput::from_drawing(&drawing, shape);
+        let found = (0..3).flat_map(|cell| input.cell(cell)).collect();
+        let correction = Correction {
+            key: format!("found-{number}"),
+            time: number,
+            model: "0".repeat(64),
+            read: "112".into(),
+            right: "71_".into(),
+            strokes: None,
+            picture: None,
+            found: Some(found),
+            source: None,
+        };
+        store.add(&correction).unwrap();
+    }
+}
+
+#[test]
+fn digits_of_any_arrangement_are_learnt_and_what_is_none_is_left_out() {
+    let bench = Bench::new();
+    fill_found(&bench, 40);
+    let run = bench.done(&format!("{FINETUNE} --set epoch_grids=4000 --json --out new"));
+    let json = run.json().remove(0);
+    let counts = |when: &str| json[when]["corrections"].as_u64().unwrap();
+    assert!(counts("before") < counts("after"), "{json}");
+    assert_eq!(json["learnt"].as_u64().unwrap() + json["held_out"].as_u64().unwrap(), 40, "{json}");
+    assert_eq!((json["no_digits"].as_u64(), json["skipped"].as_u64()), (Some(40), Some(0)), "{json}");
+    let said = run.stderr.lines().filter(|line| line.contains("no sign for what is no digit: 40 "));
+    assert_eq!(said.count(), 1, "{}", run.stderr);
+}
+
+/// Of drawn grids too: what is none there is no ink to learn from.
+#[test]
+fn corrections_without_a_digit_are_no_corrections_to_learn_from() {
+    let bench = Bench::new();
+    fill(&bench, 9, &SEVEN);
+    let store = Store::open(&bench.path("store")).unwrap();
+    let drawn = store.after(0).unwrap().unwrap().correction;
+    store.add(&Correction { key: "none".into(), right: "____".into(), ..drawn.clone() }).unwrap();
+    let found = Some(vec![9; 2 * 784]);
+    let none =
+        |key: &str| Correction { key: key.into(), read: "12".into(), right: "__".into(), ..drawn.clone() };
+    store.add(&Correction { strokes: None, found, ..none("found") }).unwrap();
+    let run = bench.run(&format!("{FINETUNE} --out new"));
+    assert!(run.stderr.contains("no sign for what is no digit: 6 "), "{}", run.stderr);
+    assert!(run.stderr.contains("9 corrections are too few"), "{}", run.stderr);
 }
 
 /// Ones that are called sevens: to learn them is to forget what ones are.

@@ -37,6 +37,7 @@ pub(crate) fn correction(key: &str) -> Correction {
         right: "1234".into(),
         strokes: Some(json!({ "cells": [[points], [], [], []], "name": key })),
         picture: None,
+        found: None,
         source: None,
     }
 }

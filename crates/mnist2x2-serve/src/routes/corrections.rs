@@ -82,12 +82,16 @@ fn correction(headers: &HeaderMap, body: &LimitedBody) -> Result<Correction, Pro
     Ok(correction)
 }
 
-/// Refuses a correction of other grids than the model reads: nobody could learn from it.
+/// Refuses a correction of other grids than the model reads, unless it has the digits as they were found: nobody could learn
+/// from it.
 fn check_cells(correction: &Correction, model: &ModelInfo) -> Result<(), Problem> {
-    let (found, cells) = (correction.right.len(), model.cells());
-    let detail = format!("right: is of {found} cells, and the model reads {} x {}", model.rows, model.cols);
-    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
-    if found == cells { Ok(()) } else { Err(problem) }
+    let (count, ModelInfo { rows, cols, .. }) = (correction.right.len(), model);
+    let detail = format!(
+        "right: is of {count} cells, and the model reads {rows} x {cols}; of another arrangement send each digit as it was \
+         found, in `found`"
+    );
+    let fits = correction.found.is_some() || count == model.cells();
+    if fits { Ok(()) } else { Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)) }
 }
 
 /// Refuses a picture that cannot be decoded.

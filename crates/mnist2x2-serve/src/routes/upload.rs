@@ -38,7 +38,7 @@ fn error_page(problem: Problem) -> Response {
 }
 
 fn render_reading(reading: &Reading) -> String {
-    if reading.cells.iter().all(|cell| cell.digit.is_none()) {
+    if !reading.has_digits() {
         return "<p class=\"answer\">No digits were found.</p>".into();
     }
     let percent = 100.0 * reading.confidence;

@@ -75,12 +75,45 @@ fn what_cannot_be_learnt_is_refused_on_arrival() {
         (other["strokes"], other["picture"]) = (Value::Null, base64(PICTURE).into());
         let detail = server.json(PATH, &other).problem(422);
         assert!(
-            detail.contains(&format!("of {} cells", digits.len())) && detail.contains("2 x 2"),
+            detail.contains(&format!("of {} cells", digits.len()))
+                && detail.contains("2 x 2")
+                && detail.contains("in `found`"),
             "{detail}"
         );
     }
     assert_eq!(server.get(PATH).text(), "");
     assert_eq!(with_picture(PICTURE).status, 201);
+}
+
+#[test]
+fn digits_of_any_arrangement_are_kept_as_they_were_found() {
+    let server = start(Fake::new('a'), |_| ());
+    let found = |count: usize, digits: &str| {
+        let pixels: Vec<u8> = (0..count * 784).map(|i| (i % 251) as u8).collect();
+        json!({ "key": digits, "model": "a".repeat(64), "read": digits, "right": "_".repeat(digits.len()), "found": base64(&pixels) })
+    };
+    let most = "7".repeat(64);
+    for digits in ["4", "40981", &most] {
+        let kept = server.json(PATH, &found(digits.len(), digits));
+        assert_eq!(kept.status, 201, "{}", kept.text());
+    }
+    let export = server.get(PATH).text();
+    let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3);
+    for (name, value) in found(5, "40981").as_object().unwrap() {
+        assert_eq!(&lines[1][name], value);
+    }
+    for (bad, words) in [
+        (found(4, "40981"), "found: has 3136 bytes, but 5 digits of 28 x 28 have 3920"),
+        (found(65, &"7".repeat(65)), "read: must be 1 to 64"),
+        (
+            json!({ "found": base64(&[0; 784]), "read": "1", "right": "_", "model": "a".repeat(64), "key": "k" }),
+            "no ink in digit 1 of 1",
+        ),
+    ] {
+        let detail = server.json(PATH, &bad).problem(422);
+        assert!(detail.contains(words), "{detail}");
+    }
 }
 
 #[test]
@@ -117,6 +150,8 @@ fn bad_corrections_are_refused_by_field() {
         ("strokes", Value::Null, "picture"),
         ("picture", json!("***"), "symbol"),
         ("picture", json!("AAAA"), "PNG"),
+        ("found", json!("AAAA"), "found"),
+        ("found", json!([1, 2]), "invalid type"),
         ("colour", json!(1), "unknown field"),
     ] {
         let mut bad = correction("k");

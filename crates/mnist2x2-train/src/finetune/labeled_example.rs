@@ -2,7 +2,8 @@
 
 use mnist2x2_data::{Digits, GridShape, PIXELS, Strokes};
 use mnist2x2_formats::files::hex;
-use mnist2x2_picture::ModelInput;
+use mnist2x2_infer::{Reading, Recognizer};
+use mnist2x2_picture::{Findings, ModelInput};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -13,12 +14,14 @@ const HOLD_OUT_ONE_IN: usize = 5;
 /// The corrections whose identity begins with a byte below this, a quarter of all, are always held out.
 const ALWAYS_HELD_OUT: u8 = 64;
 
-/// A grid that somebody drew, and what it shows.
+/// A grid that somebody drew, or digits of any other arrangement, and what they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabeledExample {
     input: ModelInput,
     labels: Vec<Option<u8>>,
     strokes: Option<Vec<Option<Strokes>>>,
+    /// Whether the digits lie in the model's own grid. Others are read in portions and learned one by one.
+    is_grid: bool,
 }
 
 impl LabeledExample {
@@ -41,11 +44,25 @@ impl LabeledExample {
         }
         match labels.iter().flatten().find(|&&digit| digit > 9) {
             Some(digit) => Err(Error::corrections(format!("{digit} is no digit"))),
-            None => Ok(Self { input, labels, strokes }),
+            None => Ok(Self { input, labels, strokes, is_grid: true }),
         }
     }
 
-    /// The model's input.
+    /// Digits of any arrangement, as they were found in reading order, and the label of each.
+    ///
+    /// # Errors
+    /// As [`LabeledExample::new`], and if there are none.
+    pub fn of_digits(digits: &[[u8; PIXELS]], labels: &[u8]) -> Result<Self, Error> {
+        if digits.is_empty() {
+            return Err(Error::corrections("there is no digit in it"));
+        }
+        let row = GridShape { rows: 1, cols: digits.len() };
+        let input = ModelInput::from_digits(row, digits.iter().copied().map(Some));
+        let labels = labels.iter().copied().map(Some).collect();
+        Ok(Self { is_grid: false, ..Self::new(input, labels, None)? })
+    }
+
+    /// The model's input; of digits of another arrangement, a row of them.
     pub fn input(&self) -> &ModelInput {
         &self.input
     }
@@ -53,6 +70,20 @@ impl LabeledExample {
     /// The label of each cell; nothing for an empty one.
     pub fn labels(&self) -> &[Option<u8>] {
         &self.labels
+    }
+
+    /// The shape that a model must have to read it as one sequence; nothing if any model reads its digits in portions.
+    pub(super) fn grid(&self) -> Option<GridShape> {
+        self.is_grid.then_some(self.input.shape())
+    }
+
+    /// What `recognizer` reads in it, as it reads such a picture.
+    pub(super) fn read(&self, recognizer: &Recognizer) -> Result<Reading, Error> {
+        if self.is_grid {
+            return Ok(recognizer.read_input(&self.input)?);
+        }
+        let digits = (0..self.labels.len()).map(|digit| self.input.cell(digit));
+        Ok(recognizer.read_findings(&[Findings::in_line(digits)])?.swap_remove(0))
     }
 
     /// What tells this drawing from others: a digest of what the model sees. The same drawing has the same, however often
@@ -93,7 +124,7 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    /// All digits of `examples`, which are of this shape.
+    /// All digits of `examples`, of which the grids are of this shape.
     pub(super) fn of(examples: &[LabeledExample], shape: GridShape) -> Result<Self, Error> {
         let (mut pixels, mut labels, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         for example in examples {
@@ -103,7 +134,7 @@ impl Drawn {
                     pixels.extend_from_slice(&image);
                     labels.push(label);
                 }
-                if labels.len() - first == shape.cells() {
+                if example.is_grid && labels.len() - first == shape.cells() {
                     wholes.push(first as u32);
                 }
             }
@@ -193,6 +224,21 @@ mod tests {
         let drawn = Drawn::of(&[picture], SHAPE).unwrap();
         assert_eq!((drawn.digits.image(0), drawn.digits.image(1)), (&seen.cell(0)[..], &seen.cell(2)[..]));
         assert!(drawn.wholes.is_empty());
+    }
+
+    #[test]
+    fn digits_of_any_arrangement_are_learned_one_by_one() {
+        let digits = [0, 1, 2].map(|cell| example(8).input().cell(cell));
+        let row = LabeledExample::of_digits(&digits, &[8, 9, 0]).unwrap();
+        assert_eq!((row.grid(), example(8).grid()), (None, Some(SHAPE)));
+        let wide = LabeledExample::of_digits(&[digits, digits].concat(), &[1, 2, 3, 4, 5, 6]).unwrap();
+        let drawn = Drawn::of(&[row, wide], SHAPE).unwrap();
+        assert_eq!(drawn.digits.len(), STROKE_WIDTHS.len() * (3 + 6));
+        assert!(drawn.wholes.is_empty(), "three in a row are no grid that somebody drew");
+        assert_eq!((drawn.digits.image(1), drawn.digits.label(1)), (&digits[1][..], 9));
+        for (digits, labels) in [(&digits[..], &[1, 2][..]), (&digits[..1], &[10]), (&[], &[])] {
+            assert!(matches!(LabeledExample::of_digits(digits, labels), Err(Error::Corrections { .. })));
+        }
     }
 
     #[test]
