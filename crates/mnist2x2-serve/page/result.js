@@ -211,7 +211,8 @@ export class Result {
 
   /** Goes to a digit and lets one correct it. @param {number} index */
   choose(index) {
-    this.#tiles[index]?.focus();
+    if (!this.#tiles[index]?.matches("button")) return;
+    this.#tiles[index].focus();
     if (this.#open !== index) this.#toggle(index);
   }
 
