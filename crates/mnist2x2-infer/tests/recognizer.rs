@@ -117,9 +117,9 @@ fn a_picture_without_digits_has_the_layout_none_and_is_not_sure() {
     let parameters = Parameters::init(&Config::tiny(), 3, &Device::Cpu).unwrap();
     let recognizer = Recognizer::new(Weights::new(parameters, "")).unwrap();
     let blank = Picture::new(&GrayImage::from_pixel(90, 30, image::Luma([255])).into());
-    for (layout, digits) in [("auto", ""), ("line", ""), ("1x3", "___"), ("2x2", "")] {
+    for layout in ["auto", "line", "1x3", "2x2"] {
         let reading = recognizer.read_arranged(&blank, layout.parse().unwrap()).unwrap();
         assert!(!reading.has_digits() && !reading.sure, "{layout}: {reading:?}");
-        assert_eq!((reading.layout.as_str(), reading.digits.as_str()), ("none", digits), "{layout}");
+        assert_eq!((reading.layout.as_str(), reading.digits.as_str()), ("none", ""), "{layout}");
     }
 }

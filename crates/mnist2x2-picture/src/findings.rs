@@ -82,7 +82,8 @@ impl Findings {
     /// Digits that were found before, in MNIST's look, in one line; where they were is not known any more.
     pub fn in_line(digits: impl IntoIterator<Item = [u8; PIXELS]>) -> Self {
         let found = |pixels| Some(FoundDigit { pixels, bounds: [0; 4], run: None });
-        Self { lines: vec![digits.into_iter().map(found).collect()], is_grid: false, confidence: 1.0 }
+        let lines = vec![digits.into_iter().map(found).collect()];
+        Self { lines, is_grid: false, confidence: 1.0, others: Vec::new() }
     }
 
     /// Rows and columns, if it is a grid or one line.

@@ -72,13 +72,12 @@ impl RecognizerReader {
     /// The reading with what else is wanted. Digits that touch and were read as one piece have no squares of their own.
     fn answer(&self, reading: Reading, found: &Found, options: ReadOptions) -> Result<Answer, Error> {
         let mut answer = Answer::from(reading);
-        let lengths = answer.reading.lines.iter().map(String::len);
         let (input, whole) = match found {
             Found::Drawing(input) => (Some(input.clone()), true),
-            Found::Picture(found) => {
-                let input = found.lined_up().filter(|_| lengths.eq(found.lines.iter().map(Vec::len)));
-                (input, found.shape() == Some(self.recognizer.shape()))
-            }
+            Found::Picture(found) => match found_as_read(found, &answer.reading) {
+                Some(found) => (found.lined_up(), found.shape() == Some(self.recognizer.shape())),
+                None => (None, false),
+            },
         };
         let Some(input) = input else { return Ok(answer) };
         if options.image {
@@ -92,6 +91,17 @@ impl RecognizerReader {
         }
         Ok(answer)
     }
+}
+
+/// The way to see a picture that was read, digit by digit; nothing if digits that touch were read as one piece.
+fn found_as_read<'a>(found: &'a Findings, reading: &Reading) -> Option<&'a Findings> {
+    let is_read = |way: &&Findings| {
+        let boxes = way.lines.iter().flatten().map(|digit| digit.as_ref().map(|digit| digit.bounds));
+        way.lines.iter().map(Vec::len).eq(reading.lines.iter().map(String::len))
+            && boxes.eq(reading.cells.iter().map(|cell| cell.bounds))
+    };
+    let nothing = (!reading.has_digits()).then_some(found);
+    std::iter::once(found).chain(&found.others).find(is_read).or(nothing)
 }
 
 /// What is to be read of an input.
