@@ -61,8 +61,9 @@ export class Result {
     this.onCorrect = onCorrect;
     parts.digits.addEventListener("keydown", (event) => this.#key(event));
     parts.digits.addEventListener("click", ({ target }) => {
-      const tile = target instanceof Element && target.closest("button");
-      if (tile) this.#toggle(this.#tiles.indexOf(tile));
+      // The picker may stand among them.
+      const tile = target instanceof Element && target.closest("button.tile");
+      if (tile instanceof HTMLElement) this.#toggle(this.#tiles.indexOf(tile));
     });
     for (const digit of "0123456789_") {
       const button = make("button", { type: "button", "data-digit": digit }, spoken(digit));
