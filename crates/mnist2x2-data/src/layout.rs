@@ -34,8 +34,8 @@ pub enum Layout {
     },
     /// 1 to `most` digits in a row, read from left to right.
     ///
-    /// A digit's *box* is the square of 20 x 20 pixels, times its size, that MNIST's digits fill. Sizes are 0.63 to 1.25.
-    /// Between two neighbors lies a gap of up to 0.25 of the smaller box's width, or they overlap by up to 0.4 of it.
+    /// Sizes are 0.63 to 1.25. The images of neighbors, which MNIST's digits fill to 20 of 28 pixels, overlap by 0 to 0.4 of the
+    /// smaller one: from 0.29 on ink may touch.
     Line {
         /// The most digits.
         most: usize,

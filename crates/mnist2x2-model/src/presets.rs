@@ -28,18 +28,20 @@ impl Config {
         Self { rows: 4, cols: 4, ..Self::reference() }
     }
 
-    /// A model for lines of up to eight digits: three convolutions, then patches of the line's whole height.
+    /// A model for lines of up to eight digits: the convolutions of [`Config::fine`], by which each patch sees a whole digit
+    /// around it, then patches of the line's whole height; 268,341 parameters.
     pub fn line() -> Self {
-        let stem = [(20, 2), (40, 2), (40, 1)].map(|(channels, stride)| Convolution { channels, stride });
-        let sizes = Self {
+        let fine = Self::fine();
+        let (patch_width, digits) = (8, 8);
+        Self {
             rows: 1,
             cols: 8,
-            stem: stem.into(),
-            patch_height: 28,
-            patch_width: 8,
-            ..Self::reference()
-        };
-        Self { encoder_layers: 3, arrangement: Arrangement::Line, digits: 8, ..sizes }
+            patch_width,
+            encoder_layers: 3,
+            arrangement: Arrangement::Line,
+            digits,
+            ..fine
+        }
     }
 
     /// A finer model of the same kind: four convolutions (T. Xiao and others, *Early Convolutions Help Transformers See
