@@ -15,8 +15,6 @@ const LIKELY: f32 = 0.5;
 const WIDE: f32 = 0.7;
 /// What the confidence of another way to see a picture is multiplied by: it is never sure.
 const OTHER: f32 = 0.89;
-/// Pixels from one digit to the next where they are lined up for a second opinion: as in lines of digits that are apart.
-const STEP: usize = 24;
 
 impl Recognizer {
     /// The digits of a picture that is arranged like that. Found by itself, a picture most likely is the model's own grid.
@@ -76,7 +74,7 @@ impl Recognizer {
         let asked = |digit: &FoundDigit| {
             let line = self.line()?;
             let ink = digit.run.as_deref().or((!self.is_in_cells()).then_some(&digit.pixels))?;
-            (ink.len() <= SIDE * line.shape().width()).then(|| line.canvas(&[ink], 0))
+            (ink.len() <= SIDE * line.shape().width()).then(|| line.canvas(ink))
         };
         let canvases: Vec<Vec<Option<Vec<u8>>>> =
             findings.iter().map(|found| found.digits().map(asked).collect()).collect();
@@ -96,17 +94,13 @@ impl Recognizer {
             .collect())
     }
 
-    /// A picture as the model takes it with these inks, each 28 pixels high, in its middle, so far from one to the next.
-    fn canvas(&self, inks: &[&[u8]], step: usize) -> Vec<u8> {
-        let shape = self.shape();
+    /// A picture as the model takes it with this ink, 28 pixels high, in its middle.
+    fn canvas(&self, ink: &[u8]) -> Vec<u8> {
+        let (shape, width) = (self.shape(), ink.len() / SIDE);
         let mut canvas = vec![0; shape.pixels()];
-        let wide = (inks.len() - 1) * step + inks[inks.len() - 1].len() / SIDE;
-        let [left, top] = [(shape.width() - wide) / 2, (shape.height() - SIDE) / 2];
-        for (i, ink) in inks.iter().enumerate() {
-            for (y, row) in ink.chunks_exact(ink.len() / SIDE).enumerate() {
-                let places = &mut canvas[(top + y) * shape.width() + left + i * step..];
-                places.iter_mut().zip(row).for_each(|(place, &ink)| *place = ink.max(*place));
-            }
+        let [left, top] = [(shape.width() - width) / 2, (shape.height() - SIDE) / 2];
+        for (y, row) in ink.chunks_exact(width).enumerate() {
+            canvas[(top + y) * shape.width() + left..][..width].copy_from_slice(row);
         }
         canvas
     }
@@ -137,18 +131,12 @@ impl Recognizer {
     /// Lowers the confidence of answers that the model of lines does not give.
     fn ask_again(&self, findings: &[Findings], answers: &mut [Answer]) -> Result<(), Error> {
         let Some(line) = self.line().filter(|_| self.is_in_cells()) else { return Ok(()) };
-        let most = line.layout().max_digits().min((line.shape().width() - SIDE) / STEP + 1);
         let (mut canvases, mut expected) = (Vec::new(), Vec::new());
         for (at, (found, answer)) in findings.iter().zip(&*answers).enumerate() {
-            let single: Vec<(&FoundDigit, &CellReading)> = found
-                .digits()
-                .zip(&answer.digits)
-                .filter_map(|(digit, cells)| Some((digit, single(cells)?)))
-                .collect();
-            for part in single.chunks(most) {
-                let inks: Vec<&[u8]> = part.iter().map(|(digit, _)| digit.pixels.as_slice()).collect();
-                canvases.push(line.canvas(&inks, STEP));
-                expected.push((at, text(part.iter().map(|(_, cell)| cell.digit)).replace('_', "")));
+            for (digit, cells) in found.digits().zip(&answer.digits) {
+                let Some(cell) = single(cells) else { continue };
+                canvases.push(line.canvas(&digit.pixels));
+                expected.push((at, text([cell.digit].into_iter())));
             }
         }
         let canvases: Vec<&[u8]> = canvases.iter().map(Vec::as_slice).collect();
@@ -328,19 +316,14 @@ mod tests {
     }
 
     #[test]
-    fn ink_lies_in_the_middle_of_a_canvas_and_one_beside_the_other() {
+    fn ink_lies_in_the_middle_of_a_canvas() {
         let layout = "line:3".parse().unwrap(); // 28 x 112 pixels
         let parameters = Parameters::init(&config_for(Config::reference(), layout), 3, &Device::Cpu).unwrap();
         let line = Recognizer::new(Weights::new(parameters, "")).unwrap();
-        let inked = |inks: &[&[u8]], step| {
-            let canvas = line.canvas(inks, step);
-            assert_eq!(canvas.len(), 28 * 112);
-            let column = |x: usize| (0..SIDE).all(|y| canvas[y * 112 + x] > 0);
-            (0..112).filter(|&x| column(x)).collect::<Vec<_>>()
-        };
-        assert_eq!(inked(&[&[7; 28 * 50]], 0), (31..81).collect::<Vec<_>>());
-        let bar: Vec<u8> = (0..28 * 28).map(|at| if at % 28 == 5 { 9 } else { 0 }).collect();
-        assert_eq!(inked(&[&bar, &bar, &bar], 24), [18 + 5, 42 + 5, 66 + 5]);
+        let ink: Vec<u8> = (0..28 * 50).map(|at| if at % 50 < 5 { 0 } else { 7 }).collect();
+        let canvas = line.canvas(&ink);
+        let inked = |x: &usize| (0..SIDE).all(|y| canvas[y * 112 + x] == 7);
+        assert_eq!((0..112).filter(inked).collect::<Vec<_>>(), (36..81).collect::<Vec<_>>());
     }
 
     #[test]

@@ -68,7 +68,9 @@ impl Findings {
         let mut first = page.findings(ways.next().unwrap_or_default(), arrangement, usual);
         if !first.lines.is_empty() && !matches!(arrangement, Arrangement::Grid(_)) {
             first.others = ways.map(|lines| page.findings(lines, arrangement, usual)).collect();
-            let is_square = arrangement == Arrangement::Auto && has_square_cells(usual, page.sides());
+            let is_larger = first.is_grid && first.digits().count() > usual.cells();
+            let is_square =
+                arrangement == Arrangement::Auto && has_square_cells(usual, page.sides()) && !is_larger;
             first
                 .others
                 .extend(is_square.then(|| page.findings(Lines::default(), Arrangement::Grid(usual), usual)));
@@ -170,15 +172,18 @@ impl Page {
         if lines.iter().flatten().flatten().count() > MOST {
             return Findings { lines: Vec::new(), is_grid: false, confidence: 1.0, others: Vec::new() };
         }
-        let is_run =
-            |segment: &Segment| cells.is_none() && segment.x.len() as f32 > RUN * segment.y.len() as f32;
+        // One wide digit does not break a grid; where most are wide, they are numbers in columns.
+        let is_wide = |segment: &&Segment| segment.x.len() as f32 > RUN * segment.y.len() as f32;
+        let all: Vec<&Segment> = lines.iter().flatten().flatten().collect();
+        let in_cells =
+            cells.is_some() || is_grid && 2 * all.iter().copied().filter(is_wide).count() <= all.len();
         let digit = |segment: Segment| FoundDigit {
             pixels: normalize_digit(&segment, Strokes::MNIST_WIDTH),
             bounds: bounds(&segment, self.scale),
-            run: is_run(&segment).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
+            run: (!in_cells && is_wide(&&segment)).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
         };
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
-        let confidence = confidence(&lines, is_grid, cells.is_some(), self.sides());
+        let confidence = confidence(&lines, is_grid, in_cells, self.sides());
         let lines = lines.into_iter().map(line).collect();
         Findings { lines, is_grid, confidence, others: Vec::new() }
     }
