@@ -17,10 +17,18 @@ pub(crate) const RUNS: &str = "runs";
 /// The model to use.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// A model folder, a .safetensors or a file by PyTorch (.pt, .pth, .ckpt, .bin); or `newest`, the last finished run in runs/
-    /// [default: the model built into this program]
+    /// A model folder, a .safetensors or a file by PyTorch (.pt, .pth, .ckpt, .bin); `newest`, the last finished run in runs/; or
+    /// `line`, the built-in model of digits in a row [default: the model of grids built into this program]
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
+}
+
+/// Where a model is.
+enum Place {
+    /// The model of grids.
+    BuiltIn,
+    BuiltInLine,
+    At(PathBuf),
 }
 
 impl ModelArgs {
@@ -39,49 +47,35 @@ impl ModelArgs {
     /// # Errors
     /// If there is none at the path, or it cannot be read.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Recognizer> {
-        let Some(path) = self.path()? else { return Ok(Recognizer::built_in(device)?) };
-        let name = path.display();
-        ensure!(
-            path.exists(),
-            "{name} does not exist; `--model newest` takes the last finished run in {RUNS}"
-        );
-        let holds = |file: &str| path.join(file).exists();
-        if !path.is_dir() || holds("model.safetensors") || holds("config.json") {
-            return read(&path, device);
-        }
-        if holds("run.toml") {
-            let newest = RunFolder::newest_weights(&path, device)?;
-            let (weights, file) = newest.with_context(|| {
-                let next = console::command("train --resume", &path, &[]);
-                format!("{name}: this run has no model and no checkpoint yet; go on with: {next}")
-            })?;
-            console::log(&format!("{name}: this run is not finished; reading with {}", file.display()));
-            return Ok(Recognizer::new(weights)?);
-        }
-        match newest_run(&path, RunFolder::is_finished) {
-            Some(newest) => {
-                bail!("{name} holds runs; name one, such as the newest: --model {}", shell_word(newest))
-            }
-            None => read(&path, device),
-        }
+        let recognizer = match self.place()? {
+            Place::BuiltIn => return Ok(Recognizer::built_in(device)?),
+            Place::BuiltInLine => return Ok(Recognizer::built_in_line(device)?),
+            Place::At(path) => open(&path, device)?,
+        };
+        // The built-in model of lines stands by, whatever model of grids is used.
+        let is_line = matches!(recognizer.layout(), Layout::Line { .. });
+        Ok(if is_line { recognizer } else { recognizer.with_line(Recognizer::built_in_line(device)?) })
     }
 
-    /// Where it is; nothing for the one that is built in.
-    fn path(&self) -> anyhow::Result<Option<PathBuf>> {
-        match &self.model {
-            Some(path) if path == Path::new("newest") && !path.exists() => {
+    /// Where it is.
+    fn place(&self) -> anyhow::Result<Place> {
+        let Some(path) = &self.model else { return Ok(Place::BuiltIn) };
+        Ok(match path.to_str() {
+            Some("line") if !path.exists() => Place::BuiltInLine,
+            Some("newest") if !path.exists() => {
                 let newest = newest_run(Path::new(RUNS), RunFolder::is_finished);
-                newest.map(Some).with_context(|| format!("--model newest: {RUNS} holds no finished run"))
+                Place::At(newest.with_context(|| format!("--model newest: {RUNS} holds no finished run"))?)
             }
-            path => Ok(path.clone()),
-        }
+            _ => Place::At(path.clone()),
+        })
     }
 
     /// What the model's run was asked to do, where it is known.
     pub(crate) fn record(&self) -> Option<RunRecord> {
-        match self.path().ok()? {
-            Some(path) => RunRecord::read(&path).ok(),
-            None => built_in_record(),
+        match self.place().ok()? {
+            Place::At(path) => RunRecord::read(&path).ok(),
+            Place::BuiltIn => built_in_record(),
+            Place::BuiltInLine => toml::from_str(Recognizer::BUILT_IN_LINE_RECORD).ok(),
         }
     }
 
@@ -109,7 +103,7 @@ impl ModelArgs {
 
     /// Where the model comes from, in words; of a run's folder, the data set that it was trained on too.
     pub(crate) fn origin(&self) -> String {
-        let Ok(Some(path)) = self.path() else { return "built into this program".into() };
+        let Ok(Place::At(path)) = self.place() else { return "built into this program".into() };
         let data =
             RunRecord::read(&path).map(|record| format!(", trained on {} digits", record.data.dataset));
         format!("{}{}", path.display(), data.unwrap_or_default())
@@ -159,6 +153,31 @@ pub(crate) fn exposure_note(exposure: Exposure) -> Option<&'static str> {
             "nothing tells whether the model that it began with was trained on the held-out digits: accuracy and confidence may \
             be too high",
         ),
+    }
+}
+
+/// The model at `path`; of a run that is not finished, that of its newest checkpoint.
+fn open(path: &Path, device: &Device) -> anyhow::Result<Recognizer> {
+    let name = path.display();
+    ensure!(path.exists(), "{name} does not exist; `--model newest` takes the last finished run in {RUNS}");
+    let holds = |file: &str| path.join(file).exists();
+    if !path.is_dir() || holds("model.safetensors") || holds("config.json") {
+        return read(path, device);
+    }
+    if holds("run.toml") {
+        let newest = RunFolder::newest_weights(path, device)?;
+        let (weights, file) = newest.with_context(|| {
+            let next = console::command("train --resume", path, &[]);
+            format!("{name}: this run has no model and no checkpoint yet; go on with: {next}")
+        })?;
+        console::log(&format!("{name}: this run is not finished; reading with {}", file.display()));
+        return Ok(Recognizer::new(weights)?);
+    }
+    match newest_run(path, RunFolder::is_finished) {
+        Some(newest) => {
+            bail!("{name} holds runs; name one, such as the newest: --model {}", shell_word(newest))
+        }
+        None => read(path, device),
     }
 }
 

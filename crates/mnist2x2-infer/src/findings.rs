@@ -13,7 +13,7 @@ use crate::{Alternative, CellReading, Error, Reading, Recognizer};
 const LIKELY: f32 = 0.5;
 /// How likely wide ink is one digit if it was read neither as several nor as one.
 const WIDE: f32 = 0.7;
-/// What the confidence of another way to see a picture is multiplied by: it is never sure.
+/// What the confidence of another way to see a picture, or of digits that are too narrow, is multiplied by: it is never sure.
 const OTHER: f32 = 0.89;
 
 impl Recognizer {
@@ -81,9 +81,13 @@ impl Recognizer {
         let all: Vec<&[u8]> = canvases.iter().flatten().flatten().map(Vec::as_slice).collect();
         let mut read = self.line().map_or(Ok(Vec::new()), |line| line.read_canvases(&all))?.into_iter();
         let mut run = |(digit, canvas): (&FoundDigit, &Option<Vec<u8>>)| match (canvas, &digit.run) {
-            (Some(_), _) => {
-                read.next().map_or(Run::Digit(1.0), |reading| Run::of(reading, self.is_in_cells()))
-            }
+            (Some(_), _) => read.next().map_or(Run::Digit(1.0), |mut reading| {
+                // What is hardly wider than one digit may as well be one sign.
+                let [.., width, height] = digit.bounds;
+                let is_narrow = self.is_in_cells() && 5 * width < 6 * height;
+                reading.confidence *= if is_narrow { OTHER } else { 1.0 };
+                Run::of(reading, self.is_in_cells())
+            }),
             (None, Some(_)) => Run::Digit(WIDE),
             (None, None) => Run::Digit(1.0),
         };

@@ -86,7 +86,7 @@ impl Recognizer {
         Ok(Self { calibration, ..recognizer })
     }
 
-    /// The model shipped with this crate, calibrated.
+    /// The model of grids shipped with this crate, calibrated, with that of lines at its side.
     ///
     /// # Errors
     /// [`Error::Weights`] if the device fails.
@@ -96,12 +96,28 @@ impl Recognizer {
         let calibration = include_bytes!("../model/calibration.json");
         let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
         let weights = Weights::from_safetensors(tensors, &Config::reference(), device)?;
+        Ok(Self::new(weights)?.with_calibration(calibration).with_line(Self::built_in_line(device)?))
+    }
+
+    /// The model of lines shipped with this crate, calibrated: 1 to 8 digits in a row, which may touch.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the device fails.
+    #[cfg(feature = "weights")]
+    pub fn built_in_line(device: &Device) -> Result<Self, Error> {
+        let tensors = include_bytes!("../line/model.safetensors");
+        let calibration = include_bytes!("../line/calibration.json");
+        let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
+        let weights = Weights::from_safetensors(tensors, &Config::line(), device)?;
         Ok(Self::new(weights)?.with_calibration(calibration))
     }
 
     /// The `run.toml` of the model shipped with this crate.
     #[cfg(feature = "weights")]
     pub const BUILT_IN_RECORD: &str = include_str!("../model/run.toml");
+    /// And that of the model of lines.
+    #[cfg(feature = "weights")]
+    pub const BUILT_IN_LINE_RECORD: &str = include_str!("../line/run.toml");
 
     /// The model itself.
     pub fn model(&self) -> &Seq2Seq {

@@ -201,7 +201,7 @@ fn pictures_of_any_size_and_content_are_seen_without_fault() {
 #[test]
 fn other_ways_to_see_a_picture_differ_from_the_first_and_a_told_grid_has_none() {
     let picture = Picture::new(&DynamicImage::from(drawn(&StrokeRenderer::default())));
-    let usual = GridShape { rows: 2, cols: 1 }; // about square cells, but three rows of digits
+    let usual = GridShape { rows: 4, cols: 3 }; // about square cells, but of more digits
     let found = Findings::of(&picture, Arrangement::Auto, usual);
     assert_eq!((found.shape(), found.digits().count()), (Some(SHAPE), 6));
     let bounds = |found: &Findings| found.digits().map(|digit| digit.bounds).collect::<Vec<_>>();
