@@ -13,7 +13,7 @@ use crate::{Alternative, CellReading, Error, Reading, Recognizer};
 const LIKELY: f32 = 0.5;
 /// How likely wide ink is one digit if it was read neither as several nor as one.
 const WIDE: f32 = 0.7;
-/// What the confidence of another way to see a picture, or of digits that are too narrow, is multiplied by: it is never sure.
+/// What the confidence of another way to see a picture, or of digits that touch, is multiplied by: it is never sure.
 const OTHER: f32 = 0.89;
 
 impl Recognizer {
@@ -34,8 +34,10 @@ impl Recognizer {
     /// As [`Recognizer::read`].
     pub fn read_findings(&self, findings: &[Findings]) -> Result<Vec<Reading>, Error> {
         let mut readings = self.read_first(findings)?;
-        // Where that is not sure, other ways to see the same ink may make better sense.
-        let is_open = |(at, found): (usize, &Findings)| !readings[at].sure && !found.others.is_empty();
+        // Where that is not sure, other ways to see the same ink may make better sense; the model of lines tells which.
+        let is_open = |(at, found): (usize, &Findings)| {
+            self.line().is_some() && !readings[at].sure && !found.others.is_empty()
+        };
         let open: Vec<usize> =
             findings.iter().enumerate().filter(|&pair| is_open(pair)).map(|(at, _)| at).collect();
         let others: Vec<Findings> = open.iter().flat_map(|&at| findings[at].others.iter().cloned()).collect();
@@ -81,13 +83,9 @@ impl Recognizer {
         let all: Vec<&[u8]> = canvases.iter().flatten().flatten().map(Vec::as_slice).collect();
         let mut read = self.line().map_or(Ok(Vec::new()), |line| line.read_canvases(&all))?.into_iter();
         let mut run = |(digit, canvas): (&FoundDigit, &Option<Vec<u8>>)| match (canvas, &digit.run) {
-            (Some(_), _) => read.next().map_or(Run::Digit(1.0), |mut reading| {
-                // What is hardly wider than one digit may as well be one sign.
-                let [.., width, height] = digit.bounds;
-                let is_narrow = self.is_in_cells() && 5 * width < 6 * height;
-                reading.confidence *= if is_narrow { OTHER } else { 1.0 };
-                Run::of(reading, self.is_in_cells())
-            }),
+            (Some(_), _) => {
+                read.next().map_or(Run::Digit(1.0), |reading| Run::of(reading, self.is_in_cells()))
+            }
             (None, Some(_)) => Run::Digit(WIDE),
             (None, None) => Run::Digit(1.0),
         };
@@ -177,7 +175,7 @@ impl Run {
             _ if !is_in_cells => Self::Read(reading),
             _ if reading.confidence < LIKELY => Self::Digit(WIDE),
             0 | 1 => Self::Digit(1.0),
-            _ => Self::Read(reading),
+            _ => Self::Read(Reading { confidence: OTHER * reading.confidence, ..reading }),
         }
     }
 }
@@ -340,7 +338,7 @@ mod tests {
     #[test]
     fn runs_are_several_digits_only_if_that_is_likely() {
         let of = |digits, confidence| Run::of(reading(digits, confidence, &[]), true);
-        assert!(matches!(of("17", 0.6), Run::Read(_)));
+        assert!(matches!(of("17", 0.99), Run::Read(run) if run.confidence < Reading::SURE));
         assert!(matches!(of("17", 0.4), Run::Digit(likely) if likely < 1.0));
         assert!(matches!(of("7", 0.6), Run::Digit(likely) if likely > 0.99));
         assert!(

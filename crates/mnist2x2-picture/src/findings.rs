@@ -68,12 +68,9 @@ impl Findings {
         let mut first = page.findings(ways.next().unwrap_or_default(), arrangement, usual);
         if !first.lines.is_empty() && !matches!(arrangement, Arrangement::Grid(_)) {
             first.others = ways.map(|lines| page.findings(lines, arrangement, usual)).collect();
-            let is_larger = first.is_grid && first.digits().count() > usual.cells();
-            let is_square =
-                arrangement == Arrangement::Auto && has_square_cells(usual, page.sides()) && !is_larger;
-            first
-                .others
-                .extend(is_square.then(|| page.findings(Lines::default(), Arrangement::Grid(usual), usual)));
+            let is_square = arrangement == Arrangement::Auto && has_square_cells(usual, page.sides());
+            let in_usual = || page.findings(Lines::default(), Arrangement::Grid(usual), usual);
+            first.others.extend(is_square.then(in_usual));
             let bounds = |found: &Self| found.digits().map(|digit| digit.bounds).collect::<Vec<_>>();
             let own = bounds(&first);
             first.others.retain(|other| bounds(other) != own);
