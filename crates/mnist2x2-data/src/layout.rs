@@ -128,15 +128,18 @@ impl Layout {
         matches!(self, Self::Grid { blanks, .. } if blanks <= 0.0)
     }
 
-    /// Where the digits of a picture lie, as `random` decides; nothing is drawn from it for a full grid.
-    pub(crate) fn arrange(self, random: impl FnOnce() -> Random) -> Arranged {
+    /// Where the digits of a picture lie, as `random` decides, those of a line with this overlap; nothing is drawn from it for a full
+    /// grid.
+    pub(crate) fn arrange(self, overlap: f64, random: impl FnOnce() -> Random) -> Arranged {
         match self {
             Self::Grid { shape, .. } if self.is_full() => Arranged::Cells((0..shape.cells()).collect()),
             Self::Grid { shape, blanks } => {
                 let mut random = random();
                 Arranged::Cells((0..shape.cells()).filter(|_| random.unit() >= blanks).collect())
             }
-            Self::Line { most, canvas } => Arranged::Places(placement::line(most, canvas, &mut random())),
+            Self::Line { most, canvas } => {
+                Arranged::Places(placement::line(most, canvas, overlap, &mut random()))
+            }
             Self::Scatter { most, canvas } => {
                 Arranged::Places(placement::scatter(most, canvas, &mut random()))
             }

@@ -10,7 +10,7 @@ const BOX: f32 = 20.0;
 /// Blank pixels of a digit around its box.
 const MARGIN: f32 = (SIDE as f32 - BOX) / 2.0;
 /// How far the images of neighbors in a line overlap at most, as a share of the smaller one.
-const OVERLAP: f32 = 0.4;
+pub(crate) const OVERLAP: f64 = 0.4;
 /// How often scattered digits are laid out anew before an order that is not clear is taken.
 const LAYOUTS: usize = 100;
 /// How often a place is sought for a digit before it becomes smaller.
@@ -61,15 +61,16 @@ fn between(low: f32, high: f32, random: &mut Random) -> f32 {
     random.uniform(low.into(), high.max(low).into()) as f32
 }
 
-/// 1 to `most` digits in a row, from left to right; the row is made smaller if it does not fit the canvas.
-pub(crate) fn line(most: usize, canvas: GridShape, random: &mut Random) -> Vec<Place> {
+/// 1 to `most` digits in a row, from left to right, whose images overlap by up to this share; the row is made smaller if it does
+/// not fit the canvas.
+pub(crate) fn line(most: usize, canvas: GridShape, overlap: f64, random: &mut Random) -> Vec<Place> {
     let digits = 1 + random.below(most as u32) as usize;
     let size = between(0.72, 1.1, random);
     let mut scales: Vec<f32> = (0..digits).map(|_| size * between(0.88, 1.14, random)).collect();
     // Left edges of the boxes, and at last the right edge of the row.
     let mut edges = vec![0.0_f32];
     for pair in scales.windows(2) {
-        let overlap = between(0.0, OVERLAP, random) * SIDE as f32 * pair[0].min(pair[1]);
+        let overlap = between(0.0, overlap as f32, random) * SIDE as f32 * pair[0].min(pair[1]);
         edges.push(edges[edges.len() - 1] + (BOX + MARGIN) * pair[0] + MARGIN * pair[1] - overlap);
     }
     let right = |(left, scale): (&f32, &f32)| left + BOX * scale;
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn lines_have_every_length_and_lie_inside_their_canvas() {
         let canvas = GridShape { rows: 1, cols: 5 };
-        let lines: Vec<Vec<Place>> = (0..2_000).map(|i| line(5, canvas, &mut random(i))).collect();
+        let lines: Vec<Vec<Place>> = (0..2_000).map(|i| line(5, canvas, OVERLAP, &mut random(i))).collect();
         let mut touching = 0;
         for length in 1..=5 {
             let share = lines.iter().filter(|line| line.len() == length).count();
@@ -176,6 +177,23 @@ mod tests {
             }
         }
         assert!((700..1_200).contains(&touching), "the boxes of {touching} of 4,000 pairs overlap");
+    }
+
+    #[test]
+    fn neighbors_of_a_line_overlap_as_far_as_is_said() {
+        let canvas = GridShape { rows: 1, cols: 5 };
+        let least = |overlap: f64| {
+            let lines = (0..400).map(|i| line(5, canvas, overlap, &mut random(i)));
+            let share = |pair: &[Place]| {
+                let reach = SIDE as f32 / 2.0 * (pair[0].scale + pair[1].scale);
+                (pair[1].center().0 - pair[0].center().0 - reach)
+                    / (SIDE as f32 * pair[0].scale.min(pair[1].scale))
+            };
+            lines.flat_map(|places| places.windows(2).map(share).collect::<Vec<_>>()).fold(0.0, f32::min)
+        };
+        for overlap in [0.0, 0.3, 0.7] {
+            assert!((least(overlap) + overlap as f32).abs() < 0.02, "{} of {overlap}", least(overlap));
+        }
     }
 
     #[test]

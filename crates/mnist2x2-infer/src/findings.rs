@@ -3,7 +3,7 @@
 //! Digits that lie in the model's own grid are read as one sequence, any others in portions that fill that grid. A model of
 //! lines at its side reads digits that touch, and gives a second opinion on the others: it has also learnt what is no digit.
 
-use mnist2x2_data::{GridShape, SIDE};
+use mnist2x2_data::{GridShape, PIXELS, SIDE};
 use mnist2x2_picture::{Arrangement, Findings, FoundDigit, ModelInput, Picture};
 
 use crate::reading::text;
@@ -15,6 +15,9 @@ const LIKELY: f32 = 0.5;
 const WIDE: f32 = 0.7;
 /// What the confidence of another way to see a picture, or of digits that touch, is multiplied by: it is never sure.
 const OTHER: f32 = 0.89;
+
+/// A digit in MNIST's look, and what was read in it.
+type Read = ([u8; PIXELS], Option<u8>);
 
 impl Recognizer {
     /// The digits of a picture that is arranged like that. Found by itself, a picture most likely is the model's own grid.
@@ -35,19 +38,14 @@ impl Recognizer {
     pub fn read_findings(&self, findings: &[Findings]) -> Result<Vec<Reading>, Error> {
         let mut readings = self.read_first(findings)?;
         // Where that is not sure, other ways to see the same ink may make better sense; the model of lines tells which.
-        let is_open = |(at, found): (usize, &Findings)| {
-            self.line().is_some() && !readings[at].sure && !found.others.is_empty()
-        };
-        let open: Vec<usize> =
-            findings.iter().enumerate().filter(|&pair| is_open(pair)).map(|(at, _)| at).collect();
-        let others: Vec<Findings> = open.iter().flat_map(|&at| findings[at].others.iter().cloned()).collect();
-        let mut others = self.read_first(&others)?.into_iter();
-        for at in open {
-            for other in others.by_ref().take(findings[at].others.len()) {
-                let confidence = OTHER * other.confidence;
-                if confidence > readings[at].confidence {
-                    readings[at] = Reading { confidence, sure: false, ..other };
-                }
+        let is_open = |at: &usize| self.line().is_some() && !readings[*at].sure;
+        let open = (0..readings.len()).filter(is_open);
+        let (places, others): (Vec<usize>, Vec<Findings>) =
+            open.flat_map(|at| findings[at].others().into_iter().map(move |other| (at, other))).unzip();
+        for (at, other) in places.into_iter().zip(self.read_first(&others)?) {
+            let confidence = OTHER * other.confidence;
+            if confidence > readings[at].confidence {
+                readings[at] = Reading { confidence, sure: false, ..other };
             }
         }
         Ok(readings)
@@ -130,22 +128,41 @@ impl Recognizer {
         (0..digits.len()).map(portion).collect()
     }
 
-    /// Lowers the confidence of answers that the model of lines does not give.
+    /// Lowers the confidence of answers that the model of lines does not give to the same digits.
     fn ask_again(&self, findings: &[Findings], answers: &mut [Answer]) -> Result<(), Error> {
         let Some(line) = self.line().filter(|_| self.is_in_cells()) else { return Ok(()) };
-        let (mut canvases, mut expected) = (Vec::new(), Vec::new());
-        for (at, (found, answer)) in findings.iter().zip(&*answers).enumerate() {
-            for (digit, cells) in found.digits().zip(&answer.digits) {
-                let Some(cell) = single(cells) else { continue };
-                canvases.push(line.canvas(&digit.pixels));
-                expected.push((at, text([cell.digit].into_iter())));
-            }
-        }
-        let canvases: Vec<&[u8]> = canvases.iter().map(Vec::as_slice).collect();
-        for ((at, expected), reading) in expected.iter().zip(line.read_canvases(&canvases)?) {
-            answers[*at].confidence *= (probability(&reading, expected) / LIKELY).min(1.0);
+        let digits_of = |at: usize| -> Vec<Read> {
+            let read = findings[at].digits().zip(&answers[at].digits);
+            read.filter_map(|(digit, cells)| Some((digit.pixels, single(cells)?.digit))).collect()
+        };
+        // Most pictures need one look: what is sure is read again as one row.
+        let is_sure = |at: &usize| answers[*at].confidence * findings[*at].confidence >= Reading::SURE;
+        let rows = (0..answers.len()).filter(is_sure).map(|at| (at, digits_of(at)));
+        let most = line.layout().max_digits().min(line.shape().cols);
+        let (places, rows): (Vec<usize>, Vec<_>) =
+            rows.filter(|(_, row)| (1..=most).contains(&row.len())).unzip();
+        let likely = places.into_iter().zip(line.agreement(&rows)?);
+        let agreed: Vec<usize> = likely.filter(|(_, p)| *p >= LIKELY).map(|(at, _)| at).collect();
+        // Of the others it is asked about each digit by itself.
+        let open = (0..answers.len()).filter(|at| !agreed.contains(at));
+        let (places, digits): (Vec<usize>, Vec<_>) =
+            open.flat_map(|at| digits_of(at).into_iter().map(move |digit| (at, vec![digit]))).unzip();
+        for (at, p) in places.into_iter().zip(line.agreement(&digits)?) {
+            answers[at].confidence *= (p / LIKELY).min(1.0);
         }
         Ok(())
+    }
+
+    /// How likely a model of lines finds each row of these digits.
+    fn agreement(&self, rows: &[Vec<Read>]) -> Result<Vec<f32>, Error> {
+        let canvas = |row: &Vec<Read>| {
+            let shape = GridShape { rows: 1, cols: row.len() };
+            self.canvas(ModelInput::from_digits(shape, row.iter().map(|(pixels, _)| Some(*pixels))).pixels())
+        };
+        let canvases: Vec<Vec<u8>> = rows.iter().map(canvas).collect();
+        let readings = self.read_canvases(&canvases.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        let asked = rows.iter().map(|row| text(row.iter().map(|(_, digit)| *digit)));
+        Ok(asked.zip(readings).map(|(asked, reading)| probability(&reading, &asked)).collect())
     }
 }
 

@@ -94,9 +94,8 @@ impl Recognizer {
     pub fn built_in(device: &Device) -> Result<Self, Error> {
         let tensors = include_bytes!("../model/model.safetensors");
         let calibration = include_bytes!("../model/calibration.json");
-        let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
-        let weights = Weights::from_safetensors(tensors, &Config::reference(), device)?;
-        Ok(Self::new(weights)?.with_calibration(calibration).with_line(Self::built_in_line(device)?))
+        let grid = Self::from_bytes(tensors, calibration, &Config::reference(), device)?;
+        Ok(grid.with_line(Self::built_in_line(device)?))
     }
 
     /// The model of lines shipped with this crate, calibrated: 1 to 8 digits in a row, which may touch.
@@ -107,9 +106,19 @@ impl Recognizer {
     pub fn built_in_line(device: &Device) -> Result<Self, Error> {
         let tensors = include_bytes!("../line/model.safetensors");
         let calibration = include_bytes!("../line/calibration.json");
+        Self::from_bytes(tensors, calibration, &Config::line(), device)
+    }
+
+    /// The model in the bytes of its two files.
+    #[cfg(feature = "weights")]
+    fn from_bytes(
+        tensors: &[u8],
+        calibration: &[u8],
+        config: &Config,
+        device: &Device,
+    ) -> Result<Self, Error> {
         let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
-        let weights = Weights::from_safetensors(tensors, &Config::line(), device)?;
-        Ok(Self::new(weights)?.with_calibration(calibration))
+        Ok(Self::new(Weights::from_safetensors(tensors, config, device)?)?.with_calibration(calibration))
     }
 
     /// The `run.toml` of the model shipped with this crate.

@@ -61,7 +61,7 @@ impl fmt::Display for Arrangement {
 
 /// The digits of a picture in lines, from above to below and from left to right, and how many columns they stand in if it
 /// is a grid: then each line has a place for each column.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lines {
     pub(crate) lines: Vec<Vec<Option<Blot>>>,
     pub(crate) is_grid: bool,

@@ -86,14 +86,9 @@ pub(crate) fn edge(pixels: &[Pixel], x: &Range<usize>, y: &Range<usize>) -> Vec<
     pixels.iter().copied().filter(is_edge).collect()
 }
 
-/// The value of the piece up to which the pieces have this share of the weight, by `value` and `weight`; 0 of none.
-pub(crate) fn quantile(
-    pieces: &[Blot],
-    share: f32,
-    value: impl Fn(&Blot) -> f32,
-    weight: impl Fn(&Blot) -> usize,
-) -> f32 {
-    let mut values: Vec<(f32, usize)> = pieces.iter().map(|piece| (value(piece), weight(piece))).collect();
+/// The value up to which values have this share of their weight; 0 of none.
+pub(crate) fn quantile(share: f32, values: impl Iterator<Item = (f32, usize)>) -> f32 {
+    let mut values: Vec<(f32, usize)> = values.collect();
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
     let all: usize = values.iter().map(|(_, weight)| weight).sum();
     let mut below = 0;
@@ -106,12 +101,12 @@ pub(crate) fn quantile(
 
 /// How wide the pen is.
 pub(crate) fn pen(pieces: &[Blot]) -> f32 {
-    quantile(pieces, 0.5, Blot::stroke_width, |piece| piece.edge.len())
+    quantile(0.5, pieces.iter().map(|piece| (piece.stroke_width(), piece.edge.len())))
 }
 
 /// How large digits are: the larger ones.
 pub(crate) fn digit_size(pieces: &[Blot]) -> f32 {
-    quantile(pieces, 0.85, Blot::size, |piece| piece.pixels.len())
+    quantile(0.85, pieces.iter().map(|piece| (piece.size(), piece.pixels.len())))
 }
 
 #[cfg(test)]

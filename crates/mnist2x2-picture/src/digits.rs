@@ -1,7 +1,7 @@
 //! Which pieces of ink are of one digit.
 
 use crate::blot::{Blot, digit_size, overlap, pen};
-use crate::mask::Pixel;
+use crate::mask::{Pixel, root, unite};
 
 /// The most pieces of which digits are made.
 const MOST_PIECES: usize = 150;
@@ -74,13 +74,6 @@ fn ties(pieces: &[Blot], most: f32) -> Vec<(f32, usize, usize)> {
     pairs
 }
 
-/// Whether two were not of one group yet; now they are.
-fn unite(owner: &mut [usize], a: usize, b: usize) -> bool {
-    let (a, b) = (owner[a], owner[b]);
-    owner.iter_mut().filter(|owner| **owner == b).for_each(|owner| *owner = a);
-    a != b
-}
-
 /// What these ties make of the pieces, if each can be one digit.
 fn tied(pieces: &[Blot], ties: &[(f32, usize, usize)], is_close: bool) -> Option<Vec<Blot>> {
     let mut owner: Vec<usize> = (0..pieces.len()).collect();
@@ -88,8 +81,8 @@ fn tied(pieces: &[Blot], ties: &[(f32, usize, usize)], is_close: bool) -> Option
         unite(&mut owner, a, b);
     }
     let mut groups: Vec<Vec<&Blot>> = vec![Vec::new(); pieces.len()];
-    for (piece, owner) in pieces.iter().zip(owner) {
-        groups[owner].push(piece);
+    for (at, piece) in pieces.iter().enumerate() {
+        groups[root(&mut owner, at)].push(piece);
     }
     groups.retain(|group| !group.is_empty());
     let together = |group: &Vec<&Blot>| {

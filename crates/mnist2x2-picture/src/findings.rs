@@ -1,9 +1,11 @@
 //! The digits of a picture, wherever they are on it.
 
+use std::sync::Arc;
+
 use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes};
 
 use crate::arrangement::{self, Arrangement, Lines, WHOLE};
-use crate::blot::Blot;
+use crate::blot::{Blot, quantile};
 use crate::ink::Ink;
 use crate::mask::Mask;
 use crate::normalization::{normalize_digit, normalize_run};
@@ -37,7 +39,7 @@ pub struct FoundDigit {
 }
 
 /// The digits of a picture, and how they lie.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Findings {
     /// Lines from above to below, each from left to right; an empty cell of a grid is nothing.
@@ -46,8 +48,16 @@ pub struct Findings {
     pub is_grid: bool,
     /// How likely what was found is all that is there, and nothing else: lower for ink that is no usual digit.
     pub confidence: f32,
-    /// What else the picture may hold: other ways to part the same ink into digits.
-    pub others: Vec<Findings>,
+    unseen: Option<Arc<Unseen>>,
+}
+
+/// What is left of a picture that was seen in one way.
+#[derive(Debug)]
+struct Unseen {
+    page: Page,
+    ways: Vec<Lines>,
+    arrangement: Arrangement,
+    usual: GridShape,
 }
 
 impl Findings {
@@ -67,22 +77,29 @@ impl Findings {
         let mut ways = arrangement::find(&page.mask, &page.rules).into_iter();
         let mut first = page.findings(ways.next().unwrap_or_default(), arrangement, usual);
         if !first.lines.is_empty() && !matches!(arrangement, Arrangement::Grid(_)) {
-            first.others = ways.map(|lines| page.findings(lines, arrangement, usual)).collect();
-            let is_square = arrangement == Arrangement::Auto && has_square_cells(usual, page.sides());
-            let in_usual = || page.findings(Lines::default(), Arrangement::Grid(usual), usual);
-            first.others.extend(is_square.then(in_usual));
-            let bounds = |found: &Self| found.digits().map(|digit| digit.bounds).collect::<Vec<_>>();
-            let own = bounds(&first);
-            first.others.retain(|other| bounds(other) != own);
+            first.unseen = Some(Arc::new(Unseen { page, ways: ways.collect(), arrangement, usual }));
         }
         first
+    }
+
+    /// What else the picture may hold: other ways to part the same ink into digits, none of them if the arrangement was told.
+    /// They are looked for only now, for most pictures need no second look.
+    pub fn others(&self) -> Vec<Self> {
+        let Some(unseen) = &self.unseen else { return Vec::new() };
+        let Unseen { page, ways, arrangement, usual } = &**unseen;
+        let of_way = |lines: &Lines| page.findings(lines.clone(), *arrangement, *usual);
+        let is_square = *arrangement == Arrangement::Auto && has_square_cells(*usual, page.sides());
+        let in_usual = || page.findings(Lines::default(), Arrangement::Grid(*usual), *usual);
+        let bounds = |found: &Self| found.digits().map(|digit| digit.bounds).collect::<Vec<_>>();
+        let (all, own) = (ways.iter().map(of_way).chain(is_square.then(in_usual)), bounds(self));
+        all.filter(|other| bounds(other) != own).collect()
     }
 
     /// Digits that were found before, in MNIST's look, in one line; where they were is not known any more.
     pub fn in_line(digits: impl IntoIterator<Item = [u8; PIXELS]>) -> Self {
         let found = |pixels| Some(FoundDigit { pixels, bounds: [0; 4], run: None });
         let lines = vec![digits.into_iter().map(found).collect()];
-        Self { lines, is_grid: false, confidence: 1.0, others: Vec::new() }
+        Self { lines, is_grid: false, confidence: 1.0, unseen: None }
     }
 
     /// Rows and columns, if it is a grid or one line.
@@ -134,6 +151,7 @@ impl ModelInput {
 }
 
 /// A page whose ink was found.
+#[derive(Debug)]
 struct Page {
     mask: Mask,
     rules: Rules,
@@ -167,7 +185,7 @@ impl Page {
             None => found.into_segments(),
         };
         if lines.iter().flatten().flatten().count() > MOST {
-            return Findings { lines: Vec::new(), is_grid: false, confidence: 1.0, others: Vec::new() };
+            return Findings { lines: Vec::new(), is_grid: false, confidence: 1.0, unseen: None };
         }
         // One wide digit does not break a grid; where most are wide, they are numbers in columns.
         let is_wide = |segment: &&Segment| segment.x.len() as f32 > RUN * segment.y.len() as f32;
@@ -182,7 +200,7 @@ impl Page {
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
         let confidence = confidence(&lines, is_grid, in_cells, self.sides());
         let lines = lines.into_iter().map(line).collect();
-        Findings { lines, is_grid, confidence, others: Vec::new() }
+        Findings { lines, is_grid, confidence, unseen: None }
     }
 }
 
@@ -210,7 +228,7 @@ fn mnist_grid(picture: &Picture, shape: GridShape) -> Option<Findings> {
     };
     let cells: Vec<_> = (0..shape.cells()).map(digit).collect();
     let lines = cells.chunks_exact(shape.cols).map(<[_]>::to_vec).collect();
-    Some(Findings { lines, is_grid: true, confidence: 1.0, others: Vec::new() })
+    Some(Findings { lines, is_grid: true, confidence: 1.0, unseen: None })
 }
 
 /// The grid of a picture whose sides are whole numbers of MNIST's digits.
@@ -225,9 +243,7 @@ fn stitched(picture: &Picture) -> Option<GridShape> {
 /// edge of the picture, which may be a table's, for strokes much wider than the others, and for lines of no even length.
 fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, in_cells: bool, sides: [usize; 2]) -> f32 {
     let digits: Vec<&Segment> = lines.iter().flatten().flatten().collect();
-    let mut widths: Vec<f32> = digits.iter().map(|digit| digit.stroke_width).collect();
-    widths.sort_by(f32::total_cmp);
-    let usual = widths.get(widths.len() / 2).copied().unwrap_or(0.0);
+    let usual = quantile(0.5, digits.iter().map(|digit| (digit.stroke_width, 1)));
     let of_digit = |digit: &&Segment| {
         let is_wide = in_cells && digit.x.len() as f32 > WIDE * digit.y.len() as f32;
         let is_at_edge =

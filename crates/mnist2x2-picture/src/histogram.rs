@@ -28,6 +28,11 @@ impl Histogram {
         self.0.iter().copied().enumerate()
     }
 
+    /// How often this gray value occurs.
+    pub(crate) fn count(&self, gray: u8) -> u32 {
+        self.0[usize::from(gray)]
+    }
+
     /// The gray value at `rank`, were all pixels sorted from dark to light; 255 beyond the last.
     pub(crate) fn ranked(&self, rank: u32) -> usize {
         let mut below = 0;

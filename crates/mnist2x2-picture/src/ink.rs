@@ -39,24 +39,17 @@ impl Ink {
         let [width, height] = sides.map(|side| (scale * side).round().max(1.0) as usize);
         let mut light: Vec<u8> =
             resample(picture.gray(), width, height).into_iter().map(|ink| u8::MAX - ink).collect();
-        paper::even_out(&mut light, width);
+        // A page that a program drew has one level of paper, to which the windows below would come too, at length.
+        let flat = paper::flat_level(&light, width);
+        if flat.is_none() {
+            paper::even_out(&mut light, width);
+        }
         sheet::clear_table(&mut light, width);
-        let (smooth, shorter) = (paper::smooth(&light, width), width.min(height) as f64);
-        let [least, most] = WINDOW.map(|share| (share * shorter).round().max(1.0) as usize);
-        let taken = |window: usize, margin: usize| -> Vec<u8> {
-            let level = paper::darkest_around(paper::close(&smooth, width, window, margin), width);
-            light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
+        let [values, certain] = match flat {
+            Some(level) => [(); 2].map(|()| light.iter().map(|&light| taken(light, level)).collect()),
+            None => on_local_paper(&light, width),
         };
-        // The narrower the window, the narrower the shadows that are told from ink.
-        let window =
-            ((PENS * stroke_run(&taken(most, most / 2), width)) as usize).clamp(least.min(most), most);
-        let mut ink = Self {
-            width,
-            height,
-            values: taken(window, window / 2),
-            certain: taken(window, window - 1),
-            faintest: 0,
-        };
+        let mut ink = Self { width, height, values, certain, faintest: 0 };
         ink.lift_off_grain();
         ink
     }
@@ -82,6 +75,19 @@ impl Ink {
         }
         self.faintest = FAINTEST.max((DEVIATIONS * (paper - light)).min(255) as u8);
     }
+}
+
+/// The ink of a page on paper whose level is known beside it only: all ink, and what certainly is ink.
+fn on_local_paper(light: &[u8], width: usize) -> [Vec<u8>; 2] {
+    let (smooth, shorter) = (paper::smooth(light, width), width.min(light.len() / width) as f64);
+    let [least, most] = WINDOW.map(|share| (share * shorter).round().max(1.0) as usize);
+    let taken = |window: usize, margin: usize| -> Vec<u8> {
+        let level = paper::darkest_around(paper::close(&smooth, width, window, margin), width);
+        light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
+    };
+    // The narrower the window, the narrower the shadows that are told from ink.
+    let window = ((PENS * stroke_run(&taken(most, most / 2), width)) as usize).clamp(least.min(most), most);
+    [taken(window, window / 2), taken(window, window - 1)]
 }
 
 /// The share of the paper's light that is missing, of 255.

@@ -107,7 +107,9 @@ impl Mask {
                     all[above.clone()].iter().take_while(|(_, other)| other.end < run.start).count();
                 let touched =
                     all[above.clone()].iter().take_while(|(_, other)| other.start <= run.end).count();
-                (above.start..above.start + touched).for_each(|other| unite(&mut owner, other, all.len()));
+                for other in above.start..above.start + touched {
+                    unite(&mut owner, other, all.len());
+                }
                 all.push((y, run));
             }
             above = first..all.len();
@@ -126,8 +128,8 @@ impl Mask {
     }
 }
 
-/// The first run of the piece that a run is of, as far as is known.
-fn root(owner: &mut [usize], mut at: usize) -> usize {
+/// The first of the group that one is of, such as the runs of a piece of ink, as far as is known.
+pub(crate) fn root(owner: &mut [usize], mut at: usize) -> usize {
     while owner[at] != at {
         owner[at] = owner[owner[at]];
         at = owner[at];
@@ -135,19 +137,21 @@ fn root(owner: &mut [usize], mut at: usize) -> usize {
     at
 }
 
-/// Two runs are of one piece, which belongs to its first run.
-fn unite(owner: &mut [usize], a: usize, b: usize) {
-    let [a, b] = [a, b].map(|run| root(owner, run));
+/// Makes one group of those of two, and says whether they were two.
+pub(crate) fn unite(owner: &mut [usize], a: usize, b: usize) -> bool {
+    let [a, b] = [a, b].map(|member| root(owner, member));
     owner[a.max(b)] = a.min(b);
+    a != b
 }
 
 /// The runs of ink of one row.
 pub(crate) fn runs(row: &[bool]) -> Vec<Range<usize>> {
     /// Most of a page is blank, and blocks without ink are passed over.
     const BLOCK: usize = 32;
+    const BLANK: [bool; BLOCK] = [false; BLOCK];
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (block, inked) in row.chunks(BLOCK).enumerate() {
-        if !inked.iter().fold(false, |any, &inked| any | inked) {
+        if inked == &BLANK[..inked.len()] {
             continue;
         }
         for (at, _) in (block * BLOCK..).zip(inked).filter(|(_, inked)| **inked) {

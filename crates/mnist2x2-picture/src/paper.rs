@@ -128,6 +128,20 @@ const EVERY: usize = 8;
 const TOLERANCE: f64 = 0.05;
 const AGREEING: f64 = 0.85;
 
+/// The level of paper that is the same at more than this share of the pixels, and somewhere in each block: no shadow is so
+/// small.
+const FLAT: f64 = 0.75;
+
+/// The level of the paper of a page on which no light falls, such as a program draws.
+pub(crate) fn flat_level(light: &[u8], width: usize) -> Option<u8> {
+    let histogram = Histogram::of(light);
+    let level = histogram.median() as u8;
+    let is_common = f64::from(histogram.count(level)) >= FLAT * light.len() as f64;
+    let has_paper = |block| rows_of_block(block, light, width).any(|row| row.contains(&level));
+    let is_everywhere = || (0..BLOCKS * BLOCKS).all(has_paper);
+    (is_common && width >= BLOCKS && light.len() >= BLOCKS * width && is_everywhere()).then_some(level)
+}
+
 /// A page in even light: divided by what a smooth surface through its paper says. A page that none fits, such as one with a
 /// sharp shadow, stays as it is.
 pub(crate) fn even_out(light: &mut [u8], width: usize) {
@@ -161,6 +175,13 @@ pub(crate) fn even_out(light: &mut [u8], width: usize) {
     }
 }
 
+/// The rows of a block of a page.
+fn rows_of_block(block: usize, light: &[u8], width: usize) -> impl Iterator<Item = &[u8]> {
+    let part = |at: usize, side: usize| at * side / BLOCKS..(at + 1) * side / BLOCKS;
+    let (columns, rows) = (part(block % BLOCKS, width), part(block / BLOCKS, light.len() / width));
+    rows.map(move |y| &light[y * width..][columns.clone()])
+}
+
 /// The middle of a block, on a page from -1 to 1.
 fn block_center(block: usize) -> [f64; 2] {
     [block % BLOCKS, block / BLOCKS].map(|at| (2 * at + 1) as f64 / BLOCKS as f64 - 1.0)
@@ -188,11 +209,7 @@ fn fit(light: &[u8], width: usize) -> Option<[f64; TERMS]> {
         return None;
     }
     let paper = |block: usize| {
-        let part = |at: usize, side: usize| at * side / BLOCKS..(at + 1) * side / BLOCKS;
-        let columns = part(block % BLOCKS, width);
-        let mut grays = Vec::new();
-        part(block / BLOCKS, height)
-            .for_each(|y| grays.extend_from_slice(&light[y * width..][columns.clone()]));
+        let grays: Vec<u8> = rows_of_block(block, light, width).flatten().copied().collect();
         // Ink is dark, and the lighter ones are paper.
         (Histogram::of(&grays).ranked(grays.len() as u32 * 3 / 4).max(1) as f64).ln()
     };
@@ -267,6 +284,18 @@ mod tests {
         let at_the_edge = [([0, 3], [0, 30], 20)];
         assert!(close(&page(&at_the_edge), 40, 8, 0) == page(&[]));
         assert!(close(&page(&at_the_edge), 40, 8, 7) == page(&at_the_edge));
+    }
+
+    #[test]
+    fn a_page_is_flat_without_shadow_however_its_strokes_lie() {
+        let strokes = [([5, 9], [3, 27], 20), ([15, 30], [10, 12], 30)];
+        let shadow = ([34, 40], [0, 6], 190);
+        assert_eq!(flat_level(&page(&[]), 40), Some(200));
+        // Blocks are 2 x 2 or 3 x 2 pixels here, so broad strokes fill some.
+        assert_eq!(flat_level(&page(&[([5, 6], [3, 27], 20), ([15, 30], [11, 12], 30)]), 40), Some(200));
+        assert_eq!(flat_level(&page(&strokes), 40), None);
+        assert_eq!(flat_level(&page(&[shadow]), 40), None);
+        assert_eq!(flat_level(&page(&[([0, 40], [0, 30], 7)]), 40), Some(7));
     }
 
     #[test]

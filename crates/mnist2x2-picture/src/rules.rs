@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use mnist2x2_data::GridShape;
 
-use crate::blot::{Blot, digit_size, overlap};
+use crate::blot::{Blot, digit_size, overlap, quantile};
 use crate::ink::Ink;
 use crate::mask::Mask;
 use crate::straight_lines::{Line, erase, trace};
@@ -110,12 +110,8 @@ fn ruling(lines: &[Line], across: usize) -> Vec<Line> {
     if long.len() < FAMILY {
         return Vec::new();
     }
-    let median = |value: &dyn Fn(&Line) -> f32| {
-        let mut values: Vec<f32> = long.iter().map(|line| value(line)).collect();
-        values.sort_by(f32::total_cmp);
-        values[values.len() / 2]
-    };
-    let (slope, thick) = (median(&|line| line.slope()), median(&|line| line.thick));
+    let slope = quantile(0.5, long.iter().map(|line| (line.slope(), 1)));
+    let thick = quantile(0.5, long.iter().map(|line| (line.thick, 1)));
     let is_of_it = |line: &&Line| {
         line.len() >= PIECE * across as f32
             && (line.slope() - slope).abs() <= 0.02

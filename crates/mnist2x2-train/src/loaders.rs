@@ -80,8 +80,10 @@ impl Recipe {
             }
         };
         let training = Loader::new(Arc::new(training), source, layout, self.batch_size, self.seed)?;
-        let training =
-            training.by_one_writer(&written, self.one_writer)?.with_distractors(self.distractors)?;
+        let training = training
+            .by_one_writer(&written, self.one_writer)?
+            .with_distractors(self.distractors)?
+            .with_overlap(self.overlap)?;
         let (validation, unseen) = (fixed_grids(validation, layout)?, fixed_grids(unseen, layout)?);
         Ok(Loaders { training, validation, unseen })
     }

@@ -42,6 +42,10 @@ pub struct Recipe {
     /// The share of pictures that have something that is no digit, which is no part of the sequence.
     #[serde(default)]
     pub distractors: f64,
+    /// By how much of the smaller one the images of neighbors in a training line overlap at most; lines to evaluate with always
+    /// have 0.4.
+    #[serde(default = "usual_overlap")]
+    pub overlap: f64,
     /// The fraction of the training digits that is kept from training to validate with; 0 for none. A number above 1 means one
     /// digit in so many.
     #[serde(alias = "validate_one_in", deserialize_with = "fraction_or_one_in")]
@@ -178,6 +182,7 @@ impl Recipe {
             blanks: 0.0,
             one_writer: 0.0,
             distractors: 0.0,
+            overlap: usual_overlap(),
             validation_fraction: 0.0,
             validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
@@ -272,7 +277,9 @@ impl Recipe {
         ] {
             check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }
-        check_setting("blanks", self.blanks, (0.0..=0.9).contains(&self.blanks), "0 to 0.9")?;
+        for (setting, value, most) in [("blanks", self.blanks, 0.9), ("overlap", self.overlap, 0.8)] {
+            check_setting(setting, value, (0.0..=most).contains(&value), &format!("0 to {most}"))?;
+        }
         let temperature = self.distillation_temperature;
         let is_valid = temperature > 0.0 && temperature.is_finite();
         check_setting("distillation_temperature", temperature, is_valid, "above 0 and finite")?;
@@ -287,6 +294,11 @@ impl Recipe {
         self.optimizer.validate()?;
         self.schedule.validate()
     }
+}
+
+/// How far digits of a line overlap where nothing is said.
+fn usual_overlap() -> f64 {
+    0.4
 }
 
 /// A fraction, or a number above 1 that means one in so many.

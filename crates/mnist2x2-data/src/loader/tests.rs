@@ -1,7 +1,9 @@
 //! Laws of the batches.
 
 use super::*;
+use crate::batch::Batch;
 use crate::digits::{PIXELS, SIDE};
+use crate::epoch::Epoch;
 use crate::normalize::normalize;
 use crate::reference;
 use crate::sampler::IndexMap;
@@ -272,4 +274,15 @@ fn what_is_no_digit_is_drawn_and_no_part_of_the_sequence() {
     assert!((85..145).contains(&counts[0]) && (190..270).contains(&counts[3]), "{counts:?}");
     assert!(some.epoch(1).digits(3).len() <= 3 && fresh.with_distractors(1.5).is_err());
     assert!(loader(GridSource::Fresh { grids: 4 }).with_distractors(0.1).is_err(), "of a full grid");
+}
+
+#[test]
+fn only_digits_of_a_line_overlap_and_never_wholly() {
+    let line = Loader::new(plain(50), GridSource::Fresh { grids: 4 }, Layout::line(5), 4, 7).unwrap();
+    let overlapping = |share| line.clone().with_overlap(share).map(|loader| loader.epoch(1).batch(0));
+    assert!(overlapping(0.4).unwrap() == line.epoch(1).batch(0), "as evaluated");
+    assert!(overlapping(0.7).unwrap().images != line.epoch(1).batch(0).images);
+    assert!(overlapping(0.9).is_err() && overlapping(f64::NAN).is_err());
+    let grid = || loader(GridSource::Fresh { grids: 4 });
+    assert!(grid().with_overlap(0.4).is_ok() && grid().with_overlap(0.5).is_err());
 }
