@@ -1,9 +1,16 @@
 //! A grid of digits: its shape, and its digits stitched to one image.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::digits::{Digits, SIDE};
+use crate::error::Error;
 use crate::normalize::normalize;
 
-/// How digits are laid out.
+/// The most digits along a side that a command line may ask for.
+const MAX_SIDE: usize = 64;
+
+/// How digits are laid out; written as `2x5`, rows first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GridShape {
     /// Digits from top to bottom.
@@ -31,6 +38,27 @@ impl GridShape {
     /// Pixels in one grid.
     pub const fn pixels(self) -> usize {
         self.height() * self.width()
+    }
+}
+
+impl fmt::Display for GridShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.rows, self.cols)
+    }
+}
+
+impl FromStr for GridShape {
+    type Err = Error;
+
+    /// Rows and columns, each 1 to 64.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let side = |text: &str| text.parse().ok().filter(|side| (1..=MAX_SIDE).contains(side));
+        let sides = text.split_once(['x', 'X']).and_then(|(rows, cols)| Some((side(rows)?, side(cols)?)));
+        let (rows, cols) = sides.ok_or_else(|| Error::Layout {
+            layout: text.into(),
+            what: "is no grid; write ROWSxCOLUMNS, such as 2x5, each number 1 to 64".into(),
+        })?;
+        Ok(Self { rows, cols })
     }
 }
 

@@ -16,8 +16,6 @@ use crate::error::Error;
 use crate::grid::GridShape;
 use crate::placement::{self, Place};
 
-/// The most rows and columns of a grid.
-const MAX_SIDE: usize = 64;
 /// The most digits of a line, and of a canvas.
 const MAX_DIGITS: usize = 64;
 
@@ -167,7 +165,7 @@ impl From<GridShape> for Layout {
 impl fmt::Display for Layout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Grid { shape: GridShape { rows, cols }, .. } => write!(f, "{rows}x{cols}"),
+            Self::Grid { shape, .. } => shape.fmt(f),
             Self::Line { most, .. } => write!(f, "line:{most}"),
             Self::Scatter { most, .. } => write!(f, "scatter:{most}"),
         }
@@ -178,15 +176,12 @@ impl FromStr for Layout {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let number = |text: &str, most| text.parse().ok().filter(|number| (1..=most).contains(number));
+        let number = |text: &str| text.parse().ok().filter(|number| (1..=MAX_DIGITS).contains(number));
         let layout = match text.split_once(':') {
-            Some(("line", most)) => number(most, MAX_DIGITS).map(Self::line),
-            Some(("scatter", most)) => number(most, MAX_DIGITS).map(Self::scatter),
+            Some(("line", most)) => number(most).map(Self::line),
+            Some(("scatter", most)) => number(most).map(Self::scatter),
             Some(_) => None,
-            None => text.split_once('x').and_then(|(rows, cols)| {
-                let (rows, cols) = (number(rows, MAX_SIDE)?, number(cols, MAX_SIDE)?);
-                Some(GridShape { rows, cols }.into())
-            }),
+            None => text.parse().ok().map(|shape: GridShape| shape.into()),
         };
         let what = "is no layout; write ROWSxCOLUMNS, line:N or scatter:N, such as 4x4, line:8 or scatter:10, each number 1 to 64";
         layout.ok_or_else(|| Error::Layout { layout: text.into(), what: what.into() })

@@ -1,16 +1,16 @@
 //! Layouts of the data and sizes of the model: which belongs to which.
 
 use mnist2x2_data::{GridShape, Layout, SIDE};
-use mnist2x2_model::{Arrangement, Config};
+use mnist2x2_model::{Config, LayoutKind};
 
 /// The layout that a model of these sizes reads. Of a grid with empty cells, whose share the model does not know, a third of
 /// the cells is empty.
 pub fn layout_of(config: &Config) -> Layout {
     let shape = GridShape { rows: config.image_height() / SIDE, cols: config.image_width() / SIDE };
     match config.arrangement {
-        Arrangement::Sparse => Layout::Grid { shape, blanks: 1.0 / 3.0 },
-        Arrangement::Line => Layout::Line { most: config.max_digits(), canvas: shape },
-        Arrangement::Scatter => Layout::Scatter { most: config.max_digits(), canvas: shape },
+        LayoutKind::Sparse => Layout::Grid { shape, blanks: 1.0 / 3.0 },
+        LayoutKind::Line => Layout::Line { most: config.max_digits(), canvas: shape },
+        LayoutKind::Scatter => Layout::Scatter { most: config.max_digits(), canvas: shape },
         _ => shape.into(),
     }
 }
@@ -19,10 +19,10 @@ pub fn layout_of(config: &Config) -> Layout {
 #[must_use]
 pub fn config_for(config: Config, layout: Layout) -> Config {
     let (arrangement, digits) = match layout {
-        Layout::Line { most, .. } => (Arrangement::Line, most),
-        Layout::Scatter { most, .. } => (Arrangement::Scatter, most),
-        _ if layout.is_full() => (Arrangement::Grid, 0),
-        _ => (Arrangement::Sparse, 0),
+        Layout::Line { most, .. } => (LayoutKind::Line, most),
+        Layout::Scatter { most, .. } => (LayoutKind::Scatter, most),
+        _ if layout.is_full() => (LayoutKind::Grid, 0),
+        _ => (LayoutKind::Sparse, 0),
     };
     let GridShape { rows, cols } = layout.shape();
     Config { rows, cols, arrangement, digits, ..config }

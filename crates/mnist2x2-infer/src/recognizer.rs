@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use mnist2x2_data::{GridShape, Layout, SIDE, normalize};
 use mnist2x2_formats::{Adaptation, Weights};
-use mnist2x2_model::{self as model, Config, Seq2Seq};
+use mnist2x2_model::{Config, LayoutKind, Seq2Seq};
 use mnist2x2_picture::{Arrangement, Drawing, ModelInput, Picture};
 use mnist2x2_tokenizer::VOCABULARY;
 
@@ -73,7 +73,7 @@ impl Recognizer {
 
     /// Whether it reads grids.
     pub(crate) fn is_in_cells(&self) -> bool {
-        matches!(self.model.config().arrangement, model::Arrangement::Grid | model::Arrangement::Sparse)
+        matches!(self.model.config().arrangement, LayoutKind::Grid | LayoutKind::Sparse)
     }
 
     /// The model in a folder, a `.safetensors` or a `.pt`; calibrated if it is a folder with a `calibration.json`.
@@ -224,7 +224,7 @@ impl Recognizer {
         let found = self.search(pixels, inputs.len(), known)?.into_iter().zip(&empty);
         Ok(found
             .map(|((answer, others), empty)| match arrangement {
-                model::Arrangement::Grid => Reading::of(&answer, &others, empty),
+                LayoutKind::Grid => Reading::of(&answer, &others, empty),
                 _ => Reading::of_sparse(&answer, &others, empty),
             })
             .collect())

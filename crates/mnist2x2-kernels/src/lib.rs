@@ -54,6 +54,7 @@ mod attention;
 mod cross_entropy;
 
 mod layout;
+mod memory;
 mod scratch;
 
 mod sub_layer;
@@ -86,6 +87,7 @@ pub use layout::{
     ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout,
     SelfAttentionLayout, TokenEmbeddingLayout,
 };
+pub use memory::keep_freed_memory;
 pub use mlp::Mlp;
 pub use orthogonal::Orthogonalizer;
 pub use patch_embedding::PatchEmbedding;

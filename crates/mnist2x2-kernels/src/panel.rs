@@ -20,7 +20,8 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// All rows, the most first that the registers hold: `V` vectors for each of 8 or 4 rows.
+    /// All rows, the most first that the registers hold: `V` vectors for each of 8 rows, or of 6 where there are 16 registers.
+    /// Which rows make a tile changes no sum.
     ///
     /// # Safety
     /// Rows `0..self.rows` of A, `from` and C, rows `0..self.depth` of B and the bias are readable, and C writable,
@@ -34,6 +35,12 @@ impl Panel {
                 while row + 8 <= self.rows {
                     self.tile::<S, 8, V, MASKED>(simd, row);
                     row += 8;
+                }
+            } else {
+                // Of 8 and 9 rows, 6 would leave 2 and 3 single ones.
+                while row + 6 <= self.rows && !matches!(self.rows - row, 8 | 9) {
+                    self.tile::<S, 6, V, MASKED>(simd, row);
+                    row += 6;
                 }
             }
             while row + 4 <= self.rows {

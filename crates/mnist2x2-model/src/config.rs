@@ -49,8 +49,8 @@ pub struct Config {
     /// V: token ids the decoder knows and gives logits for.
     pub vocabulary: usize,
     /// How the digits lie in an image.
-    #[serde(default, skip_serializing_if = "Arrangement::is_grid")]
-    pub arrangement: Arrangement,
+    #[serde(default, skip_serializing_if = "LayoutKind::is_grid")]
+    pub arrangement: LayoutKind,
     /// The most digits in an image; 0 for as many as it has cells.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub digits: usize,
@@ -65,7 +65,7 @@ fn is_zero(digits: &usize) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Arrangement {
+pub enum LayoutKind {
     /// One in each cell, row by row.
     #[default]
     Grid,
@@ -77,7 +77,7 @@ pub enum Arrangement {
     Scatter,
 }
 
-impl Arrangement {
+impl LayoutKind {
     /// Whether every cell has its digit.
     pub fn is_grid(&self) -> bool {
         *self == Self::Grid
@@ -171,7 +171,7 @@ impl Config {
         divides("stem", self.reduction(), self.patch_width, "the patch's width")?;
         divides("heads", self.heads, self.width, "the width")?;
         let refuse = |field, problem| Err(Error::Config { field, problem });
-        let is_in_cells = matches!(self.arrangement, Arrangement::Grid | Arrangement::Sparse);
+        let is_in_cells = matches!(self.arrangement, LayoutKind::Grid | LayoutKind::Sparse);
         if is_in_cells && self.max_digits() != self.cells() {
             return refuse(
                 "digits",
@@ -324,7 +324,7 @@ mod tests {
             encoder_layers: 256,
             decoder_layers: 256,
             vocabulary: 65_536,
-            arrangement: Arrangement::Scatter,
+            arrangement: LayoutKind::Scatter,
             digits: 4096,
         };
         most.validate().unwrap_err();

@@ -45,7 +45,7 @@ pub use candle_core::{DType, Device, Tensor};
 /// The backward pass of a loss.
 pub use mnist2x2_kernels::Gradients;
 
-pub use config::{Arrangement, Config, Convolution};
+pub use config::{Config, Convolution, LayoutKind};
 pub use error::Error;
 pub use flat::GroupGradient;
 pub use parameters::Parameters;

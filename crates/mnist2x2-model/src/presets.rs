@@ -1,6 +1,6 @@
 //! Named configurations.
 
-use crate::config::{Arrangement, Config, Convolution};
+use crate::config::{Config, Convolution, LayoutKind};
 
 impl Config {
     /// The published model: 2 x 2 digits, 16 patches of 14 x 14, 249,997 parameters in 95 tensors.
@@ -18,7 +18,7 @@ impl Config {
             encoder_layers: 4,
             decoder_layers: 2,
             vocabulary: 13,
-            arrangement: Arrangement::Grid,
+            arrangement: LayoutKind::Grid,
             digits: 0,
         }
     }
@@ -38,7 +38,7 @@ impl Config {
             cols: 8,
             patch_width,
             encoder_layers: 3,
-            arrangement: Arrangement::Line,
+            arrangement: LayoutKind::Line,
             digits,
             ..fine
         }
@@ -69,7 +69,7 @@ impl Config {
             encoder_layers: 2,
             decoder_layers: 1,
             vocabulary: 13,
-            arrangement: Arrangement::Grid,
+            arrangement: LayoutKind::Grid,
             digits: 0,
         }
     }

@@ -35,16 +35,10 @@ impl FromStr for Arrangement {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let grid = || {
-            let (rows, cols) = text.split_once(['x', 'X'])?;
-            let shape = GridShape { rows: rows.parse().ok()?, cols: cols.parse().ok()? };
-            (shape.rows > 0 && shape.cols > 0 && shape.rows <= 64 && shape.cols <= 64)
-                .then_some(Self::Grid(shape))
-        };
         match text {
             "auto" => Ok(Self::Auto),
             "line" => Ok(Self::Line),
-            _ => grid().ok_or_else(|| Error::Arrangement(text.into())),
+            _ => text.parse().map(Self::Grid).map_err(|_| Error::Arrangement(text.into())),
         }
     }
 }
@@ -54,7 +48,7 @@ impl fmt::Display for Arrangement {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Line => f.write_str("line"),
-            Self::Grid(GridShape { rows, cols }) => write!(f, "{rows}x{cols}"),
+            Self::Grid(shape) => shape.fmt(f),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Findings {
     pub fn layout(&self) -> String {
         match (self.lines.len(), self.lines.first().map_or(0, Vec::len)) {
             (0, _) => "none".into(),
-            (rows, cols) if self.is_grid || rows * cols == 1 => format!("{rows}x{cols}"),
+            (rows, cols) if self.is_grid || rows * cols == 1 => GridShape { rows, cols }.to_string(),
             (1, _) => "line".into(),
             _ => "lines".into(),
         }

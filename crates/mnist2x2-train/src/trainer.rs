@@ -5,7 +5,7 @@ use std::time::Instant;
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Layout, Loader};
 use mnist2x2_infer::layout_of;
-use mnist2x2_model::{Arrangement, Config, Parameters, Seq2Seq};
+use mnist2x2_model::{Config, LayoutKind, Parameters, Seq2Seq};
 
 use crate::ema::update_ema;
 use crate::evaluate::validate;
@@ -300,7 +300,7 @@ fn are_finite(values: &[f32]) -> bool {
 fn check_layout(config: &Config, loader: &Loader) -> Result<(), Error> {
     let (layout, own) = (loader.layout(), layout_of(config));
     // A model of grids with empty cells reads full ones too, and whatever share is empty.
-    let is_known = layout.is_full() || config.arrangement != Arrangement::Grid;
+    let is_known = layout.is_full() || config.arrangement != LayoutKind::Grid;
     if is_known && layout.shape() == own.shape() && layout.to_string() == own.to_string() {
         return Ok(());
     }

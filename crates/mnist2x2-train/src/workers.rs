@@ -1,5 +1,6 @@
 //! The threads that shards run on.
 
+use mnist2x2_kernels::keep_freed_memory;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -13,11 +14,13 @@ pub(crate) const STRETCH: usize = 1 << 14;
 pub struct Workers(ThreadPool);
 
 impl Workers {
-    /// Starts `threads` threads, or as many as the machine has cores.
+    /// Starts `threads` threads, or as many as the machine has cores, and has the process keep the memory that it frees; see
+    /// [`keep_freed_memory`].
     ///
     /// # Errors
     /// [`Error::Threads`] if the system refuses.
     pub fn new(threads: Option<usize>) -> Result<Self, Error> {
+        keep_freed_memory();
         let available = || std::thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.unwrap_or_else(available);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::RangedU64ValueParser;
 use mnist2x2::data::SIDE;
 use mnist2x2::infer::{config_for, layout_of};
-use mnist2x2::model::Arrangement;
+use mnist2x2::model::LayoutKind;
 use mnist2x2::train::{CheckpointPolicy, MAX_GRIDS, read_toml, with_overrides};
 use mnist2x2::{Config, Device, Recipe, RunFolder};
 use serde::Deserialize;
@@ -202,7 +202,7 @@ impl Plan {
         let file: ConfigFile = read_toml(&path)?;
         // These two are written down only where they are no grid's.
         let model = if ["arrangement", "digits"].iter().any(|key| file.model.contains_key(*key)) {
-            Config { arrangement: Arrangement::Line, digits: 1, ..model }
+            Config { arrangement: LayoutKind::Line, digits: 1, ..model }
         } else {
             model
         };
