@@ -1,8 +1,8 @@
 """The model of this workspace in PyTorch, with clocks: what `cargo xtask compare` holds the Rust programs against.
 
     pip install -r requirements.txt
-    python mnist2x2.py train  [--threads N] [--batch 64] [--seconds S] [--compile]
-    python mnist2x2.py decode [--threads N] [--batch 500] [--seconds S]
+    python mnist2x2.py train  [--threads N] [--batch 64] [--layout 2x2] [--seconds S] [--compile]
+    python mnist2x2.py decode [--threads N] [--batch 500] [--layout 2x2] [--seconds S]
     python mnist2x2.py versions
 
 Each measurement is one line of JSON with the fields of `mnist2x2 bench`, and `variant`: `eager` or `compile` for
@@ -21,18 +21,47 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CELL, IMAGE, PATCH = 28, 56, 14
-PATCHES = (IMAGE // PATCH) ** 2
+CELL, PATCH = 28, 14
 WIDTH, HEADS, HIDDEN = 64, 4, 128
 ENCODER_LAYERS, DECODER_LAYERS = 4, 2
-DIGITS, START, FINISH, VOCABULARY = 4, 10, 11, 13
+START, FINISH, VOCABULARY = 10, 11, 13
 DIGITS_IN_MEMORY = 10_000  # as many as `mnist2x2 bench` has
 WARM_UP_STEPS, LATENCY_RUNS = 20, 300
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How many digits lie in a picture, each in its cell."""
+
+    rows: int
+    cols: int
+
+    @property
+    def digits(self) -> int:
+        return self.rows * self.cols
+
+    @property
+    def patches(self) -> int:
+        return self.digits * (CELL // PATCH) ** 2
+
+    @property
+    def image(self) -> tuple[int, int]:
+        return self.rows * CELL, self.cols * CELL
+
+
+def layout(text: str) -> Layout:
+    """`4x4`; or `line:8`, which costs what a grid of one row does."""
+    if text.startswith("line:"):
+        cells = int(text.removeprefix("line:"))
+        return Layout(1, cells + cells % 2)
+    rows, cols = text.split("x")
+    return Layout(int(rows), int(cols))
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> Tensor:
@@ -63,7 +92,7 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Linear(PATCH * PATCH, WIDTH)
 
     def forward(self, images: Tensor) -> Tensor:
-        rows = images.unflatten(2, (-1, PATCH)).unflatten(1, (-1, PATCH))  # (B, 4, 14, 4, 14)
+        rows = images.unflatten(2, (-1, PATCH)).unflatten(1, (-1, PATCH))  # (B, N / n, 14, n, 14)
         return self.proj(rows.transpose(2, 3).flatten(3).flatten(1, 2))  # (B, N, D)
 
 
@@ -83,9 +112,9 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self):
+    def __init__(self, layout: Layout):
         super().__init__()
-        self.pos_embedding = nn.Parameter(torch.randn(1, PATCHES, WIDTH))
+        self.pos_embedding = nn.Parameter(torch.randn(1, layout.patches, WIDTH))
         self.layers = nn.ModuleList(EncoderLayer() for _ in range(ENCODER_LAYERS))
 
     def forward(self, patches: Tensor) -> Tensor:
@@ -117,10 +146,10 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self):
+    def __init__(self, layout: Layout):
         super().__init__()
         self.token_embedding = nn.Embedding(VOCABULARY, WIDTH)
-        self.pos_embedding = nn.Parameter(torch.randn(1, DIGITS + 1, WIDTH))
+        self.pos_embedding = nn.Parameter(torch.randn(1, layout.digits + 1, WIDTH))
         self.layers = nn.ModuleList(DecoderLayer() for _ in range(DECODER_LAYERS))
         self.output_proj = nn.Linear(WIDTH, VOCABULARY)
 
@@ -132,14 +161,15 @@ class Decoder(nn.Module):
 
 
 class Seq2Seq(nn.Module):
-    def __init__(self):
+    def __init__(self, layout: Layout):
         super().__init__()
+        self.layout = layout
         self.feature_extractor = PatchEmbedding()
-        self.encoder = Encoder()
-        self.decoder = Decoder()
+        self.encoder = Encoder(layout)
+        self.decoder = Decoder(layout)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images (B, 56, 56) to the memory (B, N, D) that the decoder looks at."""
+        """Images (B, height, width) to the memory (B, N, D) that the decoder looks at."""
         return self.encoder(self.feature_extractor(images))
 
     def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
@@ -154,19 +184,19 @@ class Digits:
         self.pixels = torch.randn(DIGITS_IN_MEMORY, CELL, CELL)
         self.labels = torch.randint(0, 10, (DIGITS_IN_MEMORY,))
 
-    def batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, 56, 56), the decoder's input (B, 5) and its target (B, 5)."""
-        chosen = torch.randint(0, DIGITS_IN_MEMORY, (size, DIGITS))
-        cells = self.pixels[chosen].unflatten(1, (2, 2))  # (B, 2, 2, 28, 28)
-        images = cells.transpose(2, 3).reshape(size, IMAGE, IMAGE)
+    def batch(self, size: int, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (B, height, width), the decoder's input (B, T) and its target (B, T)."""
+        chosen = torch.randint(0, DIGITS_IN_MEMORY, (size, layout.digits))
+        cells = self.pixels[chosen].unflatten(1, (layout.rows, layout.cols))  # (B, rows, cols, 28, 28)
+        images = cells.transpose(2, 3).reshape(size, *layout.image)
         digits = self.labels[chosen]
         return images, F.pad(digits, (1, 0), value=START), F.pad(digits, (0, 1), value=FINISH)
 
 
 def greedy_encode_each_step(model: Seq2Seq, images: Tensor) -> Tensor:
-    """The likeliest token, four times, the whole model anew for each; digits (B, 4)."""
+    """The likeliest token for each digit, the whole model anew each time; digits (B, T - 1)."""
     tokens = torch.full((len(images), 1), START)
-    for _ in range(DIGITS):
+    for _ in range(model.layout.digits):
         likeliest = model(images, tokens)[:, -1].argmax(-1, keepdim=True)
         tokens = torch.cat([tokens, likeliest], dim=1)
     return tokens[:, 1:]
@@ -176,7 +206,7 @@ def greedy_encode_once(model: Seq2Seq, images: Tensor) -> Tensor:
     """The same digits; only the decoder runs anew."""
     memory = model.encode(images)
     tokens = torch.full((len(images), 1), START)
-    for _ in range(DIGITS):
+    for _ in range(model.layout.digits):
         likeliest = model.decoder(tokens, memory)[:, -1].argmax(-1, keepdim=True)
         tokens = torch.cat([tokens, likeliest], dim=1)
     return tokens[:, 1:]
@@ -205,7 +235,7 @@ def report(model: Seq2Seq, variant: str, batch: int, grids_per_second: float, **
 
 def train(arguments: argparse.Namespace) -> None:
     """Sampling, stitching, forward, backward and Adam, all of it on the clock."""
-    digits, model = Digits(), Seq2Seq()
+    digits, model = Digits(), Seq2Seq(arguments.layout)
     # Fused is not PyTorch's default on a CPU, but the faster of its forms.
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
@@ -216,7 +246,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     def step() -> None:
         optimizer.zero_grad()
-        objective(*digits.batch(arguments.batch)).backward()
+        objective(*digits.batch(arguments.batch, arguments.layout)).backward()
         optimizer.step()
 
     for _ in range(WARM_UP_STEPS):
@@ -228,8 +258,8 @@ def train(arguments: argparse.Namespace) -> None:
 @torch.inference_mode()
 def decode(arguments: argparse.Namespace) -> None:
     """Both ways to decode: grids per second in batches, and the time of one grid alone."""
-    model = Seq2Seq().eval()
-    many = torch.randn(arguments.batch, IMAGE, IMAGE)
+    model = Seq2Seq(arguments.layout).eval()
+    many = torch.randn(arguments.batch, *arguments.layout.image)
     one = many[:1]
     for greedy in [greedy_encode_each_step, greedy_encode_once]:
         for _ in range(WARM_UP_STEPS):
@@ -253,6 +283,7 @@ def main() -> None:
         if batch:
             arguments.add_argument("--threads", type=int, default=1, help="that PyTorch computes on")
             arguments.add_argument("--batch", type=int, default=batch, help="grids")
+            arguments.add_argument("--layout", type=layout, default=Layout(2, 2), help="rows x columns, or line:N")
             arguments.add_argument("--seconds", type=float, default=5, help="of a measurement, after warming up")
         if verb is train:
             arguments.add_argument("--compile", action="store_true", help="with torch.compile")

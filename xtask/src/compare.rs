@@ -45,6 +45,12 @@ pub(crate) struct Arguments {
     /// Numbers of threads, each compared with itself.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "1,2")]
     threads: Vec<NonZeroUsize>,
+    /// How the digits of a picture lie: rows x columns, or line:N.
+    #[arg(long, value_name = "L", default_value = "2x2")]
+    layout: String,
+    /// Pictures in a batch of training; 500 are decoded at once.
+    #[arg(long, value_name = "N", default_value = "64")]
+    batch: NonZeroUsize,
     /// How long a measurement lasts, after its warm-up.
     #[arg(long, value_name = "S", default_value = "5")]
     seconds: NonZeroUsize,
@@ -78,10 +84,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     check_same_work(&samples)?;
     let (machine, rows) = (Machine::this(), rows(&samples));
     if arguments.json {
-        let Arguments { rounds, seconds, .. } = arguments;
+        let Arguments { rounds, seconds, layout, .. } = arguments;
         let Versions { python, torch } = versions;
         let ours = env!("CARGO_PKG_VERSION");
-        let report = json!({ "rounds": rounds, "seconds": seconds, "machine": machine, PROGRAM: ours,
+        let report = json!({ "layout": layout, "rounds": rounds, "seconds": seconds, "machine": machine, PROGRAM: ours,
             "python": python, "torch": torch, "rows": rows });
         println!("{report}");
     } else {
@@ -96,7 +102,11 @@ fn measure_all(ours: &Path, arguments: &Arguments) -> Result<Vec<Measurement>> {
     for round in 1..=arguments.rounds.get() {
         for threads in arguments.threads.iter().map(|threads| threads.get()) {
             for (task, verb) in TURNS {
-                let line = format!("{verb} --threads {threads} --seconds {}", arguments.seconds);
+                let Arguments { layout, batch, seconds, .. } = arguments;
+                let batch = if task == "training" { batch.get() } else { 500 };
+                let line = format!(
+                    "{verb} --layout {layout} --batch {batch} --threads {threads} --seconds {seconds}"
+                );
                 eprintln!("round {round} of {}: {line}", arguments.rounds);
                 let is_ours = verb.starts_with("bench");
                 let mut command = if is_ours { Command::new(ours) } else { pytorch(&arguments.python) };
@@ -173,13 +183,17 @@ fn cpu_model(cpuinfo: &str) -> Option<&str> {
 }
 
 /// One line on the circumstances, to stand below the table.
-fn footnote(Arguments { rounds, seconds, .. }: &Arguments, machine: &Machine, versions: &Versions) -> String {
+fn footnote(
+    Arguments { rounds, seconds, layout, .. }: &Arguments,
+    machine: &Machine,
+    versions: &Versions,
+) -> String {
     let Machine { cores, cpu, system } = machine;
     let (cpu, ours) =
         (cpu.as_ref().map(|cpu| format!(" of {cpu}")).unwrap_or_default(), env!("CARGO_PKG_VERSION"));
     let Versions { python, torch } = versions;
     format!(
-        "Medians of {rounds} rounds of {seconds} s each, in turn; {cores} cores{cpu}, {system}; {PROGRAM} {ours}, \
+        "Layout {layout}; medians of {rounds} rounds of {seconds} s each, in turn; {cores} cores{cpu}, {system}; {PROGRAM} {ours}, \
          PyTorch {torch}, Python {python}."
     )
 }
@@ -251,10 +265,12 @@ mod tests {
             python: "python3".into(),
             rounds: number(3),
             threads: vec![number(1)],
+            layout: "4x4".into(),
+            batch: number(64),
             seconds: number(5),
             json: false,
         };
-        let expected = "Medians of 3 rounds of 5 s each, in turn; 6 cores of Some CPU, linux aarch64; \
+        let expected = "Layout 4x4; medians of 3 rounds of 5 s each, in turn; 6 cores of Some CPU, linux aarch64; \
             mnist2x2 0.1.0, PyTorch 2.15.0, Python 3.11.2.";
         assert_eq!(footnote(&arguments, &machine, &versions), expected);
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use mnist2x2::data::{GridShape, Layout, shell_word};
+use mnist2x2::data::{Layout, shell_word};
 use mnist2x2::infer::Calibration;
 use mnist2x2::train::{Exposure, RunRecord};
 use mnist2x2::{Config, Device, Recognizer, RunFolder};
@@ -196,11 +196,6 @@ pub(crate) fn newest_run(runs: &Path, is_asked: impl Fn(&Path) -> bool) -> Optio
     let begun = |path: &PathBuf| path.join("run.toml").metadata().and_then(|file| file.modified()).ok();
     let asked = folders.filter(|path| is_asked(path)).filter_map(|path| Some((begun(&path)?, path)));
     asked.max().map(|(_, path)| path)
-}
-
-/// The layout of the digits in the model's images.
-pub(crate) fn grid_shape(config: &Config) -> GridShape {
-    GridShape { rows: config.rows, cols: config.cols }
 }
 
 /// The encoder's patches in words.

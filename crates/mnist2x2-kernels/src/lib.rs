@@ -47,6 +47,7 @@ mod gemm;
 mod layer_norm;
 mod linear;
 mod panel;
+mod peak;
 mod softmax;
 mod transpose;
 
@@ -91,6 +92,7 @@ pub use memory::keep_freed_memory;
 pub use mlp::Mlp;
 pub use orthogonal::Orthogonalizer;
 pub use patch_embedding::PatchEmbedding;
+pub use peak::peak;
 pub use scratch::Scratch;
 pub use simd::Level;
 pub use stem::Stem;

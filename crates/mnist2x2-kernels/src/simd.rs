@@ -3,7 +3,12 @@
 //! Kernels are written once over [`pulp::Simd`]. A sub-layer enters its instruction set once per call
 //! ([`Level::run`]); what it calls is inlined or enters the same set again, which costs a plain function call.
 
+use std::sync::OnceLock;
+
 use pulp::{Arch, MemMask, Simd, WithSimd};
+
+/// The level of this process, once it is used or chosen.
+static USED: OnceLock<Level> = OnceLock::new();
 
 /// The instruction set that kernels run on: AVX-512, AVX2 with FMA, NEON, or plain scalar code.
 ///
@@ -34,6 +39,16 @@ impl Level {
         levels
     }
 
+    /// The level of this machine with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().into_iter().find(|level| level.name() == name)
+    }
+
+    /// Has all kernels of this process run on this level, whatever the machine has; false, and nothing done, if some have run already.
+    pub fn choose(self) -> bool {
+        USED.set(self).is_ok()
+    }
+
     /// What the level is called in tables of measurements.
     pub fn name(self) -> &'static str {
         #[allow(unreachable_patterns, reason = "which levels there are depends on the target")]
@@ -56,9 +71,10 @@ impl Level {
     }
 }
 
+/// The level of this process: the one that was chosen, else the best.
 impl Default for Level {
     fn default() -> Self {
-        Self::best()
+        *USED.get_or_init(Self::best)
     }
 }
 

@@ -224,6 +224,26 @@ impl Config {
         ]
     }
 
+    /// Multiplications of the matrix products by which one image and so many tokens go forward: those of what reads pixels, which need
+    /// no gradient, and all others.
+    pub fn multiplications(&self, tokens: usize) -> [u64; 2] {
+        let [n, t, d, f, v] = [self.patches(), tokens, self.width, self.feed_forward_width, self.vocabulary]
+            .map(|size| size as u64);
+        let mut map = [self.image_height(), self.image_width()].map(|side| side as u64);
+        let mut embedding = self.convolutions().map(|(inputs, convolution)| {
+            map = map.map(|side| side.div_ceil(convolution.stride as u64));
+            map[0] * map[1] * 9 * (inputs * convolution.channels) as u64
+        });
+        let patches = n * self.patch_numbers() as u64 * d;
+        let (first, stem) = (embedding.next(), embedding.sum::<u64>());
+        // Queries, keys, values and what attention gives; scores and the mean by them.
+        let attention = |rows: u64, seen: u64| (2 * rows + 2 * seen) * d * d + 2 * rows * seen * d;
+        let feed_forward = |rows: u64| 2 * rows * d * f;
+        let encoder = self.encoder_layers as u64 * (attention(n, n) + feed_forward(n));
+        let decoder = self.decoder_layers as u64 * (attention(t, t) + attention(t, n) + feed_forward(t));
+        [first.unwrap_or(patches), stem + first.map_or(0, |_| patches) + encoder + decoder + t * d * v]
+    }
+
     /// Every size at least 1 and none so large that the products below overflow or ask for absurd memory.
     fn check_ranges(&self) -> Result<(), Error> {
         let fields = [
@@ -271,6 +291,18 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_of_the_published_model_multiplies_as_often_as_its_layers_say() {
+        let [first, others] = Config::reference().multiplications(5);
+        assert_eq!(first, 16 * 196 * 64);
+        let encoder = 4 * 16 * 64 * (4 * 64 + 2 * 16 + 2 * 128);
+        let decoder = 2 * (5 * 64 * (4 * 64 + 2 * 5 + 2 * 128) + 2 * (5 + 16) * 64 * 64 + 2 * 5 * 16 * 64);
+        assert_eq!(others, encoder + decoder + 5 * 64 * 13);
+        let fine = Config::fine().multiplications(5);
+        assert_eq!(fine[0], 28 * 28 * 9 * 24);
+        assert!(fine[1] > others);
+    }
 
     #[test]
     fn presets_are_valid() {

@@ -5,24 +5,18 @@ use std::sync::Arc;
 use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes};
 
 use crate::arrangement::{self, Arrangement, Lines, WHOLE};
-use crate::blot::{Blot, quantile};
+use crate::blot::Blot;
+use crate::confidence::confidence;
 use crate::ink::Ink;
 use crate::mask::Mask;
 use crate::normalization::{normalize_digit, normalize_run};
 use crate::rules::{self, Rules};
 use crate::segmentation::{Segment, segment};
+use crate::traces::traces;
 use crate::{ModelInput, Picture, mnist_like};
 
-/// Ink so many times as wide as it is high may be two digits; and may be even where digits need not stand in cells.
-const WIDE: f32 = 1.2;
+/// Ink so many times as wide as it is high may be several digits, where digits need not stand in cells.
 const RUN: f32 = 0.85;
-/// Strokes so many times as wide as the others' are none of the same pen.
-const BOLD: f32 = 2.0;
-/// And strokes of more than this share of a digit's size are a blob.
-const BLOB: f32 = 0.33;
-/// How likely ink is a digit all the same: ink that is wide, at the picture's edge, or bold; and lines that are no grid.
-/// Chosen on the set `tuning` of `eval --paper`.
-const DOUBTS: [f32; 4] = [0.7, 0.8, 0.8, 0.85];
 /// The most digits that are looked for; a picture with more pieces is no picture of digits.
 const MOST: usize = 64;
 
@@ -153,6 +147,7 @@ impl ModelInput {
 /// A page whose ink was found.
 #[derive(Debug)]
 struct Page {
+    ink: Ink,
     mask: Mask,
     rules: Rules,
     /// Pixels of the picture for each of the mask.
@@ -165,7 +160,7 @@ impl Page {
         let rules = rules::remove(&mut ink);
         let mask = Mask::of(&ink);
         let scale = [0, 1].map(|k| f64::from(picture.size()[k]) / [mask.width, mask.height][k] as f64);
-        Self { mask, rules, scale }
+        Self { ink, mask, rules, scale }
     }
 
     fn sides(&self) -> [usize; 2] {
@@ -179,11 +174,16 @@ impl Page {
             Arrangement::Auto if found.is_like(usual, self.sides()) => Some(usual),
             Arrangement::Auto | Arrangement::Line => None,
         };
-        let (lines, is_grid) = match cells {
+        let (mut lines, is_grid) = match cells {
             Some(shape) => in_grid(found, &self.mask, &self.rules, shape),
             None if arrangement == Arrangement::Line => found.into_one_line(),
             None => found.into_segments(),
         };
+        let traces = if is_grid { traces(&lines, &self.ink) } else { Vec::new() };
+        let has_traces = !traces.is_empty();
+        for (row, column, digit) in traces {
+            lines[row][column] = Some(digit);
+        }
         if lines.iter().flatten().flatten().count() > MOST {
             return Findings { lines: Vec::new(), is_grid: false, confidence: 1.0, unseen: None };
         }
@@ -198,7 +198,7 @@ impl Page {
             run: (!in_cells && is_wide(&&segment)).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
         };
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
-        let confidence = confidence(&lines, is_grid, in_cells, self.sides());
+        let confidence = confidence(&lines, [is_grid, in_cells, has_traces], self.sides());
         let lines = lines.into_iter().map(line).collect();
         Findings { lines, is_grid, confidence, unseen: None }
     }
@@ -237,26 +237,6 @@ fn stitched(picture: &Picture) -> Option<GridShape> {
         picture.size().map(|side| (side as usize).is_multiple_of(SIDE).then_some(side as usize / SIDE));
     let shape = GridShape { rows: rows?, cols: cols? };
     (shape.cells() <= MOST).then_some(shape)
-}
-
-/// How likely it is that these are the digits: less for ink in cells that is wider than a digit and may be two, for ink at the
-/// edge of the picture, which may be a table's, for strokes much wider than the others, and for lines of no even length.
-fn confidence(lines: &[Vec<Option<Segment>>], is_grid: bool, in_cells: bool, sides: [usize; 2]) -> f32 {
-    let digits: Vec<&Segment> = lines.iter().flatten().flatten().collect();
-    let usual = quantile(0.5, digits.iter().map(|digit| (digit.stroke_width, 1)));
-    let of_digit = |digit: &&Segment| {
-        let is_wide = in_cells && digit.x.len() as f32 > WIDE * digit.y.len() as f32;
-        let is_at_edge =
-            digit.x.start == 0 || digit.y.start == 0 || digit.x.end == sides[0] || digit.y.end == sides[1];
-        let size = digit.x.len().max(digit.y.len()) as f32;
-        let is_bold = digit.stroke_width > (BOLD * usual).min(BLOB * size);
-        [(is_wide, DOUBTS[0]), (is_at_edge, DOUBTS[1]), (is_bold, DOUBTS[2])]
-            .into_iter()
-            .map(|(is_odd, doubt)| if is_odd { doubt } else { 1.0 })
-            .product::<f32>()
-    };
-    let is_ragged = lines.len() > 1 && !is_grid;
-    digits.iter().map(of_digit).product::<f32>() * if is_ragged { DOUBTS[3] } else { 1.0 }
 }
 
 /// Where a segment lies in the picture.

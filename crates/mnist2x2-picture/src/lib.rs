@@ -31,6 +31,8 @@ mod blot;
 mod digits;
 mod arrangement;
 mod segmentation;
+mod traces;
+mod confidence;
 mod normalization;
 mod findings;
 

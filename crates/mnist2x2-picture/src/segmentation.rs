@@ -15,7 +15,7 @@ const OWN_SHARE: f32 = 0.25;
 const SPECK: f32 = 0.08;
 
 /// The ink of one cell's digit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The columns of the picture that it spans.
     pub(crate) x: Range<usize>,

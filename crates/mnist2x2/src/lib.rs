@@ -1,7 +1,7 @@
 //! One dependency for data, model, training, evaluation and recognition.
 //!
 //! Most programs need only the names at the root. The layers beneath are modules: [`random`], [`tokenizer`], [`data`],
-//! [`model`], [`formats`], [`picture`], [`infer`]; with feature `train` also `train` and `report`, with feature `serve` also
+//! [`kernels`], [`model`], [`formats`], [`picture`], [`infer`]; with feature `train` also `train` and `report`, with feature `serve` also
 //! `corrections` and `serve`. Each function returns its layer's error; [`Error`] takes them all.
 //!
 #![doc = include_str!("../README.md")]
@@ -29,6 +29,7 @@ pub use mnist2x2_corrections as corrections;
 pub use mnist2x2_data as data;
 pub use mnist2x2_formats as formats;
 pub use mnist2x2_infer as infer;
+pub use mnist2x2_kernels as kernels;
 pub use mnist2x2_model as model;
 pub use mnist2x2_picture as picture;
 pub use mnist2x2_random as random;

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use clap::ValueEnum;
 use mnist2x2::data::mnist::Split;
-use mnist2x2::data::{GridSource, Loader, synthetic};
+use mnist2x2::data::{GridSource, Layout, Loader, synthetic};
+use mnist2x2::infer::{config_for, layout_of};
+use mnist2x2::kernels::{Level, peak};
 use mnist2x2::train::{BoxError, StepReport, decode};
 use mnist2x2::{Config, Device, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
 use serde::Serialize;
 
-use crate::console;
+use super::train::RecipeName;
+use crate::console::{self, percent};
 use crate::device::ComputeArgs;
-use crate::model::grid_shape;
 
 /// The time before the measurement, in which caches fill and clocks rise.
 const WARM_UP: Duration = Duration::from_millis(500);
-/// Grids that are decoded in a batch.
+/// Grids that are decoded in a batch, if nothing is said.
 const DECODE_BATCH: usize = 500;
 /// Single grids whose median time is the latency.
 const LATENCY_GRIDS: usize = 500;
@@ -30,6 +33,18 @@ pub(crate) struct Args {
     what: What,
     #[command(flatten)]
     compute: ComputeArgs,
+    /// Vector instructions: avx512, avx2, neon or scalar [default: the widest that this machine has]
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    level: Option<Level>,
+    /// The recipe to train by; its digits are drawn by this program
+    #[arg(long, value_enum, default_value = "reference")]
+    recipe: RecipeName,
+    /// How the digits of a picture lie: rows x columns, line:N or scatter:N
+    #[arg(long, value_name = "L", default_value = "2x2")]
+    layout: Layout,
+    /// Pictures in a batch [default: the recipe's; 500 to decode]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch: Option<u32>,
     /// Seconds to measure
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
@@ -40,7 +55,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Training steps of the reference recipe, with loading of data
+    /// Training steps, with loading of data
     Train,
     /// Greedy decoding: in batches, and of a single grid
     Decode,
@@ -71,19 +86,49 @@ struct Report {
     parameters: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms_p50: Option<f64>,
+    #[serde(flatten)]
+    ceiling: Option<Ceiling>,
+}
+
+/// How near to what the processor can do at most that is.
+#[derive(Serialize)]
+struct Ceiling {
+    /// The vector instructions.
+    level: &'static str,
+    /// Multiplications and additions that a core does in a second if it does nothing else, in thousand millions.
+    peak_gflops: f64,
+    /// The share of that which the matrix products' own take, on each thread.
+    limit_share: f64,
+}
+
+/// What is measured.
+struct Work {
+    what: What,
+    recipe: Recipe,
+    model: Config,
+    batch: usize,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    ensure!(args.level.is_none_or(Level::choose), "--level: the kernels run on another level already");
     let (device, workers) = (args.compute.device.open()?, args.compute.workers()?);
     let time = Duration::from_secs(args.seconds);
-    let report = match args.what {
-        What::Train => train(&device, &workers, time)?,
-        What::Decode => read(&device, &workers, time)?,
+    let recipe = args.recipe.recipe().on(&device);
+    let usual = if args.what == What::Train { recipe.batch_size } else { DECODE_BATCH };
+    let batch = args.batch.map_or(usual, |batch| batch as usize);
+    let model = config_for(Config::reference(), args.layout);
+    let work = Work { what: args.what, recipe: Recipe { batch_size: batch, ..recipe }, model, batch };
+    let mut report = match args.what {
+        What::Train => work.train(&device, &workers, time)?,
+        What::Decode => work.decode(&device, &workers, time)?,
     };
+    if device.is_cpu() {
+        report.ceiling = Some(work.ceiling(report.grids_per_second, workers.count()));
+    }
     if args.json {
         return console::print_json(&report);
     }
-    let Report { grids_per_second, batch, parameters, latency_ms_p50 } = report;
+    let Report { grids_per_second, batch, parameters, latency_ms_p50, ceiling } = report;
     let threads = workers.count();
     console::print(&format!(
         "{grids_per_second:.0} grids/s in batches of {batch}, {parameters} parameters, {threads} threads"
@@ -91,27 +136,71 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(latency) = latency_ms_p50 {
         console::print(&format!("{latency:.3} ms for a single grid (median, one thread)"))?;
     }
-    console::log(args.what.usual());
+    if let Some(Ceiling { level, peak_gflops, limit_share }) = ceiling {
+        console::print(&format!(
+            "{} of what the matrix products alone would take, at {peak_gflops:.0} GFLOP/s for a thread ({level})",
+            percent(limit_share)
+        ))?;
+    }
+    if args.layout == layout_of(&Config::reference()) {
+        console::log(args.what.usual());
+    }
     Ok(())
 }
 
-fn loader(batch: usize) -> anyhow::Result<Loader> {
-    let digits = Arc::new(synthetic::digits(Split::Train, DIGITS, 0));
-    // More grids than any measurement gets through, so that it is one epoch.
-    let source = GridSource::Fresh { grids: u32::MAX as usize };
-    Ok(Loader::new(digits, source, grid_shape(&Config::reference()), batch, 0)?)
+fn parse_level(name: &str) -> Result<Level, String> {
+    let names = || Level::available().iter().map(|level| level.name()).collect::<Vec<_>>().join(", ");
+    Level::named(name).ok_or_else(|| format!("this machine has {}", names()))
 }
 
-fn train(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
-    let recipe = Recipe::reference().on(device);
-    let batch = recipe.batch_size;
-    let mut trainer = Trainer::from_loader(&Config::reference(), recipe, loader(batch)?, device)?;
-    let parameters = trainer.model().parameters().count();
-    let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
-    trainer.run(workers, &mut clock)?;
-    let seconds = clock.warm.map_or(f64::INFINITY, |warm| warm.elapsed().as_secs_f64());
-    let grids_per_second = clock.grids as f64 / seconds;
-    Ok(Report { grids_per_second, batch, parameters, latency_ms_p50: None })
+impl Work {
+    fn loader(&self, batch: usize) -> anyhow::Result<Loader> {
+        let digits = Arc::new(synthetic::digits(Split::Train, DIGITS, 0));
+        // More grids than any measurement gets through, so that it is one epoch.
+        let source = GridSource::Fresh { grids: u32::MAX as usize };
+        Ok(Loader::new(digits, source, layout_of(&self.model), batch, 0)?)
+    }
+
+    fn train(&self, device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
+        let loader = self.loader(self.batch)?.augmented(self.recipe.augmentation.clone())?;
+        let mut trainer = Trainer::from_loader(&self.model, self.recipe.clone(), loader, device)?;
+        let parameters = trainer.model().parameters().count();
+        let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
+        trainer.run(workers, &mut clock)?;
+        let seconds = clock.warm.map_or(f64::INFINITY, |warm| warm.elapsed().as_secs_f64());
+        let grids_per_second = clock.grids as f64 / seconds;
+        Ok(Report { grids_per_second, batch: self.batch, parameters, latency_ms_p50: None, ceiling: None })
+    }
+
+    fn decode(&self, device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
+        let parameters = Parameters::init(&self.model, 0, device)?;
+        let count = parameters.count();
+        let model = Seq2Seq::new(parameters.frozen()?)?;
+        let many = self.loader(self.batch)?.in_order().batch(0);
+        let one = self.loader(1)?.in_order().batch(0);
+        repeat(WARM_UP, 1, || decode(&model, &many, workers))?;
+        let rounds = repeat(time, 1, || decode(&model, &many, workers))?;
+        let grids_per_second = (self.batch * rounds.len()) as f64 / rounds.iter().sum::<f64>();
+        let single = Workers::new(Some(1))?;
+        let mut latencies = repeat(Duration::ZERO, LATENCY_GRIDS, || decode(&model, &one, &single))?;
+        latencies.sort_by(f64::total_cmp);
+        let latency_ms_p50 = Some(1e3 * latencies[latencies.len() / 2]);
+        Ok(Report { grids_per_second, batch: self.batch, parameters: count, latency_ms_p50, ceiling: None })
+    }
+
+    /// How near that is to the limit, with as many tokens as a picture has at most.
+    fn ceiling(&self, grids_per_second: f64, threads: usize) -> Ceiling {
+        let [first, others] = self.model.multiplications(self.model.max_tokens());
+        // The backward pass has two products for each of the forward pass, one of them for the gradient of what came in.
+        let products = match self.what {
+            What::Train => 2 * first + 3 * others,
+            What::Decode => first + others,
+        };
+        let level = Level::default();
+        let peak = peak(level);
+        let limit_share = 2.0 * products as f64 * grids_per_second / (peak * threads as f64);
+        Ceiling { level: level.name(), peak_gflops: 1e-9 * peak, limit_share }
+    }
 }
 
 /// Counts grids from the end of the warm-up until the time is over.
@@ -136,22 +225,6 @@ impl Observer for Clock {
     fn should_stop(&self) -> bool {
         self.warm.is_some_and(|warm| warm.elapsed() >= self.time)
     }
-}
-
-fn read(device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
-    let parameters = Parameters::init(&Config::reference(), 0, device)?;
-    let count = parameters.count();
-    let model = Seq2Seq::new(parameters.frozen()?)?;
-    let many = loader(DECODE_BATCH)?.in_order().batch(0);
-    let one = loader(1)?.in_order().batch(0);
-    repeat(WARM_UP, 1, || decode(&model, &many, workers))?;
-    let rounds = repeat(time, 1, || decode(&model, &many, workers))?;
-    let grids_per_second = DECODE_BATCH as f64 * rounds.len() as f64 / rounds.iter().sum::<f64>();
-    let single = Workers::new(Some(1))?;
-    let mut latencies = repeat(Duration::ZERO, LATENCY_GRIDS, || decode(&model, &one, &single))?;
-    latencies.sort_by(f64::total_cmp);
-    let latency_ms_p50 = Some(1e3 * latencies[latencies.len() / 2]);
-    Ok(Report { grids_per_second, batch: DECODE_BATCH, parameters: count, latency_ms_p50 })
 }
 
 /// Does `work` until `time` is over, at least `least` times, and returns the seconds that each took.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::console::{self, duration};
 use crate::interrupt::Interrupt;
 
-pub(crate) use options::{Args, Plan, default_folder, parse_setting};
+pub(crate) use options::{Args, Plan, RecipeName, default_folder, parse_setting};
 pub(crate) use run::Run;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {

@@ -92,7 +92,7 @@ pub(crate) struct Plan {
 
 /// `--recipe`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum RecipeName {
+pub(crate) enum RecipeName {
     /// Ours: new grids in every epoch, augmented digits, Muon, averaged weights
     #[default]
     Default,
@@ -100,6 +100,17 @@ enum RecipeName {
     Reference,
     /// The fewest seconds to the published accuracy on validation grids
     Sprint,
+}
+
+impl RecipeName {
+    /// The recipe of this name.
+    pub(crate) fn recipe(self) -> Recipe {
+        match self {
+            Self::Default => Recipe::default(),
+            Self::Reference => Recipe::reference(),
+            Self::Sprint => Recipe::sprint(),
+        }
+    }
 }
 
 /// `--architecture`.
@@ -139,11 +150,7 @@ impl Plan {
     /// # Errors
     /// If the file or a setting cannot be understood, or is impossible.
     pub(super) fn resolve(&self, seed: Option<u64>, device: &Device) -> anyhow::Result<(Recipe, Config)> {
-        let recipe = match self.recipe {
-            RecipeName::Default => Recipe::default(),
-            RecipeName::Reference => Recipe::reference(),
-            RecipeName::Sprint => Recipe::sprint(),
-        };
+        let recipe = self.recipe.recipe();
         let model = match self.architecture {
             Architecture::Reference => Config::reference(),
             Architecture::Reference4x4 => Config::reference_4x4(),
