@@ -35,6 +35,8 @@ const MOST_LINES: usize = 100;
 /// So many long lines side by side are ruled paper, and its lines may be hidden but for this share of the picture.
 const FAMILY: usize = 3;
 const PIECE: f32 = 0.12;
+/// How far such a line may lie off its place between the others, as a share of their distance.
+const OFF: f32 = 0.12;
 /// How many times as long as the largest digit such a rule is.
 const BEYOND_DIGITS: f32 = 1.5;
 
@@ -100,8 +102,8 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     Rules { boxes: insides(&boxes), long: [crossing(0), crossing(1)] }
 }
 
-/// The lines of ruled or squared paper: several long ones that run side by side, and with them what is parallel and as
-/// thin, for digits hide parts and the picture cuts others off.
+/// The lines of ruled or squared paper: several long ones that run side by side, and with them what is parallel, as thin and at
+/// the same distances, for digits hide parts and the picture cuts others off.
 fn ruling(lines: &[Line], across: usize) -> Vec<Line> {
     let middle = across as f32 / 2.0;
     let mut long: Vec<&Line> = lines.iter().filter(|line| line.len() >= LONG * across as f32).collect();
@@ -112,10 +114,19 @@ fn ruling(lines: &[Line], across: usize) -> Vec<Line> {
     }
     let slope = quantile(0.5, long.iter().map(|line| (line.slope(), 1)));
     let thick = quantile(0.5, long.iter().map(|line| (line.thick, 1)));
+    // The nearer ones of them, for some of the lines between them may be hidden.
+    let gap = quantile(0.25, long.windows(2).map(|pair| (pair[1].y(middle) - pair[0].y(middle), 1)));
+    let is_in_place = |line: &Line| {
+        let x = line.x.start as f32 + line.len() / 2.0;
+        let steps = long.iter().map(|other| (line.y(x) - other.y(x)) / gap);
+        let nearest = steps.min_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap_or(0.0);
+        (nearest - nearest.round()).abs() * gap <= OFF * gap + 1.0
+    };
     let is_of_it = |line: &&Line| {
         line.len() >= PIECE * across as f32
             && (line.slope() - slope).abs() <= 0.02
             && line.thick <= 1.6 * thick + 0.5
+            && is_in_place(line)
     };
     lines.iter().filter(is_of_it).cloned().collect()
 }
@@ -310,6 +321,15 @@ mod tests {
         let borders = remove(&mut ink).borders(GridShape { rows: 2, cols: 2 }, [80, 60]);
         assert_eq!(borders, [vec![0, 30, 60], vec![0, 39, 80]]);
         assert!(ink.values == page(&[stroke]).values);
+    }
+
+    #[test]
+    fn pieces_of_ruled_paper_go_where_its_lines_are_and_strokes_between_them_stay() {
+        let lines = [(0..80, 10..11, 90), (0..80, 26..27, 90), (0..80, 42..43, 90), (50..70, 58..59, 90)];
+        let bar = (30..50, 34..35, 90);
+        let mut ink = page(&[&lines[..], &[bar.clone()]].concat());
+        remove(&mut ink);
+        assert!(ink.values == page(&[bar]).values);
     }
 
     #[test]
