@@ -16,8 +16,10 @@ const DARK: f32 = 0.82;
 const WINDOWS: [f32; 2] = [0.6, 0.3];
 /// The share of a side along which it must be dark.
 const ALONG: f32 = 0.6;
-/// How deep a strip may be, as a share of the picture: one as light as a shadow, and one that is darker than shadows.
+/// How deep a strip may be, as a share of the picture: one as light as a shadow, and one that is darker than shadows, or seen from so
+/// many sides.
 const DEEPEST: [f32; 2] = [0.14, 0.4];
+const SIDES: usize = 3;
 /// Below this share of the sheet's light it is no shadow, nor where its lighter and its darker parts differ so much.
 const NO_SHADOW: f32 = 0.62;
 const UNEVEN: f32 = 0.13;
@@ -46,7 +48,7 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
     let clear = ((CLEAR * shorter as f32) as usize).max(3);
     let papers =
         WINDOWS.map(|window| paper::close(&smooth, small_width, (window * shorter as f32) as usize, 0));
-    let edges = [0, 1, 2, 3].map(|side| {
+    let found = [0, 1, 2, 3].map(|side| {
         let place = |depth: usize, along: usize| match side {
             0 => along * small_width + depth,
             1 => along * small_width + small_width - 1 - depth,
@@ -61,6 +63,9 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
             })
         })
     });
+    // No shadow lies around a page.
+    let is_around = found.iter().flatten().count() >= SIDES;
+    let edges = found.map(|found| found.and_then(|(edge, is_table)| (is_table || is_around).then_some(edge)));
     if edges.iter().all(Option::is_none) {
         return;
     }
@@ -79,9 +84,9 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
     }
 }
 
-/// The edge of the sheet, seen from a side of a picture that is so deep and so long: `share(depth, along)` is how light it
-/// is there, and so much paper in a row is the sheet.
-fn edge([deep, long]: [usize; 2], clear: usize, share: impl Fn(usize, usize) -> f32) -> Option<Edge> {
+/// The edge of the sheet, seen from a side of a picture that is so deep and so long, and whether what lies before it can be no
+/// shadow: `share(depth, along)` is how light it is there, and so much paper in a row is the sheet.
+fn edge([deep, long]: [usize; 2], clear: usize, share: impl Fn(usize, usize) -> f32) -> Option<(Edge, bool)> {
     let begin = |along: usize| {
         let is_paper = |depth: usize| share(depth, along) >= DARK;
         let begins = |depth: &usize| (*depth..(depth + clear).min(deep)).all(is_paper);
@@ -104,8 +109,9 @@ fn edge([deep, long]: [usize; 2], clear: usize, share: impl Fn(usize, usize) -> 
         return None; // Paper with a printed line on it.
     }
     let is_no_shadow = at(5) < NO_SHADOW || at(8) - at(2) > UNEVEN;
-    let deepest = DEEPEST[usize::from(is_no_shadow)];
-    (begin.max(end) <= deepest && begin.min(end) > -0.1).then_some([begin, end])
+    let deepest = begin.max(end);
+    let is_table = deepest <= DEEPEST[usize::from(is_no_shadow)];
+    (deepest <= DEEPEST[1] && begin.min(end) > -0.1).then_some(([begin, end], is_table))
 }
 
 /// The straight line that most of the depths lie on: its value at the first and behind the last.
