@@ -12,8 +12,8 @@ const SIDE: usize = 200;
 /// Below this share of the sheet's light it is table.
 const DARK: f32 = 0.82;
 /// The sides of the squares by which the sheet's light is known, as shares of the picture's shorter side: one that shows the
-/// deepest table, and one that goes along with shadows.
-const WINDOWS: [f32; 2] = [0.6, 0.3];
+/// deepest table, and two that go along with shadows.
+const WINDOWS: [f32; 3] = [0.6, 0.3, 0.15];
 /// The share of a side along which it must be dark.
 const ALONG: f32 = 0.6;
 /// How deep a strip may be, as a share of the picture: one as light as a shadow, and one that is darker than shadows, or seen from so
@@ -23,8 +23,9 @@ const SIDES: usize = 3;
 /// Below this share of the sheet's light it is no shadow, nor where its lighter and its darker parts differ so much.
 const NO_SHADOW: f32 = 0.62;
 const UNEVEN: f32 = 0.13;
-/// Paper begins with so much of it in a row, as a share of the picture's shorter side.
+/// Paper begins with so much of it in a row, as a share of the picture's shorter side, but for so many pixels of a rule.
 const CLEAR: f32 = 0.07;
+const RULE: usize = 2;
 /// How far the edge of the sheet may lie beside a straight line, as a share of the picture, and the share of it that must
 /// not.
 const STRAIGHT: [f32; 2] = [0.012, 0.7];
@@ -89,7 +90,10 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
 fn edge([deep, long]: [usize; 2], clear: usize, share: impl Fn(usize, usize) -> f32) -> Option<(Edge, bool)> {
     let begin = |along: usize| {
         let is_paper = |depth: usize| share(depth, along) >= DARK;
-        let begins = |depth: &usize| (*depth..(depth + clear).min(deep)).all(is_paper);
+        let begins = |depth: &usize| {
+            let dark = (*depth..(depth + clear).min(deep)).filter(|&depth| !is_paper(depth)).count();
+            is_paper(*depth) && dark <= RULE
+        };
         (0..deep).find(begins).unwrap_or(deep) as f32 / deep as f32
     };
     let depths: Vec<f32> = (0..long).map(begin).collect();
