@@ -327,7 +327,7 @@ mod tests {
     fn pieces_of_ruled_paper_go_where_its_lines_are_and_strokes_between_them_stay() {
         let lines = [(0..80, 10..11, 90), (0..80, 26..27, 90), (0..80, 42..43, 90), (50..70, 58..59, 90)];
         let bar = (30..50, 34..35, 90);
-        let mut ink = page(&[&lines[..], &[bar.clone()]].concat());
+        let mut ink = page(&[&lines[..], std::slice::from_ref(&bar)].concat());
         remove(&mut ink);
         assert!(ink.values == page(&[bar]).values);
     }

@@ -185,6 +185,8 @@ fn values_out_of_range_are_usage_errors() {
         "train --set batch",
         "predict",
         "sample --out sheet.png --grids 0",
+        "bench train --level avx1024",
+        "bench decode --batch 0",
         "nonsense",
     ] {
         assert_eq!(bench.run(arguments).code, 2, "{arguments}");

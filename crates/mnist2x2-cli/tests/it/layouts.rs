@@ -25,6 +25,23 @@ fn other_shapes_are_named() {
     assert_eq!(sheet.width(), 8 + 3 * 28 + 8, "one grid of three digits and the gaps beside it");
 }
 
+/// What is measured is what was asked for.
+#[test]
+fn the_speed_of_any_layout_recipe_and_level_is_measured() {
+    let bench = Bench::new();
+    for (options, parameters, batch) in [
+        ("train --layout 3x1 --recipe default", 249_677, 64),
+        ("decode --layout line:3 --batch 7", 249_933, 7),
+    ] {
+        let run = bench.done(&format!("bench {options} --level scalar --seconds 1 --json"));
+        let report = run.json().remove(0);
+        assert_eq!((&report["level"], &report["batch"]), (&"scalar".into(), &batch.into()), "{report}");
+        assert_eq!(report["parameters"], parameters, "{report}");
+        let [speed, share] = ["grids_per_second", "limit_share"].map(|key| report[key].as_f64().unwrap());
+        assert!(speed > 0.0 && share > 0.0 && report["peak_gflops"].is_number(), "{report}");
+    }
+}
+
 /// Sequences of other lengths than one: trained, evaluated, repeated and resumed like grids, without any file of settings.
 #[test]
 fn other_layouts_are_trained_evaluated_and_shown() {
