@@ -50,6 +50,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Draw a sheet of labeled grids, to look at
     Sample(commands::sample::Args),
+    /// Write a model in the form that other programs take
+    Export(commands::export::Args),
     /// Show a model's architecture and its tensors
     Info(commands::info::Args),
 }
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Sample(args) => commands::sample::run(&args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Info(args) => commands::info::run(&args),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };

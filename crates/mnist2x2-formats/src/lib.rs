@@ -19,10 +19,12 @@
 
 mod error;
 pub mod files;
+mod onnx;
 pub mod pt;
 mod adaptation;
 mod weights;
 
 pub use adaptation::Adaptation;
 pub use error::Error;
+pub use onnx::{OnnxModel, RUN_ONNX, to_onnx};
 pub use weights::{Weights, save, save_on, to_safetensors};

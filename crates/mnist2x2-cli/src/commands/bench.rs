@@ -9,7 +9,7 @@ use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{GridSource, Layout, Loader, synthetic};
 use mnist2x2::infer::{config_for, layout_of};
 use mnist2x2::kernels::{Level, peak};
-use mnist2x2::train::{BoxError, StepReport, decode};
+use mnist2x2::train::{BoxError, ModelSelection, StepReport, decode};
 use mnist2x2::{Config, Device, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
 use serde::Serialize;
 
@@ -117,7 +117,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let usual = if args.what == What::Train { recipe.batch_size } else { DECODE_BATCH };
     let batch = args.batch.map_or(usual, |batch| batch as usize);
     let model = config_for(Config::reference(), args.layout);
-    let work = Work { what: args.what, recipe: Recipe { batch_size: batch, ..recipe }, model, batch };
+    let work = Work {
+        what: args.what,
+        recipe: Recipe { batch_size: batch, model_selection: ModelSelection::Last, ..recipe },
+        model,
+        batch,
+    };
     let mut report = match args.what {
         What::Train => work.train(&device, &workers, time)?,
         What::Decode => work.decode(&device, &workers, time)?,

@@ -15,6 +15,9 @@ mod pictures;
 /// What the shipped model's card says.
 mod card;
 
+/// Models in the forms that other programs take.
+mod export;
+
 /// Weights and digits in the forms in which people have them.
 mod forms;
 
