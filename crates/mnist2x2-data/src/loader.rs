@@ -35,6 +35,9 @@ pub(crate) struct OneWriter {
 }
 
 impl Loader {
+    /// How far the images of neighbors in a line overlap at most where nothing is said, as a share of the smaller one.
+    pub const OVERLAP: f64 = OVERLAP;
+
     /// Batches of `batch` pictures; the last of an epoch holds what is left and may be smaller. The source gives each picture as
     /// many digits as it has at most; the layout says how many of them it shows.
     ///

@@ -332,7 +332,7 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// Added to the variance, as in PyTorch, so that a constant vector can be normalized.
-    const EPSILON: f64 = 1e-5;
+    pub const EPSILON: f64 = 1e-5;
 
     fn new(width: usize, vb: &VarBuilder) -> Result<Self> {
         Ok(Self { weight: vb.get(width, "weight")?, bias: vb.get(width, "bias")? })

@@ -1,5 +1,8 @@
 //! The ink of a picture: how much darker than its paper each point was made, whatever paper, light, pen and size.
 
+#[cfg(test)]
+use std::ops::Range;
+
 use crate::Picture;
 use crate::histogram::Histogram;
 use crate::resample::{resample, whole};
@@ -74,6 +77,18 @@ impl Ink {
             *value = table[usize::from(*value)];
         }
         self.faintest = FAINTEST.max((DEVIATIONS * (paper - light)).min(255) as u8);
+    }
+}
+
+#[cfg(test)]
+impl Ink {
+    /// A page with these rectangles of ink: columns, rows, value; faintest 20.
+    pub(crate) fn page([width, height]: [usize; 2], inked: &[(Range<usize>, Range<usize>, u8)]) -> Self {
+        let mut values = vec![0; width * height];
+        for (x, y, value) in inked {
+            y.clone().for_each(|y| values[y * width..][x.clone()].fill(*value));
+        }
+        Self { width, height, certain: values.clone(), values, faintest: 20 }
     }
 }
 

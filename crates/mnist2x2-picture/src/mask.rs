@@ -176,13 +176,8 @@ pub(crate) fn spans(pixels: &[Pixel]) -> [Range<usize>; 2] {
 mod tests {
     use super::*;
 
-    /// A page of 60 x 40 with these rectangles of ink: columns, rows, value; faintest 20.
     fn page(inked: &[(Range<usize>, Range<usize>, u8)]) -> Ink {
-        let mut values = vec![0; 60 * 40];
-        for (x, y, value) in inked {
-            y.clone().for_each(|y| values[y * 60..][x.clone()].fill(*value));
-        }
-        Ink { width: 60, height: 40, certain: values.clone(), values, faintest: 20 }
+        Ink::page([60, 40], inked)
     }
 
     #[test]

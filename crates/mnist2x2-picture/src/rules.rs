@@ -305,13 +305,8 @@ fn erased(mut turned: Mask, [level, upright]: &[Vec<Line>; 2]) -> Mask {
 mod tests {
     use super::*;
 
-    /// A page of 80 x 60 with these rectangles of ink: columns, rows, value.
     fn page(inked: &[(Range<usize>, Range<usize>, u8)]) -> Ink {
-        let mut values = vec![0; 80 * 60];
-        for (x, y, value) in inked {
-            y.clone().for_each(|y| values[y * 80..][x.clone()].fill(*value));
-        }
-        Ink { width: 80, height: 60, certain: values.clone(), values, faintest: 20 }
+        Ink::page([80, 60], inked)
     }
 
     #[test]

@@ -55,13 +55,8 @@ fn around<'a>(ranges: impl Iterator<Item = &'a Range<usize>>) -> Option<Range<us
 mod tests {
     use super::*;
 
-    /// A page of 60 x 60 with rectangles of ink: columns, rows, value; faintest 20.
     fn page(inked: &[(Range<usize>, Range<usize>, u8)]) -> Ink {
-        let mut values = vec![0; 60 * 60];
-        for (x, y, value) in inked {
-            y.clone().for_each(|y| values[y * 60..][x.clone()].fill(*value));
-        }
-        Ink { width: 60, height: 60, certain: values.clone(), values, faintest: 20 }
+        Ink::page([60, 60], inked)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How a model is trained.
 
 use candle_core::Device;
-use mnist2x2_data::Augmentation;
+use mnist2x2_data::{Augmentation, Loader};
 use mnist2x2_model::Initialization;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -298,7 +298,7 @@ impl Recipe {
 
 /// How far digits of a line overlap where nothing is said.
 fn usual_overlap() -> f64 {
-    0.4
+    Loader::OVERLAP
 }
 
 /// A fraction, or a number above 1 that means one in so many.

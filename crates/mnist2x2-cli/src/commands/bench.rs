@@ -106,7 +106,6 @@ struct Work {
     what: What,
     recipe: Recipe,
     model: Config,
-    batch: usize,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -121,7 +120,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         what: args.what,
         recipe: Recipe { batch_size: batch, model_selection: ModelSelection::Last, ..recipe },
         model,
-        batch,
     };
     let mut report = match args.what {
         What::Train => work.train(&device, &workers, time)?,
@@ -167,30 +165,32 @@ impl Work {
     }
 
     fn train(&self, device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
-        let loader = self.loader(self.batch)?.augmented(self.recipe.augmentation.clone())?;
+        let batch = self.recipe.batch_size;
+        let loader = self.loader(batch)?.augmented(self.recipe.augmentation.clone())?;
         let mut trainer = Trainer::from_loader(&self.model, self.recipe.clone(), loader, device)?;
         let parameters = trainer.model().parameters().count();
         let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
         trainer.run(workers, &mut clock)?;
         let seconds = clock.warm.map_or(f64::INFINITY, |warm| warm.elapsed().as_secs_f64());
         let grids_per_second = clock.grids as f64 / seconds;
-        Ok(Report { grids_per_second, batch: self.batch, parameters, latency_ms_p50: None, ceiling: None })
+        Ok(Report { grids_per_second, batch, parameters, latency_ms_p50: None, ceiling: None })
     }
 
     fn decode(&self, device: &Device, workers: &Workers, time: Duration) -> anyhow::Result<Report> {
         let parameters = Parameters::init(&self.model, 0, device)?;
         let count = parameters.count();
         let model = Seq2Seq::new(parameters.frozen()?)?;
-        let many = self.loader(self.batch)?.in_order().batch(0);
+        let batch = self.recipe.batch_size;
+        let many = self.loader(batch)?.in_order().batch(0);
         let one = self.loader(1)?.in_order().batch(0);
         repeat(WARM_UP, 1, || decode(&model, &many, workers))?;
         let rounds = repeat(time, 1, || decode(&model, &many, workers))?;
-        let grids_per_second = (self.batch * rounds.len()) as f64 / rounds.iter().sum::<f64>();
+        let grids_per_second = (batch * rounds.len()) as f64 / rounds.iter().sum::<f64>();
         let single = Workers::new(Some(1))?;
         let mut latencies = repeat(Duration::ZERO, LATENCY_GRIDS, || decode(&model, &one, &single))?;
         latencies.sort_by(f64::total_cmp);
         let latency_ms_p50 = Some(1e3 * latencies[latencies.len() / 2]);
-        Ok(Report { grids_per_second, batch: self.batch, parameters: count, latency_ms_p50, ceiling: None })
+        Ok(Report { grids_per_second, batch, parameters: count, latency_ms_p50, ceiling: None })
     }
 
     /// How near that is to the limit, with as many tokens as a picture has at most.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mnist2x2_model::Config;
+use mnist2x2_model::transformer::LayerNorm;
 use prost::Message;
 
 use super::proto::{
@@ -18,8 +19,6 @@ pub(super) const INT64: i32 = 7;
 const ATTRIBUTE_FLOAT: i32 = 1;
 const ATTRIBUTE_INT: i32 = 2;
 const ATTRIBUTE_INTS: i32 = 7;
-/// What norms add to the variance.
-const EPSILON: f32 = 1e-5;
 
 /// The numbers of each tensor of a model, by its name.
 pub(super) type Tensors = BTreeMap<String, Vec<f32>>;
@@ -137,8 +136,12 @@ impl<'a> Builder<'a> {
     fn norm(&mut self, x: &str, name: &str, width: usize) -> String {
         let weight = self.own(&format!("{name}.weight"), &[width]);
         let bias = self.own(&format!("{name}.bias"), &[width]);
-        let epsilon =
-            Attribute { name: "epsilon".into(), f: EPSILON, kind: ATTRIBUTE_FLOAT, ..Attribute::default() };
+        let epsilon = Attribute {
+            name: "epsilon".into(),
+            f: LayerNorm::EPSILON as f32,
+            kind: ATTRIBUTE_FLOAT,
+            ..Attribute::default()
+        };
         self.node("LayerNormalization", &[x, &weight, &bias], &[int("axis", -1), epsilon])
     }
 
