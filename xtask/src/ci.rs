@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use crate::workspace::root;
 
 /// The steps, cheapest first: the name, the command as one would type it, and what it asks.
-const STEPS: [[&str; 3]; 12] = [
+const STEPS: [[&str; 3]; 13] = [
     ["fmt", "cargo fmt --all --check", "Is everything formatted?"],
     ["tidy", "cargo xtask tidy", "Are the house rules kept?"],
     ["clippy", "cargo clippy --workspace --all-targets -- -D warnings", "Does clippy have nothing to say?"],
@@ -31,18 +31,28 @@ const STEPS: [[&str; 3]; 12] = [
     ],
     ["mutants", "cargo xtask mutants", "Do the tests notice what is broken on purpose?"],
     ["stress", "cargo xtask stress --minutes 2", "Do the promises of reliability hold for some minutes?"],
+    [
+        "exports",
+        "EXPORT_TESTS=full cargo test --package mnist2x2-cli --test it -- --nocapture program_computes program_reads page_on_python",
+        "Do PyTorch and onnxruntime compute what the program computes, on all test grids and 1,000 lines?",
+    ],
     ["compare", "cargo xtask compare --rounds 1 --seconds 2", "Does PyTorch do the same work, and how fast?"],
 ];
 /// From here on steps come only by name or with `--full`; this one builds some 200 more crates.
 const FIRST_COSTLY: &str = "hub";
 
 /// What shows that a step can run here, and how one gets it where it is missing.
-const NEEDS: [[&str; 3]; 3] = [
+const NEEDS: [[&str; 3]; 4] = [
     ["deny", "cargo deny --version", "cargo-deny is not installed (cargo install --locked cargo-deny)"],
     [
         "miri",
         "cargo +nightly miri --version",
         "there is no Miri (rustup toolchain install nightly --component miri)",
+    ],
+    [
+        "exports",
+        "PYTHON -c __import__('torch'),__import__('safetensors'),__import__('PIL'),__import__('onnxruntime')",
+        "no PyTorch with onnxruntime (install xtask/pytorch/requirements.txt and name that Python with PYTHON)",
     ],
     [
         "compare",
@@ -119,7 +129,7 @@ mod tests {
     #[test]
     fn what_is_costly_comes_only_with_full_or_by_name() {
         assert_eq!(chosen_by(&[], true), STEPS.map(|[name, ..]| name));
-        for step in ["hub", "browser", "miri", "mutants", "stress", "compare"] {
+        for step in ["hub", "browser", "miri", "mutants", "stress", "exports", "compare"] {
             assert!(!chosen_by(&[], false).contains(&step));
         }
         assert_eq!(chosen_by(&[], false).len(), 6);

@@ -84,6 +84,18 @@ impl DataArgs {
         }
     }
 
+    /// The digits that were asked for, if they are on this machine: nothing is downloaded.
+    ///
+    /// # Errors
+    /// If there are no digits at a path that was named.
+    pub(crate) fn at_hand(&self) -> anyhow::Result<Option<Dataset>> {
+        let is_named =
+            self.data_dir.is_some() || std::env::var_os("MNIST_DIR").is_some_and(|dir| !dir.is_empty());
+        let is_there =
+            self.dataset == Choice::Synthetic || is_named || mnist::is_present(Path::new(DEFAULT_DIR));
+        is_there.then(|| self.resolve()).transpose()
+    }
+
     /// The digits at `path`.
     fn find(&self, path: &Path) -> anyhow::Result<Dataset> {
         let found = picture::Dataset::find(path)?;

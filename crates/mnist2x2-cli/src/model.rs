@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use mnist2x2::data::{Layout, shell_word};
-use mnist2x2::infer::Calibration;
+use mnist2x2::infer::{self, Calibration};
 use mnist2x2::train::{Exposure, RunRecord};
 use mnist2x2::{Config, Device, Recognizer, RunFolder};
 
@@ -21,6 +21,16 @@ pub(crate) struct ModelArgs {
     /// `line`, the built-in model of digits in a row [default: the model of grids built into this program]
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
+}
+
+/// Texts about a model, those that there are.
+pub(crate) struct Documents {
+    /// The card of a built-in model, in Markdown.
+    pub(crate) card: Option<&'static str>,
+    /// A line of JSON for each epoch of its training.
+    pub(crate) metrics: Option<String>,
+    /// What `eval --json` counted.
+    pub(crate) evaluation: Option<String>,
 }
 
 /// Where a model is.
@@ -77,6 +87,30 @@ impl ModelArgs {
             Place::BuiltIn => built_in_record(),
             Place::BuiltInLine => toml::from_str(Recognizer::BUILT_IN_LINE_RECORD).ok(),
         }
+    }
+
+    /// What else is written down about the model: of a folder, in its own files.
+    ///
+    /// # Errors
+    /// If such a file cannot be read.
+    pub(crate) fn documents(&self) -> anyhow::Result<Documents> {
+        let built_in = |of: infer::Documents| Documents {
+            card: Some(of.card),
+            metrics: Some(of.metrics.into()),
+            evaluation: Some(of.evaluation.into()),
+        };
+        let path = match self.place()? {
+            Place::BuiltIn => return Ok(built_in(Recognizer::BUILT_IN_DOCUMENTS)),
+            Place::BuiltInLine => return Ok(built_in(Recognizer::BUILT_IN_LINE_DOCUMENTS)),
+            Place::At(path) => path,
+        };
+        let read = |name| match path.join(name) {
+            file if file.is_file() => std::fs::read_to_string(&file)
+                .map(Some)
+                .with_context(|| format!("{} cannot be read", file.display())),
+            _ => Ok(None),
+        };
+        Ok(Documents { card: None, metrics: read("metrics.jsonl")?, evaluation: read("evaluation.json")? })
     }
 
     /// The layout asked for by `args` in the size of the pictures that `recognizer` reads, else the one that it was trained on.

@@ -66,7 +66,7 @@ impl Disk {
         }
         let folder = folder_of(path);
         self.ask(Call::Create, path)?;
-        let mut file = temporary_file(folder)?;
+        let mut file = partial(0o644).tempfile_in(folder)?;
         self.add(&mut file, path, bytes)?;
         self.ask(Call::Sync, path)?;
         file.as_file().sync_all()?;
@@ -126,6 +126,38 @@ impl Disk {
         })
     }
 
+    /// Writes these files, by their names in the folder `path`, whole or not at all.
+    ///
+    /// Where there is nothing at `path`, all of them are written to a temporary folder beside it, which then takes the name.
+    /// Of a folder that is there, each file is replaced for itself, in this order, and others stay: the last one tells that
+    /// all are there.
+    ///
+    /// # Errors
+    /// As [`Disk::create_folder`] and [`Disk::write`]; of a new folder nothing is left then, unless only the last call failed.
+    pub fn write_folder(&self, path: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        if path.exists() {
+            return self.write_files(path, files);
+        }
+        let parent = folder_of(path);
+        self.create_folder(parent)?;
+        self.ask(Call::Create, path)?;
+        let temporary = partial(0o755).tempdir_in(parent)?;
+        self.write_files(temporary.path(), files)?;
+        self.rename(temporary.path(), path)?;
+        let _moved = temporary.keep();
+        self.ask(Call::SyncFolder, path)?;
+        sync_folder(parent)
+    }
+
+    /// Writes these files one after the other, with the folders that their names ask for.
+    fn write_files(&self, folder: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()> {
+        files.iter().try_for_each(|(name, bytes)| {
+            let file = folder.join(name);
+            self.create_folder(folder_of(&file))?;
+            self.write(&file, bytes)
+        })
+    }
+
     /// Renames a file.
     ///
     /// # Errors
@@ -174,12 +206,15 @@ pub fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Opens the temporary file with the mode of the final one: tempfile's own default, 0600, would stay with it.
-fn temporary_file(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Makes temporary files and folders with the mode of the final ones: tempfile's own defaults would stay with them.
+fn partial(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.prefix(".").suffix(".partial").tempfile_in(folder)
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder.prefix(".").suffix(".partial");
+    builder
 }
 
 /// Writes the folder's own entry for the new name to disk; other systems than Unix offer no such call.
@@ -264,6 +299,36 @@ mod tests {
         disk.create_folder(&run).unwrap();
         disk.create_folder(&run).unwrap();
         assert_eq!(asked.try_iter().collect::<Vec<_>>(), [run.clone(), run], "for each of the two, once");
+    }
+
+    #[test]
+    fn a_new_folder_appears_whole_or_not_at_all() {
+        use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+        let files = [("inner/first", "1"), ("last", "2")].map(|(name, text)| (name.to_owned(), text.into()));
+        let write = |fails: usize| {
+            let (folder, calls) = (tempfile::tempdir().unwrap(), AtomicUsize::new(0));
+            let disk = Disk::asking(move |_, _| {
+                if calls.fetch_add(1, Relaxed) == fails { Err(io::Error::other("fails")) } else { Ok(()) }
+            });
+            let path = folder.path().join("new");
+            (disk.write_folder(&path, &files).is_ok(), names_in(folder.path()), folder)
+        };
+        let mut fails = 0;
+        let (mut is_done, mut names, mut folder) = write(fails);
+        while !is_done {
+            // Only what brings the new name to the disk may fail behind it.
+            assert!(names.is_empty() || names_in(&folder.path().join("new")) == ["inner", "last"], "{fails}");
+            fails += 1;
+            (is_done, names, folder) = write(fails);
+        }
+        assert!(fails > 10 && names == ["new"], "{fails} calls, {names:?}");
+        let path = folder.path().join("new");
+        fs::write(path.join("other"), "kept").unwrap();
+        let newer = [("last".to_owned(), b"3".to_vec())];
+        Disk::default().write_folder(&path, &newer).unwrap();
+        assert_eq!(names_in(&path), ["inner", "last", "other"]);
+        assert_eq!(fs::read(path.join("inner/first")).unwrap(), b"1");
+        assert_eq!(fs::read(path.join("last")).unwrap(), b"3");
     }
 
     #[cfg(unix)]

@@ -27,4 +27,4 @@ mod weights;
 pub use adaptation::Adaptation;
 pub use error::Error;
 pub use onnx::{OnnxModel, RUN_ONNX, to_onnx};
-pub use weights::{Weights, save, save_on, to_safetensors};
+pub use weights::{MODELING, Weights, model_files, save, save_on, to_safetensors};

@@ -36,6 +36,9 @@ const MAX_HEAD: u64 = 64;
 /// The bytes of a number of the smallest type that is read.
 const SMALLEST_NUMBER: u64 = 2;
 
+/// A script of Python that loads a model folder into PyTorch and reads pictures with it.
+pub const MODELING: &str = include_str!("weights/modeling_mnist2x2.py");
+
 /// A trained model as it was read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -254,10 +257,20 @@ pub fn save(parameters: &Parameters, folder: &Path) -> Result<(), Error> {
 /// As [`save`].
 pub fn save_on(disk: &Disk, parameters: &Parameters, folder: &Path) -> Result<(), Error> {
     disk.create_folder(folder).map_err(Error::io(folder))?;
-    let config = folder.join(CONFIG);
-    disk.write(&config, config_json(parameters.config()).as_bytes()).map_err(Error::io(&config))?;
-    let tensors = folder.join(TENSORS);
-    disk.write(&tensors, &to_safetensors(parameters)?).map_err(Error::io(&tensors))
+    for (name, bytes) in model_files(parameters)? {
+        let path = folder.join(name);
+        disk.write(&path, &bytes).map_err(Error::io(&path))?;
+    }
+    Ok(())
+}
+
+/// The names and bytes of the files of a model folder, in the order in which they are written.
+///
+/// # Errors
+/// As [`to_safetensors`].
+pub fn model_files(parameters: &Parameters) -> Result<[(&'static str, Vec<u8>); 2], Error> {
+    let config = config_json(parameters.config()).into_bytes();
+    Ok([(CONFIG, config), (TENSORS, to_safetensors(parameters)?)])
 }
 
 /// The bytes of a `.safetensors` file with all tensors under their published names.

@@ -23,4 +23,6 @@ pub use decoding::{Sequence, Transcript, greedy, transcribe, transcribe_memory};
 pub use error::Error;
 pub use layout::{config_for, layout_of};
 pub use reading::{Alternative, CellReading, Reading};
+#[cfg(feature = "weights")]
+pub use recognizer::Documents;
 pub use recognizer::Recognizer;

@@ -37,6 +37,19 @@ pub struct Recognizer {
     line: Option<Arc<Recognizer>>,
 }
 
+/// What is written down about a model that is shipped: texts of files beside its weights.
+#[cfg(feature = "weights")]
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Documents {
+    /// Its card, in Markdown.
+    pub card: &'static str,
+    /// A line of JSON for each epoch of its training.
+    pub metrics: &'static str,
+    /// What `mnist2x2 eval --json` counted.
+    pub evaluation: &'static str,
+}
+
 impl Recognizer {
     /// A recognizer with these weights, not calibrated: its confidences are the model's own, at temperature 1.
     ///
@@ -127,6 +140,20 @@ impl Recognizer {
     /// And that of the model of lines.
     #[cfg(feature = "weights")]
     pub const BUILT_IN_LINE_RECORD: &str = include_str!("../line/run.toml");
+    /// What else is written down about the model shipped with this crate.
+    #[cfg(feature = "weights")]
+    pub const BUILT_IN_DOCUMENTS: Documents = Documents {
+        card: include_str!("../model/README.md"),
+        metrics: include_str!("../model/metrics.jsonl"),
+        evaluation: include_str!("../model/evaluation.json"),
+    };
+    /// And about the model of lines.
+    #[cfg(feature = "weights")]
+    pub const BUILT_IN_LINE_DOCUMENTS: Documents = Documents {
+        card: include_str!("../line/README.md"),
+        metrics: include_str!("../line/metrics.jsonl"),
+        evaluation: include_str!("../line/evaluation.json"),
+    };
 
     /// The model itself.
     pub fn model(&self) -> &Seq2Seq {

@@ -46,6 +46,7 @@ pub use calibration::{BINS, Bin, calibration_error, equal_ranges, reliability};
 pub use coverage::{Coverage, at_coverage, coverage_curve};
 pub use error::Error;
 pub use events::EventFile;
+pub use number::grouped;
 pub use plot::{Plot, Series};
 pub use report::{Attention, PageTable, Report, tables_page};
 pub use statistics::{Interval, Share, digits, sequences, worst_mistakes};

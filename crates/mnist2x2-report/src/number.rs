@@ -12,7 +12,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A count with a comma between thousands.
-pub(crate) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let comma = |(place, digit): (usize, char)| {
         let comma = place > 0 && (digits.len() - place).is_multiple_of(3);

@@ -10,34 +10,47 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
+from onnxruntime import InferenceSession
 from PIL import Image
 
 FOLDER = Path(__file__).resolve().parent
 CONFIG = json.loads((FOLDER / "preprocessor_config.json").read_text())
+ENCODER, DECODER = (InferenceSession(str(FOLDER / f"{part}_model.onnx")) for part in ("encoder", "decoder"))
 START, FINISH = 10, 11  # tokens; 0 to 9 are the digits
 
 
 def pixel_values(picture: str) -> np.ndarray:
-    """A picture as the encoder takes it: (1, height, width), normalized."""
-    size = CONFIG["size"]["width"], CONFIG["size"]["height"]
-    gray = np.asarray(Image.open(picture).convert("L").resize(size, Image.Resampling.BOX), np.float32)
+    """A picture as the encoder takes it: (1, 1, height, width), normalized."""
+    width, height = CONFIG["size"]["width"], CONFIG["size"]["height"]
+    image = Image.open(picture).convert("L")
+    if abs(image.width / image.height / (width / height) - 1) > 0.1:
+        raise ValueError(f"{picture} has {image.width} x {image.height} pixels; {width} x {height} are read, or enlarged")
+    gray = np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32)
+    if np.median(gray) > 127:
+        raise ValueError(f"{picture} shows dark ink on a light ground; invert it (PIL.ImageOps.invert)")
     normalized = (gray * CONFIG["rescale_factor"] - CONFIG["image_mean"][0]) / CONFIG["image_std"][0]
-    return normalized[None].astype(np.float32)
+    return normalized[None, None].astype(np.float32)
 
 
-def read(pixels: np.ndarray) -> list[list[int]]:
-    """The likeliest digits, one token after the other, of each picture of a batch."""
-    sessions = [onnxruntime.InferenceSession(str(FOLDER / f"{part}_model.onnx")) for part in ("encoder", "decoder")]
-    (memory,) = sessions[0].run(None, {"pixel_values": pixels})
-    tokens = np.full((len(pixels), 1), START, np.int64)
+def logits(tokens: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    """Logits (batch, T, 13) of the token after each of `tokens` (batch, T)."""
+    return DECODER.run(None, {"input_ids": tokens, "encoder_hidden_states": memory})[0]
+
+
+def encode(pixels: np.ndarray) -> np.ndarray:
+    """Pictures (batch, 1, height, width) to the memory that the decoder looks at."""
+    return ENCODER.run(None, {"pixel_values": pixels})[0]
+
+
+def read(pixels: np.ndarray) -> list[str]:
+    """The digits of each picture: the likeliest token, one after the other."""
+    memory, tokens = encode(pixels), np.full((len(pixels), 1), START, np.int64)
     for _ in range(CONFIG["max_digits"]):
-        (logits,) = sessions[1].run(None, {"input_ids": tokens, "encoder_hidden_states": memory})
-        tokens = np.concatenate([tokens, logits[:, -1:].argmax(-1)], axis=1)
+        tokens = np.concatenate([tokens, logits(tokens, memory)[:, -1:].argmax(-1)], axis=1)
     ended = ([*sequence, FINISH] for sequence in tokens[:, 1:].tolist())
-    return [[token for token in sequence[: sequence.index(FINISH)] if token < START] for sequence in ended]
+    digits = ([token for token in sequence[: sequence.index(FINISH)] if token < START] for sequence in ended)
+    return ["".join(map(str, sequence)) for sequence in digits]
 
 
 if __name__ == "__main__":
-    for digits in read(np.stack([pixel_values(picture) for picture in sys.argv[1:]])):
-        print("".join(map(str, digits)))
+    print("\n".join(read(np.concatenate([pixel_values(picture) for picture in sys.argv[1:]]))))

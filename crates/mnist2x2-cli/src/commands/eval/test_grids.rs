@@ -20,6 +20,8 @@ const COVERAGES: [f64; 3] = [0.99, 0.98, 0.95];
 /// What `--json` prints.
 #[derive(Serialize)]
 pub(super) struct Json<'a> {
+    /// SHA-256 of the weights that were evaluated.
+    model_sha256: &'a str,
     dataset: &'a str,
     grids: &'a str,
     /// How the digits of a picture lie.
@@ -57,6 +59,7 @@ pub(crate) struct Test {
     pub(crate) evaluation: Evaluation,
     pub(super) predictions: Vec<Prediction>,
     temperature: Temperature,
+    model_sha256: String,
     pub(super) loader: Loader,
     pub(super) clusters: Clusters,
 }
@@ -110,12 +113,14 @@ impl Test {
             }
             None => Clusters { unit: "digit", ids: digits.collect() },
         };
-        Ok(Self { evaluation, predictions, temperature: recognizer.temperature(), loader, clusters })
+        let (temperature, model_sha256) = (recognizer.temperature(), recognizer.digest().into());
+        Ok(Self { evaluation, predictions, temperature, model_sha256, loader, clusters })
     }
 
     pub(super) fn json<'a>(&'a self, dataset: &'a Dataset, pictures: Option<u32>) -> Json<'a> {
         let Intervals { sequences, digits, .. } = self.clusters.intervals(&self.predictions);
         Json {
+            model_sha256: &self.model_sha256,
             dataset: dataset.name(),
             grids: "reference",
             layout: self.loader.layout().to_string(),
