@@ -57,12 +57,19 @@ impl ModelArgs {
     /// # Errors
     /// If there is none at the path, or it cannot be read.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Recognizer> {
-        let recognizer = match self.place()? {
-            Place::BuiltIn => return Ok(Recognizer::built_in(device)?),
-            Place::BuiltInLine => return Ok(Recognizer::built_in_line(device)?),
+        Ok(match self.place()? {
+            Place::BuiltIn => Recognizer::built_in_grid(device)?,
+            Place::BuiltInLine => Recognizer::built_in_line(device)?,
             Place::At(path) => open(&path, device)?,
-        };
-        // The built-in model of lines stands by, whatever model of grids is used.
+        })
+    }
+
+    /// The model as a reader of pictures: beside any model of grids the built-in model of lines stands by.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub(crate) fn load_for_pictures(&self, device: &Device) -> anyhow::Result<Recognizer> {
+        let recognizer = self.load(device)?;
         let is_line = matches!(recognizer.layout(), Layout::Line { .. });
         Ok(if is_line { recognizer } else { recognizer.with_line(Recognizer::built_in_line(device)?) })
     }

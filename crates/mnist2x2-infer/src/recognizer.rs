@@ -105,10 +105,18 @@ impl Recognizer {
     /// [`Error::Weights`] if the device fails.
     #[cfg(feature = "weights")]
     pub fn built_in(device: &Device) -> Result<Self, Error> {
+        Ok(Self::built_in_grid(device)?.with_line(Self::built_in_line(device)?))
+    }
+
+    /// The same alone: enough for what is no picture, in less time.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] if the device fails.
+    #[cfg(feature = "weights")]
+    pub fn built_in_grid(device: &Device) -> Result<Self, Error> {
         let tensors = include_bytes!("../model/model.safetensors");
         let calibration = include_bytes!("../model/calibration.json");
-        let grid = Self::from_bytes(tensors, calibration, &Config::reference(), device)?;
-        Ok(grid.with_line(Self::built_in_line(device)?))
+        Self::from_bytes(tensors, calibration, &Config::reference(), device)
     }
 
     /// The model of lines shipped with this crate, calibrated: 1 to 8 digits in a row, which may touch.

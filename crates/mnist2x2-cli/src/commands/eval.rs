@@ -51,9 +51,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             "the argument '--report <DIR>' cannot be used with '--strokes <FILE>', except with '--paper'\n";
         clap::Error::raw(ErrorKind::ArgumentConflict, problem).exit();
     }
-    let recognizer = args.model.load(&args.compute.device.open()?)?;
-    let workers = args.compute.workers()?;
+    let (device, workers) = (args.compute.device.open()?, args.compute.workers()?);
     if args.paper.is_asked() {
+        let recognizer = args.model.load_for_pictures(&device)?;
         let options = paper::Options {
             paper: &args.paper,
             strokes: args.strokes.strokes.as_deref(),
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         };
         return paper::run(&options, &recognizer, &workers);
     }
+    let recognizer = args.model.load(&device)?;
     if let Some(file) = &args.strokes.strokes {
         return args.strokes.run(file, &recognizer, &workers, args.json);
     }

@@ -45,7 +45,7 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let recognizer = args.model.load(&args.device.open()?)?;
+    let recognizer = args.model.load_for_pictures(&args.device.open()?)?;
     let (mut all, mut failed) = (Vec::new(), 0);
     for image in &args.images {
         let read = findings(args, &recognizer, image).and_then(|found| {

@@ -90,7 +90,7 @@ fn named(models: &Path, name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn load(model: &ModelArgs) -> anyhow::Result<Arc<dyn Reader>> {
-    Ok(Arc::new(RecognizerReader::new(model.load(&Device::Cpu)?, &model.origin())))
+    Ok(Arc::new(RecognizerReader::new(model.load_for_pictures(&Device::Cpu)?, &model.origin())))
 }
 
 #[cfg(test)]
