@@ -147,13 +147,15 @@ pub fn evaluate(
     Ok(Evaluation::of(&predictions, start.elapsed().as_secs_f64()))
 }
 
-/// How well `model` reads the grids of `loader`, and their loss under teacher forcing.
+/// How well `model` reads the grids of `loader`, all or as many whole batches as hold `enough`, and their loss under teacher
+/// forcing.
 ///
 /// # Errors
 /// As [`evaluate`].
 pub(crate) fn validate(
     model: &Seq2Seq,
     loader: &Loader,
+    enough: usize,
     workers: &Workers,
     done: impl FnMut(usize),
 ) -> Result<Validation, Error> {
@@ -166,7 +168,7 @@ pub(crate) fn validate(
         Ok(([weight * f64::from(loss), weight], predictions(batch, &written, Temperature::ONE)))
     };
     let (losses, predictions): (Vec<[f64; 2]>, Vec<_>) =
-        map_parts(model, loader, usize::MAX, workers, judge, done)?.into_iter().unzip();
+        map_parts(model, loader, enough, workers, judge, done)?.into_iter().unzip();
     let evaluation = Evaluation::of(&predictions.concat(), 0.0);
     let Evaluation { sequence_accuracy, digit_accuracy, .. } = evaluation;
     let sum = |part: usize| losses.iter().map(|loss| loss[part]).sum::<f64>();

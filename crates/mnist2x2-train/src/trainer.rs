@@ -262,6 +262,11 @@ impl Trainer {
         Ok(StepReport { epoch: number + 1, step: step + 1, steps: epoch.steps(), grids, loss })
     }
 
+    /// How many grids are enough to judge an epoch: as many as it has. A short epoch is not worth a longer validation.
+    pub(crate) fn enough(&self) -> usize {
+        self.training.in_order().grids()
+    }
+
     /// Validates the weights that would be saved now, and keeps them if they are the best so far.
     ///
     /// `done` is told how many more validation grids have been read.
@@ -271,7 +276,7 @@ impl Trainer {
         done: impl FnMut(usize),
     ) -> Result<EpochMetrics, Error> {
         let Position { epoch, loss_sum, grids, seconds, best_accuracy, best_steps, .. } = self.position();
-        let read = |loader| validate(&self.frozen(self.newest())?, loader, workers, done);
+        let read = |loader| validate(&self.frozen(self.newest())?, loader, self.enough(), workers, done);
         let validation = self.validation.as_ref().map(read).transpose()?;
         self.state.position = Position { epoch: epoch + 1, best_accuracy, best_steps, ..Position::default() };
         if let Some(Validation { sequence_accuracy, .. }) = validation

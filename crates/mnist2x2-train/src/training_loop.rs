@@ -37,7 +37,7 @@ impl Trainer {
                     return Ok(Outcome::Stopped);
                 }
             }
-            let grids = self.validation().map_or(0, |loader| loader.in_order().grids());
+            let grids = self.validation().map_or(0, |loader| grids_read(loader, self.enough()));
             let metrics = self.finish_epoch(workers, counting(observer, ReadingFor::Validation, grids))?;
             observer.on_epoch(self, &metrics).map_err(Error::from_observer)?;
             if observer.should_stop() && self.position().epoch < epochs {
@@ -58,7 +58,7 @@ impl Trainer {
         observer: &mut dyn Observer,
     ) -> Result<Option<Calibration>, Error> {
         let Some(loader) = self.validation() else { return Ok(None) };
-        let enough = self.epoch_loader().in_order().grids();
+        let enough = self.enough();
         let done = counting(observer, ReadingFor::Calibration, grids_read(loader, enough));
         let calibration = calibrate(model, loader, enough, workers, done)?;
         Ok(Some(Calibration { exposure: self.exposure(), ..calibration }))

@@ -75,16 +75,23 @@ impl Observer for Readings {
 }
 
 #[test]
-fn the_temperature_of_a_small_run_is_fitted_to_few_grids_and_it_is_told_how_far_that_is() {
+fn a_small_run_is_validated_and_calibrated_with_few_grids_and_it_is_told_how_far_that_is() {
     let workers = Workers::new(Some(2)).unwrap();
     let recipe = Recipe { epochs: 1, batch_size: 16, ..Recipe::reference() };
-    let trainer = Trainer::from_loader(&Config::tiny(), recipe, loader(Split::Train, 40), &Device::Cpu);
-    let mut trainer = trainer.unwrap().with_validation(loader(Split::Test, 601)).unwrap();
-    let mut told = Readings::default();
-    trainer.run(&workers, &mut told).unwrap();
-    assert_eq!(told.0.len(), 1 + 601_usize.div_ceil(16));
-    assert_eq!(told.0[..2], [(ReadingFor::Validation, 0, 601), (ReadingFor::Validation, 16, 601)]);
-    assert_eq!(told.0.last(), Some(&(ReadingFor::Validation, 601, 601)));
+    let after = |grids: usize| {
+        let training = loader(Split::Train, grids);
+        let trainer = Trainer::from_loader(&Config::tiny(), recipe.clone(), training, &Device::Cpu);
+        let mut trainer = trainer.unwrap().with_validation(loader(Split::Test, 601)).unwrap();
+        let mut told = Readings::default();
+        trainer.run(&workers, &mut told).unwrap();
+        (trainer, told.0)
+    };
+    let (_, told) = after(601);
+    assert_eq!(told.len(), 1 + 601_usize.div_ceil(16));
+    assert_eq!(told[..2], [(ReadingFor::Validation, 0, 601), (ReadingFor::Validation, 16, 601)]);
+    assert_eq!(told.last(), Some(&(ReadingFor::Validation, 601, 601)));
+    let (trainer, told) = after(40);
+    assert_eq!(told, [0, 16, 32, 48].map(|done| (ReadingFor::Validation, done, 48)));
     let mut told = Readings::default();
     let calibration = trainer.calibrate(trainer.model(), &workers, &mut told).unwrap().unwrap();
     assert_eq!(calibration.grids, 48, "40 grids in batches of 16");
