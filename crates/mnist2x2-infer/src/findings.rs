@@ -250,7 +250,7 @@ impl Answer {
         let mut digits = self.digits.into_iter();
         let mut place = |place: &Option<FoundDigit>| match (place, place.as_ref().and_then(|_| digits.next()))
         {
-            (Some(digit), Some(cells)) => side_by_side(cells, digit.bounds),
+            (Some(digit), Some(cells)) => side_by_side(cells, digit),
             _ => vec![CellReading::new(None, 1.0)],
         };
         let lines: Vec<Vec<CellReading>> =
@@ -271,13 +271,10 @@ impl Answer {
     }
 }
 
-/// Cells that part a box among them.
-fn side_by_side(mut cells: Vec<CellReading>, [left, top, width, height]: [u32; 4]) -> Vec<CellReading> {
-    let count = cells.len() as u32;
-    for (at, cell) in (0..).zip(&mut cells) {
-        let [start, end] = [at, at + 1].map(|at| left + width * at / count);
-        cell.bounds = Some([start, top, end - start, height]);
-    }
+/// Cells that part the box of a digit among them.
+fn side_by_side(mut cells: Vec<CellReading>, digit: &FoundDigit) -> Vec<CellReading> {
+    let places = digit.places(cells.len());
+    cells.iter_mut().zip(places).for_each(|(cell, place)| cell.bounds = Some(place));
     cells
 }
 
@@ -366,7 +363,9 @@ mod tests {
 
     #[test]
     fn digits_of_a_run_part_its_box() {
-        let cells = side_by_side(reading("123", 0.9, &[]).cells, [10, 20, 100, 30]);
+        let mut digit = Findings::in_line([[0; PIXELS]]).lines[0].swap_remove(0).unwrap();
+        digit.bounds = [10, 20, 100, 30];
+        let cells = side_by_side(reading("123", 0.9, &[]).cells, &digit);
         let bounds: Vec<_> = cells.iter().filter_map(|cell| cell.bounds).collect();
         assert_eq!(bounds, [[10, 20, 33, 30], [43, 20, 33, 30], [76, 20, 34, 30]]);
     }

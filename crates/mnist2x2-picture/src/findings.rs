@@ -7,6 +7,7 @@ use mnist2x2_data::{GridShape, PIXELS, SIDE, Strokes};
 use crate::arrangement::{self, Arrangement, Lines, WHOLE};
 use crate::blot::Blot;
 use crate::confidence::confidence;
+use crate::found_digit::FoundDigit;
 use crate::ink::Ink;
 use crate::mask::Mask;
 use crate::normalization::{normalize_digit, normalize_run};
@@ -19,18 +20,6 @@ use crate::{ModelInput, Picture, mnist_like};
 const RUN: f32 = 0.85;
 /// The most digits that are looked for; a picture with more pieces is no picture of digits.
 const MOST: usize = 64;
-
-/// A digit that was found in a picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FoundDigit {
-    /// It in MNIST's look, 28 x 28, row by row.
-    pub pixels: [u8; PIXELS],
-    /// Its place in the upright picture: left, top, width and height, in the picture's pixels.
-    pub bounds: [u32; 4],
-    /// It as a part of a line, 28 pixels high, row by row, if it is so wide that it may be several digits that touch.
-    pub run: Option<Vec<u8>>,
-}
 
 /// The digits of a picture, and how they lie.
 #[derive(Clone, Debug)]
@@ -105,6 +94,18 @@ impl Findings {
     /// The digits in reading order.
     pub fn digits(&self) -> impl Iterator<Item = &FoundDigit> {
         self.lines.iter().flatten().flatten()
+    }
+
+    /// The same with digits that touch cut apart: `count` says how many were read in each digit that was found.
+    #[must_use]
+    pub fn parted(&self, count: impl Fn(&FoundDigit) -> usize) -> Self {
+        let parts = |digit: &Option<FoundDigit>| match digit {
+            Some(digit) => digit.parted(count(digit)).into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        let lines = self.lines.iter().map(|line| line.iter().flat_map(parts).collect()).collect();
+        let is_grid = self.is_grid && self.digits().all(|digit| count(digit) < 2);
+        Self { lines, is_grid, ..self.clone() }
     }
 
     /// How they lie: `2x5` for a grid, `1x1` for one digit, `line` for one line, `lines` for several, and `none`.

@@ -34,6 +34,7 @@ mod segmentation;
 mod traces;
 mod confidence;
 mod normalization;
+mod found_digit;
 mod findings;
 
 mod drawing;
@@ -48,6 +49,7 @@ pub use arrangement::Arrangement;
 pub use dataset::Dataset;
 pub use drawing::Drawing;
 pub use error::Error;
-pub use findings::{Findings, FoundDigit};
+pub use findings::Findings;
+pub use found_digit::FoundDigit;
 pub use model_input::ModelInput;
 pub use picture::Picture;

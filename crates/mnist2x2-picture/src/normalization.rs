@@ -31,6 +31,29 @@ pub(crate) fn normalize_run(segment: &Segment, width: f32) -> Vec<u8> {
     ink.into_iter().map(|ink| (ink * 255.0).round() as u8).collect()
 }
 
+/// The digits of such `ink` of `count`, each in its own 28 x 28: cut near even parts, where there is the least ink.
+pub(crate) fn part_run(ink: &[u8], count: usize) -> Vec<[u8; PIXELS]> {
+    let (width, near) = (ink.len() / SIDE, ink.len() / SIDE / count / 4);
+    let column = |x: usize| ink.iter().skip(x).step_by(width).map(|&ink| u32::from(ink)).sum::<u32>();
+    let cut = |at: usize| {
+        let even = width * at / count;
+        let places = even.saturating_sub(near)..=(even + near).min(width - 1);
+        places.min_by_key(|&x| (column(x), x.abs_diff(even))).unwrap_or(even)
+    };
+    let cuts: Vec<usize> = std::iter::once(0).chain((1..count).map(cut)).chain([width]).collect();
+    let part = |ends: &[usize]| {
+        let (mut alone, mut out) = ([0.0; PIXELS], [0; PIXELS]);
+        let middle = usize::midpoint(ends[0], ends[1]);
+        for x in ends[0]..ends[1] {
+            let Some(to) = (x + SIDE / 2).checked_sub(middle).filter(|&to| to < SIDE) else { continue };
+            (0..SIDE).for_each(|y| alone[y * SIDE + to] = f32::from(ink[y * width + x]) / 255.0);
+        }
+        center_ink(&alone, &mut out);
+        out
+    };
+    cuts.windows(2).map(part).collect()
+}
+
 /// `segment` drawn anew in the middle of a picture 28 pixels high: so large that `side` of its pixels become the side of MNIST's
 /// box. `columns` says how wide the picture is for ink of so many pixels.
 fn redraw(segment: &Segment, width: f32, side: usize, columns: impl Fn(f32) -> usize) -> Vec<f32> {

@@ -121,6 +121,21 @@ test("digits are corrected by a click, beside their line and in the picture", as
   await expect(page.locator(".tile.corrected")).toHaveCount(1);
 });
 
+test("digits that touch are corrected one by one", async ({ page }) => {
+  await page.goto("/");
+  await open(page, (await picture(page, ["2222"], "image/png", false, 64)).buffer);
+  await expectShown(page, "2222");
+  // What touches is never sure.
+  await expect(page.locator("#sure")).toHaveText(/^Not sure: /);
+  await expect(page.locator(".box")).toHaveCount(4);
+  await page.locator("button.tile").nth(1).focus();
+  await page.keyboard.press("7");
+  await expect(page.locator("#status")).toHaveText("Stored: 2722 instead of 2222. Thank you.");
+  await expect(page.locator(".box").nth(1)).toHaveText("7");
+  await expectNoFindings(page);
+  expectDigits((await stored(page)).at(-1).found, 4);
+});
+
 test("the picker comes back to its place when another reading is shown", async ({ page }) => {
   await page.goto("/");
   await open(page, (await picture(page, ["408"])).buffer);

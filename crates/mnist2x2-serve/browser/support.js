@@ -207,10 +207,11 @@ export async function hold(page) {
  * @param {Page} page that has a canvas to draw on
  * @param {string[]} lines `_` leaves a place empty @param {string} [type]
  * @param {boolean} [isTurned] whether it lies on its left side, as a telephone's does that is held upright
+ * @param {number} [pitch] from digit to digit in a line, in pixels
  */
-export async function picture(page, lines, type = "image/png", isTurned = false) {
+export async function picture(page, lines, type = "image/png", isTurned = false, pitch = 140) {
   const places = lines.flatMap((line, row) => Array.from(line, (digit, col) =>
-    ({ digit, x: 60 + 140 * col, y: 60 + 140 * row }))).filter(({ digit }) => digit !== "_");
+    ({ digit, x: 60 + pitch * col, y: 60 + 140 * row }))).filter(({ digit }) => digit !== "_");
   const strokes = places.flatMap(({ digit, x, y }) =>
     sample(Number(digit)).map((stroke) => stroke.map((point) => [x + point[0] / 2, y + point[1] / 2])));
   const size = [120 + 140 * Math.max(1, ...lines.map(({ length }) => length)), 120 + 140 * Math.max(1, lines.length)];

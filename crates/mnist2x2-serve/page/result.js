@@ -39,7 +39,7 @@ export function sentence({ reading, isPicture }, right) {
 
 /**
  * A tile for each digit, in the model's grid or in the lines that were found. Pressing 0 to 9 on one corrects it, and so does
- * its picker. Where nothing was found, in a cell of another grid, there is nothing to correct, nor in digits that touch: they are one piece.
+ * its picker. Where nothing was found, in a cell of another grid, there is nothing to correct.
  */
 export class Result {
   /** @type {Grid} */ #grid = { rows: 2, cols: 2 };

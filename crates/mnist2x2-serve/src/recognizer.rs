@@ -1,7 +1,7 @@
 //! [`RecognizerReader`]: the trained model as a [`Reader`].
 
 use mnist2x2_infer::{Reading, Recognizer, cross_attention};
-use mnist2x2_picture::{self as picture, Findings, ModelInput, Picture};
+use mnist2x2_picture::{self as picture, Findings, FoundDigit, ModelInput, Picture};
 use rayon::prelude::*;
 
 use crate::{Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, ReadOptions, Reader};
@@ -68,7 +68,7 @@ impl RecognizerReader {
         answers.collect()
     }
 
-    /// The reading with what else is wanted. Digits that touch and were read as one piece have no squares of their own.
+    /// The reading with what else is wanted.
     fn answer(&self, reading: Reading, found: &Found, options: ReadOptions) -> Result<Answer, Error> {
         let mut answer = Answer::from(reading);
         if !options.image && !options.attention {
@@ -95,17 +95,26 @@ impl RecognizerReader {
     }
 }
 
-/// The way to see a picture that was read, digit by digit; nothing if digits that touch were read as one piece.
+/// The way to see a picture that was read, digit by digit: digits that touch and were read in one piece are cut apart.
 fn found_as_read(found: &Findings, reading: &Reading) -> Option<Findings> {
-    let is_read = |way: &Findings| {
-        let boxes = way.lines.iter().flatten().map(|digit| digit.as_ref().map(|digit| digit.bounds));
-        way.lines.iter().map(Vec::len).eq(reading.lines.iter().map(String::len))
-            && boxes.eq(reading.cells.iter().map(|cell| cell.bounds))
-    };
-    if is_read(found) || !reading.has_digits() {
+    if !reading.has_digits() {
         return Some(found.clone());
     }
-    found.others().into_iter().find(is_read)
+    let is_part = |[x, y, width, height]: [u32; 4], [left, top, wide, high]: [u32; 4]| {
+        (y, height) == (top, high) && x >= left && x + width <= left + wide
+    };
+    let count = |digit: &FoundDigit| {
+        let places = reading.cells.iter().filter_map(|cell| cell.bounds);
+        places.filter(|&place| is_part(place, digit.bounds)).count()
+    };
+    let as_read = |way: &Findings| {
+        let parted = way.parted(count);
+        let bounds = parted.lines.iter().flatten().map(|digit| digit.as_ref().map(|digit| digit.bounds));
+        let is_read = parted.lines.iter().map(Vec::len).eq(reading.lines.iter().map(String::len))
+            && bounds.eq(reading.cells.iter().map(|cell| cell.bounds));
+        is_read.then_some(parted)
+    };
+    as_read(found).or_else(|| found.others().iter().find_map(as_read))
 }
 
 /// What is to be read of an input.

@@ -7,7 +7,7 @@ use image::imageops::{self, FilterType};
 use image::{GrayImage, ImageFormat, Luma};
 use mnist2x2::data::mnist::{self, Split};
 use mnist2x2::data::{Digits, GridShape, Point, StrokeRenderer, Strokes, reference, stitch_u8, synthetic};
-use mnist2x2::{Device, ModelInput, Picture, Recognizer};
+use mnist2x2::{Arrangement, Device, Findings, ModelInput, Picture, Recognizer};
 
 const SHAPE: GridShape = GridShape { rows: 2, cols: 2 };
 /// Training digits that were held out, and grids of them.
@@ -60,9 +60,7 @@ fn mnist_grids_read_from_pictures_are_read_as_well_as_from_the_digits() {
 }
 
 /// Rows of 2 to 5 synthetic digits that overlap by a tenth of a digit, as large as in a photograph, and blank paper around them.
-#[test]
-fn digits_that_touch_in_a_row_are_read_one_after_the_other() {
-    let recognizer = Recognizer::built_in(&Device::Cpu).unwrap();
+fn touching(count: usize) -> Vec<(Picture, String)> {
     let digits = synthetic::digits(Split::Test, 140, 3);
     let mut next = 0..140;
     let mut row = |count: usize| {
@@ -82,17 +80,42 @@ fn digits_that_touch_in_a_row_are_read_one_after_the_other() {
         }
         (imageops::resize(&page, 28 * 32, 56 * 4, FilterType::CatmullRom), text)
     };
-    let rows: Vec<_> = (0..40).map(|i| row(2 + i % 4)).collect();
-    let readings = rows.iter().map(|(page, text)| {
-        let reading = recognizer.read(&Picture::new(&page.clone().into())).unwrap();
-        (reading, text)
-    });
+    let rows = (0..count).map(|i| row(2 + i % 4));
+    rows.map(|(page, text)| (Picture::new(&page.into()), text)).collect()
+}
+
+#[test]
+fn digits_that_touch_in_a_row_are_read_one_after_the_other() {
+    let recognizer = Recognizer::built_in(&Device::Cpu).unwrap();
+    let rows = touching(40);
+    let readings = rows.iter().map(|(picture, text)| (recognizer.read(picture).unwrap(), text));
     let (right, wrong): (Vec<_>, Vec<_>) = readings.partition(|(reading, text)| reading.digits == **text);
     assert!(right.len() >= 32, "{} of 40: {wrong:?}", right.len());
     assert!(wrong.iter().filter(|(reading, _)| reading.sure).count() <= 2, "{wrong:?}");
     assert!(
         right.iter().all(|(reading, text)| reading.cells.len() == text.len() && reading.layout == "line")
     );
+}
+
+/// So that people can correct them, and a model can learn them.
+#[test]
+fn digits_that_touch_are_cut_into_digits_that_are_read_alone() {
+    let recognizer = Recognizer::built_in(&Device::Cpu).unwrap();
+    let (mut digits, mut right) = (0, 0);
+    for (picture, text) in touching(40) {
+        let found = recognizer.find(&picture, Arrangement::Auto);
+        if found.digits().count() > 1 {
+            continue;
+        }
+        let parted = found.parted(|_| text.len());
+        let alone = Findings::in_line(parted.digits().map(|digit| digit.pixels));
+        let read = recognizer.read_findings(&[alone]).unwrap().swap_remove(0);
+        digits += text.len();
+        right += read.digits.chars().zip(text.chars()).filter(|(read, digit)| read == digit).count();
+        let [end, start] = [&found, &parted].map(|found| found.digits().last().unwrap().bounds);
+        assert_eq!(start[0] + start[2], end[0] + end[2], "the parts fill its place");
+    }
+    assert!(digits >= 50 && 10 * right >= 7 * digits, "{right} of {digits}");
 }
 
 /// One stroke after the other that no digit has, as large as a digit.
