@@ -210,7 +210,7 @@ fn purpose(layout: Layout) -> &'static str {
     match layout {
         Layout::Line { .. } => "Handwritten numbers: digits in a row, also where they touch.",
         Layout::Scatter { .. } => "Handwritten digits at any place of a picture.",
-        _ => "Handwritten digits in the cells of a grid, from MNIST's pictures to drawings and forms.",
+        _ => "Handwritten digits in the cells of a grid, from MNIST's pictures to drawings.",
     }
 }
 
