@@ -1,4 +1,4 @@
-//! An encoder-decoder Transformer that reads a grey image of digits and writes them as a sequence of tokens.
+//! An encoder-decoder Transformer that reads a gray image of digits and writes them as a sequence of tokens.
 //!
 //! The architecture is that of Vaswani et al., *Attention Is All You Need*, 2017 (section 3), with the norms before the
 //! sub-layers (Xiong et al., *On Layer Normalization in the Transformer Architecture*, 2020) and an image cut into

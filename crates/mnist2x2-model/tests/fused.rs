@@ -68,7 +68,7 @@ fn the_first_20_losses_agree_within_1e_4() {
     for (step, (ours, theirs)) in losses[0].iter().zip(&losses[1]).enumerate() {
         assert!((ours - theirs).abs() < 1e-4, "step {step}: {ours} fused, {theirs} plain");
     }
-    assert!(losses[0][19] < 0.8 * losses[0][0], "nothing was learnt: {losses:?}");
+    assert!(losses[0][19] < 0.8 * losses[0][0], "nothing was learned: {losses:?}");
 }
 
 /// Pictures with no ink, with ink alone, and far outside what the model was made for.

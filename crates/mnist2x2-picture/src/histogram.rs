@@ -7,7 +7,7 @@ impl Histogram {
     /// The gray values of a picture, counted.
     pub(crate) fn of(grays: &[u8]) -> Self {
         let mut counts = [[0_u32; 256]; 4];
-        // Four tables, so that equal neighbours, the usual case, do not wait for one another.
+        // Four tables, so that equal neighbors, the usual case, do not wait for one another.
         let mut fours = grays.chunks_exact(4);
         for four in &mut fours {
             for (counts, &gray) in counts.iter_mut().zip(four) {

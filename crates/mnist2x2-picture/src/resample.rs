@@ -53,7 +53,7 @@ impl Taps {
     fn new(from: usize, to: usize) -> Self {
         let ratio = from as f64 / to as f64;
         let reach = ratio.max(1.0) / 2.0;
-        // Rounding must not make a neighbour of what is covered exactly.
+        // Rounding must not make a neighbor of what is covered exactly.
         let count = ((2.0 * reach - 1e-9).ceil() as usize + usize::from(ratio.fract() != 0.0)).min(from);
         let (mut firsts, mut shares) = (Vec::with_capacity(to), Vec::with_capacity(to * count));
         for at in 0..to {

@@ -39,7 +39,7 @@ test("it is there at once, is small, and asks nobody else", async ({ page, serve
 });
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-  test(`axe finds nothing serious in ${colorScheme} colours`, async ({ page, hand, errors }, info) => {
+  test(`axe finds nothing serious in ${colorScheme} colors`, async ({ page, hand, errors }, info) => {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.goto("/");
     await expectNoFindings(page);

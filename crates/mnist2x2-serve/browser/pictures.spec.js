@@ -75,10 +75,10 @@ for (const { name, drawn, lines, places } of arrangements) {
 function middlesOfInk(found) {
   const pixels = Buffer.from(found, "base64");
   return Array.from({ length: pixels.length / (28 * 28) }, (_, digit) => {
-    const greys = Array.from(pixels.subarray(784 * digit, 784 * (digit + 1)));
-    const ink = greys.reduce((sum, grey) => sum + grey, 0);
+    const grays = Array.from(pixels.subarray(784 * digit, 784 * (digit + 1)));
+    const ink = grays.reduce((sum, gray) => sum + gray, 0);
     return [(/** @type {number} */ i) => i % 28, (/** @type {number} */ i) => Math.floor(i / 28)]
-      .map((at) => Math.round(greys.reduce((sum, grey, i) => sum + grey * at(i), 0) / ink));
+      .map((at) => Math.round(grays.reduce((sum, gray, i) => sum + gray * at(i), 0) / ink));
   });
 }
 
@@ -237,7 +237,7 @@ function withWebPNote(webp) {
   return noted;
 }
 
-/** The darkest grey of what is shown in each box. @param {import("./support.js").Page} page */
+/** The darkest gray of what is shown in each box. @param {import("./support.js").Page} page */
 const inkInBoxes = (page) => page.evaluate(() => {
   const canvas = /** @type {HTMLCanvasElement} */ (document.querySelector("#canvas"));
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

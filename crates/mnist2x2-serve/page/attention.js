@@ -151,6 +151,6 @@ function paint(canvas, { width, height, pixels }) {
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const image = new ImageData(width, height);
-  pixels.forEach((grey, index) => image.data.set([grey, grey, grey, 255], 4 * index));
+  pixels.forEach((gray, index) => image.data.set([gray, gray, gray, 255], 4 * index));
   context?.putImageData(image, 0, 0);
 }

@@ -11,7 +11,7 @@ import { PICTURE_TIMEOUT, post, request } from "./server.js";
 /** @typedef {{digits: string, confidence: number}} Alternative */
 /** @typedef {{digit: number | null, confidence: number, box?: Box}} Cell */
 /** @typedef {[number, number, number, number]} Box  left, top, width and height in the upright picture's pixels */
-/** @typedef {{width: number, height: number, pixels: Uint8Array}} InputImage  grey levels row by row, 255 for ink */
+/** @typedef {{width: number, height: number, pixels: Uint8Array}} InputImage  gray levels row by row, 255 for ink */
 /**
  * @typedef {object} Reading
  * @property {string} digits  cell by cell, row by row; `_` for an empty cell

@@ -121,7 +121,7 @@ pub struct InputImage {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// The grey levels row by row, from 0 for ground to 255 for ink; in JSON as base64 (RFC 4648, section 4).
+    /// The gray levels row by row, from 0 for ground to 255 for ink; in JSON as base64 (RFC 4648, section 4).
     #[serde(serialize_with = "base64")]
     pub pixels: Vec<u8>,
 }

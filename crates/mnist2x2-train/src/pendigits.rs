@@ -81,7 +81,7 @@ mod tests {
             );
         }
         for i in 0..found.len() {
-            assert!(found.image(i).iter().any(|&grey| grey > 200), "digit {i} has no ink");
+            assert!(found.image(i).iter().any(|&gray| gray > 200), "digit {i} has no ink");
         }
     }
 }

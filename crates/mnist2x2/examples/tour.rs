@@ -96,8 +96,8 @@ fn ends(weights: &[f32]) -> [f32; 2] {
 fn enlarged(pixels: &[u8], width: usize, scale: u32) -> RgbImage {
     let (width, height) = (width as u32, (pixels.len() / width) as u32);
     RgbImage::from_fn(width * scale, height * scale, |x, y| {
-        let grey = pixels[(y / scale * width + x / scale) as usize];
-        Rgb([grey; 3])
+        let gray = pixels[(y / scale * width + x / scale) as usize];
+        Rgb([gray; 3])
     })
 }
 

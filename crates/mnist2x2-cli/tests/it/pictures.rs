@@ -20,10 +20,10 @@ const TOLERANCE: usize = 1;
 fn grids(digits: &Digits) -> Vec<(GrayImage, String)> {
     let map = reference::grids(DIGITS as u32, GRIDS, SHAPE.cells());
     let grid = |i| {
-        let mut greys = vec![0; SHAPE.pixels()];
-        stitch_u8(digits, map.grid(i), SHAPE, &mut greys);
+        let mut grays = vec![0; SHAPE.pixels()];
+        stitch_u8(digits, map.grid(i), SHAPE, &mut grays);
         let label = map.grid(i).iter().map(|&k| char::from(b'0' + digits.label(k as usize))).collect();
-        (GrayImage::from_raw(56, 56, greys).unwrap(), label)
+        (GrayImage::from_raw(56, 56, grays).unwrap(), label)
     };
     (0..GRIDS).map(grid).collect()
 }

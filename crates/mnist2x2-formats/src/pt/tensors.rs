@@ -162,7 +162,7 @@ struct View<'a> {
     offset: usize,
     /// Length of each axis.
     shape: Vec<usize>,
-    /// How far apart the neighbours along each axis lie in the storage.
+    /// How far apart the neighbors along each axis lie in the storage.
     strides: Vec<usize>,
 }
 

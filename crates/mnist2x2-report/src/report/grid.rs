@@ -21,9 +21,9 @@ pub(super) struct Picture {
 impl Picture {
     /// The picture of grid `index`.
     pub(super) fn of(report: &Report<'_>, index: usize) -> Result<Self, Error> {
-        let grey = (report.picture)(index);
-        let uri = data_uri(&grey).map_err(|source| Error::Picture { grid: index, source })?;
-        Ok(Self { uri, width: f64::from(grey.width()), height: f64::from(grey.height()) })
+        let gray = (report.picture)(index);
+        let uri = data_uri(&gray).map_err(|source| Error::Picture { grid: index, source })?;
+        Ok(Self { uri, width: f64::from(gray.width()), height: f64::from(gray.height()) })
     }
 
     /// The picture below some marks, which have its pixels as their unit.

@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(drawn.digits.len(), STROKE_WIDTHS.len() * (2 + 3));
         assert_eq!(drawn.wholes, [6, 9, 12], "of the second grid only, which has no empty cell");
         assert_eq!([6, 7, 8].map(|digit| drawn.digits.label(digit)), [8, 9, 0]);
-        let ink = |digit| drawn.digits.image(digit).iter().map(|&grey| u32::from(grey)).sum::<u32>();
+        let ink = |digit| drawn.digits.image(digit).iter().map(|&gray| u32::from(gray)).sum::<u32>();
         assert!(ink(6) < ink(9) && ink(9) < ink(12), "wider pens");
     }
 

@@ -237,7 +237,7 @@ fn ensure_same(found: &RunRecord, begun: &RunRecord) -> anyhow::Result<()> {
     ensure!(found.data.is_same_as(&begun.data), "this run used other digits than those found now");
     ensure!(
         found.teachers == begun.teachers && found.from == begun.from,
-        "this run learnt from other models than those found now"
+        "this run learned from other models than those found now"
     );
     Ok(())
 }
