@@ -9,8 +9,8 @@ import { join } from "node:path";
 
 import { expect, expectNoFindings, expectShown, isOwn, look, startServer, test } from "./support.js";
 
-/** The most that the page may take: bytes, and milliseconds until one can draw, in the best of so many loads. */
-const [MAX_BYTES, MAX_MS, MAX_LOADS] = [100_000, 100, 30];
+/** The most that the page may take: bytes, and milliseconds until one can draw in the best of so many loads, on a busy machine too. */
+const [MAX_BYTES, MAX_MS, MAX_LOADS] = [100_000, 500, 30];
 
 test("it is there at once, is small, and asks nobody else", async ({ page, server }) => {
   /** @type {string[]} */
