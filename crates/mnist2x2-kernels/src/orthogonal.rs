@@ -95,13 +95,30 @@ fn round<S: Simd>(
     square: &mut [f32],
     fourth: &mut [f32],
 ) {
-    let (transposed, n) = (Matrix::transposed(x, columns), columns);
-    product(simd, [n, rows, n], transposed, (x, n), (square, n));
-    product(simd, [n; 3], Matrix::rows(square, n), (square, n), (fourth, n));
+    let n = columns;
+    symmetric_product(simd, [n, rows], Matrix::transposed(x, n), x, square);
+    symmetric_product(simd, [n, n], Matrix::rows(square, n), square, fourth);
     let [a, b, c] = POLYNOMIAL;
     square.iter_mut().zip(&*fourth).for_each(|(square, fourth)| *square = b * *square + c * fourth);
     square.iter_mut().step_by(n + 1).for_each(|diagonal| *diagonal += a);
     product(simd, [rows, n, n], Matrix::rows(x, n), (square, n), (to, n));
+}
+
+/// `c (n x n) = a (n x k) b (k x n)`, which is known to be symmetric: what lies below the diagonal is copied.
+///
+/// Both halves of a whole product would be the same bits, because both add the same numbers in the same order.
+#[inline(always)]
+fn symmetric_product<S: Simd>(simd: S, [n, k]: [usize; 2], a: Matrix, b: &[f32], c: &mut [f32]) {
+    let width = 2 * S::F32_LANES;
+    for start in (0..n).step_by(width) {
+        let end = (start + width).min(n);
+        product(simd, [end, k, end - start], a, (&b[start..], n), (&mut c[start..], n));
+        for row in start..end {
+            for column in 0..start {
+                c[row * n + column] = c[column * n + row];
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +138,37 @@ mod tests {
         let mut out = x.to_vec();
         Orthogonalizer::new(rows, columns).run(&mut out, &mut Scratch::at(level));
         out
+    }
+
+    /// `x^T x` as a whole and by its upper half.
+    struct Squares<'a> {
+        shape: [usize; 2], // n, k
+        x: &'a [f32],
+        whole: &'a mut [f32],
+        half: &'a mut [f32],
+    }
+
+    impl WithSimd for Squares<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let Self { shape: [n, k], x, whole, half } = self;
+            crate::gemm::product(simd, [n, k, n], Matrix::transposed(x, n), (x, n), (whole, n));
+            symmetric_product(simd, [n, k], Matrix::transposed(x, n), x, half);
+        }
+    }
+
+    #[test]
+    fn the_upper_half_of_a_symmetric_product_is_all_of_it() {
+        for level in Level::available() {
+            for shape in [[5, 13], [16, 7], [37, 11], [70, 3]] {
+                let [n, k] = shape;
+                let (mut whole, mut half) = (vec![0.0; n * n], vec![f32::NAN; n * n]);
+                level.run(Squares { shape, x: &numbers(n * k, 4), whole: &mut whole, half: &mut half });
+                assert_eq!(whole, half, "{shape:?}");
+            }
+        }
     }
 
     #[test]
