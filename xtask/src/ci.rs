@@ -11,17 +11,27 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use crate::workspace::root;
 
 /// The steps, cheapest first: the name, the command as one would type it, and what it asks.
-const STEPS: [[&str; 3]; 13] = [
+const STEPS: [[&str; 3]; 15] = [
     ["fmt", "cargo fmt --all --check", "Is everything formatted?"],
     ["tidy", "cargo xtask tidy", "Are the house rules kept?"],
     ["clippy", "cargo clippy --workspace --all-targets -- -D warnings", "Does clippy have nothing to say?"],
     ["test", "cargo test --workspace", "Do all tests pass?"],
     ["doc", "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps", "Do the documents build cleanly?"],
-    ["deny", "cargo deny --all-features check", "Licenses, advisories and sources of all dependencies"],
+    [
+        "deny",
+        "cargo deny --all-features check bans licenses sources",
+        "Are licenses and sources of all dependencies good?",
+    ],
+    ["advisories", "cargo deny --all-features check advisories", "Is nothing known against a dependency?"],
     [
         FIRST_COSTLY,
         "cargo test --package mnist2x2-data --features hub",
         "Does candle-datasets read as we do?",
+    ],
+    [
+        "mpi",
+        "cargo test --package mnist2x2-cli --features mpi --test it machines",
+        "Do several processes train the same bytes?",
     ],
     ["browser", "cargo xtask browser-test", "Does the drawing page work in a browser, in every corner?"],
     [
@@ -42,8 +52,18 @@ const STEPS: [[&str; 3]; 13] = [
 const FIRST_COSTLY: &str = "hub";
 
 /// What shows that a step can run here, and how one gets it where it is missing.
-const NEEDS: [[&str; 3]; 4] = [
+const NEEDS: [[&str; 3]; 6] = [
     ["deny", "cargo deny --version", "cargo-deny is not installed (cargo install --locked cargo-deny)"],
+    [
+        "advisories",
+        "cargo deny fetch db",
+        "the advisories cannot be fetched here, or cargo-deny is not installed (cargo install --locked cargo-deny)",
+    ],
+    [
+        "mpi",
+        "mpicc --version",
+        "there is no OpenMPI (apt-get install openmpi-bin libopenmpi-dev libclang-dev)",
+    ],
     [
         "miri",
         "cargo +nightly miri --version",
@@ -129,10 +149,10 @@ mod tests {
     #[test]
     fn what_is_costly_comes_only_with_full_or_by_name() {
         assert_eq!(chosen_by(&[], true), STEPS.map(|[name, ..]| name));
-        for step in ["hub", "browser", "miri", "mutants", "stress", "exports", "compare"] {
+        for step in ["hub", "mpi", "browser", "miri", "mutants", "stress", "exports", "compare"] {
             assert!(!chosen_by(&[], false).contains(&step));
         }
-        assert_eq!(chosen_by(&[], false).len(), 6);
+        assert_eq!(chosen_by(&[], false).len(), 7);
         assert_eq!(chosen_by(&["hub", "fmt"], false), ["hub", "fmt"]);
     }
 

@@ -4,15 +4,28 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mnist2x2::data::shell_word;
 use serde::Serialize;
 use tqdm::{Tqdm, pbar};
 
+/// Which of the processes that work together this is; all but the first keep quiet about what each of them knows.
+static RANK: AtomicUsize = AtomicUsize::new(0);
+
+/// Speaks from here on as this rank.
+pub(crate) fn speak_as(rank: usize) {
+    RANK.store(rank, Ordering::Relaxed);
+}
+
+fn is_quiet() -> bool {
+    RANK.load(Ordering::Relaxed) > 0
+}
+
 /// Prints a result. A failure is an error, so that a full disk behind a redirect is noticed.
 pub(crate) fn print(line: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
+    if is_quiet() { Ok(()) } else { writeln!(io::stdout().lock(), "{line}") }
 }
 
 /// Prints a named result, as a row of a table.
@@ -27,7 +40,16 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a message to standard error. A closed standard error is no reason to stop.
 pub(crate) fn log(line: &str) {
-    writeln!(io::stderr().lock(), "{line}").ok();
+    if !is_quiet() {
+        writeln!(io::stderr().lock(), "{line}").ok();
+    }
+}
+
+/// Prints why this process fails, and which it is, if it is one of several.
+pub(crate) fn error(why: &str) {
+    let rank = RANK.load(Ordering::Relaxed);
+    let who = if rank == 0 { String::new() } else { format!(" (rank {rank})") };
+    writeln!(io::stderr().lock(), "error{who}: {why}").ok();
 }
 
 /// A command line that can be pasted into a shell: this program, what it is to do with `path`, and the words after that.
@@ -48,7 +70,7 @@ fn program() -> String {
 
 /// Whether standard error is a terminal on which a bar can be drawn.
 pub(crate) fn can_draw() -> bool {
-    io::stderr().is_terminal() && understands_escapes(std::env::var_os("TERM").as_deref())
+    !is_quiet() && io::stderr().is_terminal() && understands_escapes(std::env::var_os("TERM").as_deref())
 }
 
 /// A terminal that calls itself dumb shows escape codes as they are, as those of editors do.

@@ -5,7 +5,7 @@ use std::panic;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
-use mnist2x2::{Device, Workers};
+use mnist2x2::{Device, Group, Workers};
 
 use crate::console;
 
@@ -17,7 +17,7 @@ const METAL: bool = cfg!(any(feature = "metal", all(target_os = "macos", target_
 pub(crate) struct ComputeArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
-    /// CPU threads [default: one per core]; they change the speed, not the result
+    /// CPU threads [default: one per core, shared out among the processes of `mpirun`]; they change the speed, not the result
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroU16>,
 }
@@ -47,7 +47,13 @@ enum Choice {
 impl ComputeArgs {
     /// The threads that were asked for.
     pub(crate) fn workers(&self) -> anyhow::Result<Workers> {
-        Ok(Workers::new(self.threads.map(|threads| threads.get().into()))?)
+        self.workers_in(&Group::alone())
+    }
+
+    /// The same in a process of `group`.
+    pub(crate) fn workers_in(&self, group: &Group) -> anyhow::Result<Workers> {
+        let threads = self.threads.map(|threads| threads.get().into()).or_else(|| group.usual_threads());
+        Ok(Workers::new(threads)?.in_group(group.clone()))
     }
 }
 

@@ -12,6 +12,7 @@ mod layout;
 mod model;
 mod paper;
 mod progress;
+mod ranks;
 mod sheet;
 
 mod commands;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::interrupt::Interrupted;
+use crate::ranks::in_group;
 
 /// A Transformer that reads pictures of 2 x 2 handwritten digits: trains, evaluates, serves.
 #[derive(Parser)]
@@ -58,8 +60,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Train(args) => commands::train::run(&args),
-        Command::Experiment(args) => commands::experiment::run(&args),
+        Command::Train(args) => in_group(|group| commands::train::run(&args, group)),
+        Command::Experiment(args) => in_group(|group| commands::experiment::run(&args, group)),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Serve(args) => commands::serve::run(args),
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
         console::log(&error.to_string());
         return ExitCode::from(130);
     }
-    console::log(&format!("error: {error:#}"));
+    console::error(&format!("{error:#}"));
     ExitCode::FAILURE
 }
 

@@ -224,6 +224,16 @@ impl Config {
         ]
     }
 
+    /// The most numbers that a tensor between two sub-layers has for one picture: what the stem makes of it, its vectors, or those of
+    /// its tokens.
+    pub fn largest_tensor(&self) -> usize {
+        let of_stem = if self.stem.is_empty() { 0 } else { self.patches() * self.patch_numbers() };
+        [of_stem, self.patches() * self.width, self.max_tokens() * self.width.max(self.vocabulary)]
+            .into_iter()
+            .max()
+            .unwrap_or(0)
+    }
+
     /// Multiplications of the matrix products by which one image and so many tokens go forward: those of what reads pixels, which need
     /// no gradient, and all others.
     pub fn multiplications(&self, tokens: usize) -> [u64; 2] {

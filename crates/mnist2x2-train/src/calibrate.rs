@@ -12,7 +12,7 @@ use mnist2x2_data::{Batch, Loader};
 use mnist2x2_infer::{Calibration, Exposure, Temperature, Transcript, transcribe};
 use mnist2x2_model::Seq2Seq;
 
-use crate::predict::{map_parts, predictions};
+use crate::predict::{map_parts, predictions, steps_until};
 use crate::{Error, Workers};
 
 /// The natural logarithm of the highest temperature tried; the lowest is its inverse. Trained networks need 0.5 to 5.
@@ -38,7 +38,8 @@ pub fn calibrate(
     workers: &Workers,
     done: impl FnMut(usize),
 ) -> Result<Calibration, Error> {
-    let answers = map_parts(model, loader, enough, workers, answers, done)?.concat();
+    let steps = 0..steps_until(&loader.in_order(), enough);
+    let answers = map_parts(model, loader, steps, workers, answers, done)?.concat();
     let right = answers.iter().filter(|answer| answer.is_correct).count();
     let targets = Targets::of(right, answers.len() - right);
     let nll = |temperature| targets.nll(&answers, temperature);

@@ -103,7 +103,7 @@ impl Checkpoint {
         Self::parse(&file, run, count).map_err(|problem| Error::run(path, problem))
     }
 
-    fn parse(file: &[u8], run: &str, count: usize) -> Result<Self, String> {
+    pub(crate) fn parse(file: &[u8], run: &str, count: usize) -> Result<Self, String> {
         let damaged = |what: &dyn Display| format!("damaged checkpoint ({what})");
         let (_, metadata) = SafeTensors::read_metadata(file).map_err(|error| damaged(&error))?;
         let header = metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or("is no checkpoint")?;

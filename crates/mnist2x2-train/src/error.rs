@@ -64,6 +64,9 @@ pub enum Error {
         /// The reason.
         source: rayon::ThreadPoolBuildError,
     },
+    /// Processes that cannot train one model together.
+    #[error("{0}")]
+    Group(String),
     /// Data that cannot be batched.
     #[error(transparent)]
     Data(#[from] mnist2x2_data::Error),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::token_count;
 use crate::loss::{Targets, memory_loss};
-use crate::predict::{are_ragged, map_parts, predictions};
+use crate::predict::{are_ragged, grids_read, map_parts, predictions, steps_until};
 use crate::{Edits, Error, Prediction, Workers, predict_dataset};
 
 /// How well a model reads a set of grids by greedy decoding.
@@ -148,7 +148,7 @@ pub fn evaluate(
 }
 
 /// How well `model` reads the grids of `loader`, all or as many whole batches as hold `enough`, and their loss under teacher
-/// forcing.
+/// forcing. The processes of a group share the batches out, and all learn the result.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -159,21 +159,43 @@ pub(crate) fn validate(
     workers: &Workers,
     done: impl FnMut(usize),
 ) -> Result<Validation, Error> {
-    let judge = |model: &Seq2Seq, batch: &Batch, images: &Tensor| {
-        let memory = model.encode(images)?;
-        let loss = memory_loss(model, batch, images, &memory, &Targets::certain())?.to_scalar::<f32>()?;
-        let written = transcribe_memory(model, &memory)?;
-        // Of a full grid the weight is 1.
-        let weight = token_count(batch) as f64 / (batch.layout.max_digits() + 1) as f64;
-        Ok(([weight * f64::from(loss), weight], predictions(batch, &written, Temperature::ONE)))
+    let (epoch, group) = (loader.in_order(), workers.group());
+    let own = (0..steps_until(&epoch, enough)).filter(|step| step % group.size() == group.rank());
+    let mut judged = vec![[0.0; 6]; grids_read(loader, enough)];
+    let mut read = map_parts(model, loader, own.clone(), workers, judge, done)?.into_iter().flatten();
+    for step in own {
+        let start = step * epoch.batch_len(0);
+        judged[start..][..epoch.batch_len(step)].fill_with(|| read.next().unwrap_or_default());
+    }
+    group.sum(judged.as_flattened_mut());
+    let sum = |what: usize| judged.iter().map(|grid| grid[what]).sum::<f64>();
+    let are_ragged = judged.windows(2).any(|pair| pair[0][2].total_cmp(&pair[1][2]).is_ne());
+    Ok(Validation {
+        loss: sum(0) / sum(1),
+        sequence_accuracy: sum(3) / (judged.len() as f64).max(1.0),
+        digit_accuracy: sum(if are_ragged { 5 } else { 4 }) / sum(2).max(1.0),
+    })
+}
+
+/// Of each grid of a part: the part's loss times its weight, and that weight, both with its first grid; how many digits it shows;
+/// whether it is read right; how many digits are right in their place, and how many where sequences are aligned.
+fn judge(model: &Seq2Seq, batch: &Batch, images: &Tensor) -> Result<Vec<[f64; 6]>, Error> {
+    let memory = model.encode(images)?;
+    let loss = memory_loss(model, batch, images, &memory, &Targets::certain())?.to_scalar::<f32>()?;
+    let written = transcribe_memory(model, &memory)?;
+    // Of a full grid the weight is 1.
+    let weight = token_count(batch) as f64 / (batch.layout.max_digits() + 1) as f64;
+    let right = |outcomes: Vec<(u8, Option<u8>)>| {
+        outcomes.into_iter().filter(|&(label, read)| read == Some(label)).count() as f64
     };
-    let (losses, predictions): (Vec<[f64; 2]>, Vec<_>) =
-        map_parts(model, loader, enough, workers, judge, done)?.into_iter().unzip();
-    let evaluation = Evaluation::of(&predictions.concat(), 0.0);
-    let Evaluation { sequence_accuracy, digit_accuracy, .. } = evaluation;
-    let sum = |part: usize| losses.iter().map(|loss| loss[part]).sum::<f64>();
-    let loss = sum(0) / sum(1);
-    Ok(Validation { loss, sequence_accuracy, digit_accuracy })
+    let grids = predictions(batch, &written, Temperature::ONE).into_iter().enumerate();
+    let judge = |(index, grid): (usize, Prediction)| {
+        let (weight, is_correct) =
+            (if index == 0 { weight } else { 0.0 }, f64::from(u8::from(grid.is_correct())));
+        let rights = [right(grid.outcomes().collect()), right(grid.aligned())];
+        [weight * f64::from(loss), weight, grid.labels.len() as f64, is_correct, rights[0], rights[1]]
+    };
+    Ok(grids.map(judge).collect())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod group;
 mod workers;
 
 // The recipe: every setting of a run.
@@ -53,6 +54,7 @@ pub use edits::Edits;
 pub use error::{BoxError, Error};
 pub use evaluate::{Evaluation, LengthAccuracy, Validation, evaluate};
 pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuned, Finetuning, LabeledExample, Scores};
+pub use group::{Group, Link};
 pub use loaders::{Loaders, TrainingData};
 pub use metrics::{EpochMetrics, StepReport};
 pub use mnist2x2_infer::Exposure;

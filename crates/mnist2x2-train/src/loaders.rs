@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use mnist2x2_data::pendigits::PenDigits;
 use mnist2x2_data::{Digits, GridSource, Layout, Loader, WriterSplit, reference};
+use mnist2x2_infer::layout_of;
+use mnist2x2_model::{Config, LayoutKind};
 
 use crate::{EVALUATION_BATCH, Error, Grids, MAX_GRIDS, Recipe, ValidationSplit, pendigits};
 
@@ -162,6 +164,22 @@ pub(crate) fn fixed_grids(held_out: Digits, layout: Layout) -> Result<Option<Loa
         reference::grids(held_out.len() as u32, GRIDS_PER_DIGIT * held_out.len(), layout.max_digits());
     let source = GridSource::Fixed(grids);
     Ok(Some(Loader::new(Arc::new(held_out), source, layout, EVALUATION_BATCH, 0)?))
+}
+
+/// Refuses pictures of another layout than the model reads.
+pub(crate) fn check_layout(config: &Config, loader: &Loader) -> Result<(), Error> {
+    let (layout, own) = (loader.layout(), layout_of(config));
+    // A model of grids with empty cells reads full ones too, and whatever share is empty.
+    let is_known = layout.is_full() || config.arrangement != LayoutKind::Grid;
+    if is_known && layout.shape() == own.shape() && layout.to_string() == own.to_string() {
+        return Ok(());
+    }
+    let kind = |layout: Layout| {
+        if layout.is_full() || !matches!(layout, Layout::Grid { .. }) { "" } else { " with empty cells" }
+    };
+    let problem =
+        format!("is of the layout {layout}{}, but the model reads {own}{}", kind(layout), kind(own));
+    Err(Error::setting("data", problem))
 }
 
 #[cfg(test)]

@@ -104,7 +104,8 @@ pub fn predict_dataset(
     let predict = |model: &Seq2Seq, batch: &Batch, images: &Tensor| {
         Ok(predictions(batch, &transcribe(model, images)?, temperature))
     };
-    Ok(map_parts(model, loader, usize::MAX, workers, predict, done)?.concat())
+    let steps = 0..loader.in_order().steps();
+    Ok(map_parts(model, loader, steps, workers, predict, done)?.concat())
 }
 
 /// What was written for each grid of `batch`, beside its labels.
@@ -117,20 +118,19 @@ pub(crate) fn predictions(
     grids.map(|(labels, written)| Prediction::new(labels, &written.at(temperature))).collect()
 }
 
-/// What `job` makes of `model`, frozen, and each part of the grids of `loader` with its images (B, height, width), in their
-/// order and on all threads: of all grids, or of whole batches until there are `enough`. `done` is told how many more grids
-/// have been read.
+/// What `job` makes of `model`, frozen, and each part of the batches `steps` of `loader` with its images (B, height, width), in
+/// their order and on all threads. `done` is told how many more grids have been read.
 pub(crate) fn map_parts<R: Send>(
     model: &Seq2Seq,
     loader: &Loader,
-    enough: usize,
+    steps: impl Iterator<Item = usize>,
     workers: &Workers,
     job: impl Fn(&Seq2Seq, &Batch, &Tensor) -> Result<R, Error> + Sync,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<R>, Error> {
     let (model, epoch) = (model.frozen()?, loader.in_order());
     let mut results = Vec::new();
-    for step in 0..steps_until(&epoch, enough) {
+    for step in steps {
         let grids = epoch.batch_len(step);
         results.extend(workers.map(decoding_parts(grids, loader.layout()), |part| {
             let batch = epoch.part(step, part);
@@ -148,7 +148,7 @@ pub(crate) fn grids_read(loader: &Loader, enough: usize) -> usize {
 }
 
 /// How many batches of `epoch` hold `enough` grids.
-fn steps_until(epoch: &Epoch, enough: usize) -> usize {
+pub(crate) fn steps_until(epoch: &Epoch, enough: usize) -> usize {
     enough.div_ceil(epoch.batch_len(0)).min(epoch.steps())
 }
 

@@ -13,8 +13,8 @@ use crate::{Error, Exposure, FinetuneRecord, Recipe, ValidationSplit};
 
 /// The number of this version's arithmetic: raised by whatever changes a number that a training run computes.
 ///
-/// 2 since the temperature of distillation divides the student's logits too; without one, a run computes what it did.
-pub const NUMERICS: u32 = 2;
+/// 2 since the temperature of distillation divides the student's logits too; 3 since gradients of shards are added in pairs.
+pub const NUMERICS: u32 = 3;
 
 /// What a run was asked to do: `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,15 +133,23 @@ impl RunRecord {
         if holds_the_same_out { earlier } else { Exposure::Trained }
     }
 
+    /// A digest of all that decides the outcome, wherever its files lie: that of all processes of a group is the same.
+    pub fn identity(&self) -> [u8; 32] {
+        let mut record = self.clone();
+        (record.data.folder, record.data.strokes) = (None, None);
+        for model in record.teachers.iter_mut().chain(&mut record.from) {
+            model.path = PathBuf::new();
+        }
+        Sha256::digest(serde_json::to_vec(&record).unwrap_or_default()).into()
+    }
+
     /// Makes sure that this program computes what the run's own would have.
     ///
     /// # Errors
     /// What is wrong, as the end of a sentence about `run.toml`.
     pub(crate) fn check_numerics(&self) -> Result<(), String> {
-        let Self { version, numerics, recipe, .. } = self;
-        let has_temperature =
-            recipe.distillation_weight > 0.0 && (recipe.distillation_temperature - 1.0).abs() > 0.0;
-        if *numerics == NUMERICS || (*numerics == 1 && !has_temperature) {
+        let Self { version, numerics, .. } = self;
+        if *numerics == NUMERICS {
             return Ok(());
         }
         Err(format!(

@@ -1,18 +1,21 @@
 //! A run in memory: the model, the optimizer, and how far they have come.
 
+use std::path::Path;
 use std::time::Instant;
 
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Layout, Loader};
 use mnist2x2_infer::layout_of;
-use mnist2x2_model::{Config, LayoutKind, Parameters, Seq2Seq};
+use mnist2x2_model::{Config, Parameters, Seq2Seq};
 
 use crate::ema::update_ema;
 use crate::evaluate::validate;
 use crate::gradient::batch_gradient;
+use crate::loaders::check_layout;
 use crate::loss::Targets;
+use crate::workers::{all, are_finite};
 use crate::{
-    Checkpoint, EpochMetrics, Error, Exposure, Loaders, ModelSelection, Optimizer, Position, Recipe,
+    Checkpoint, EpochMetrics, Error, Exposure, Group, Loaders, ModelSelection, Optimizer, Position, Recipe,
     StepReport, TrainingData, Validation, Workers,
 };
 
@@ -149,6 +152,26 @@ impl Trainer {
         Ok(())
     }
 
+    /// Takes part in training by the processes of `group`: all begin where the first is.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a batch has fewer shards than there are processes, and as [`Trainer::restore`].
+    pub fn join(&mut self, group: &Group) -> Result<(), Error> {
+        let (shards, size) = (self.recipe.shards, group.size());
+        if size == 1 {
+            return Ok(());
+        }
+        if size > shards.next_power_of_two() {
+            let problem =
+                format!("is {shards}: too few for {size} processes; start fewer, or set `shards={size}`");
+            return Err(Error::setting("shards", problem));
+        }
+        let (name, run) = (Path::new("the first process's state"), "shared");
+        let bytes = group.broadcast(self.state.to_bytes(name, run)?);
+        let state = Checkpoint::parse(&bytes, run, self.gradient.len());
+        self.restore(state.map_err(|problem| Error::run(name, problem))?)
+    }
+
     /// Where the run is: everything that [`Trainer::restore`] needs.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.state
@@ -241,9 +264,11 @@ impl Trainer {
             if holds { Ok(()) } else { Err(Error::Diverged { epoch: number + 1, step: step + 1, what }) }
         };
         check("loss", loss.is_finite())?;
-        check("gradient", are_finite(gradient))?;
         // Adam's average of squares would never be finite again.
-        check("square of the gradient", gradient.iter().all(|g| (g * g).is_finite()))?;
+        if !all(gradient, |g| (g * g).is_finite()) {
+            check("gradient", are_finite(gradient))?;
+            check("square of the gradient", false)?;
+        }
         let total = recipe.epochs * epoch.steps() as u64;
         let rate = recipe.schedule.at(state.optimizer.steps, total);
         self.optimizer.step(&mut state.optimizer, &mut state.values, gradient, rate, workers);
@@ -295,24 +320,4 @@ impl Trainer {
             validation,
         })
     }
-}
-
-fn are_finite(values: &[f32]) -> bool {
-    values.iter().all(|value| value.is_finite())
-}
-
-/// Refuses pictures of another layout than the model reads.
-fn check_layout(config: &Config, loader: &Loader) -> Result<(), Error> {
-    let (layout, own) = (loader.layout(), layout_of(config));
-    // A model of grids with empty cells reads full ones too, and whatever share is empty.
-    let is_known = layout.is_full() || config.arrangement != LayoutKind::Grid;
-    if is_known && layout.shape() == own.shape() && layout.to_string() == own.to_string() {
-        return Ok(());
-    }
-    let kind = |layout: Layout| {
-        if layout.is_full() || !matches!(layout, Layout::Grid { .. }) { "" } else { " with empty cells" }
-    };
-    let problem =
-        format!("is of the layout {layout}{}, but the model reads {own}{}", kind(layout), kind(own));
-    Err(Error::setting("data", problem))
 }

@@ -33,14 +33,14 @@ impl Trainer {
             while self.position().step < epoch.steps() {
                 let report = self.step(&epoch, workers)?;
                 observer.on_step(self, &report).map_err(Error::from_observer)?;
-                if observer.should_stop() {
+                if workers.group().any(observer.should_stop()) {
                     return Ok(Outcome::Stopped);
                 }
             }
             let grids = self.validation().map_or(0, |loader| grids_read(loader, self.enough()));
             let metrics = self.finish_epoch(workers, counting(observer, ReadingFor::Validation, grids))?;
             observer.on_epoch(self, &metrics).map_err(Error::from_observer)?;
-            if observer.should_stop() && self.position().epoch < epochs {
+            if workers.group().any(observer.should_stop()) && self.position().epoch < epochs {
                 return Ok(Outcome::Stopped);
             }
         }

@@ -49,5 +49,6 @@ pub use mnist2x2_model::{Config, DType, Device, Parameters, Seq2Seq, Tensor};
 pub use mnist2x2_picture::{Arrangement, Drawing, Findings, FoundDigit, ModelInput, Picture};
 #[cfg(feature = "train")]
 pub use mnist2x2_train::{
-    BoxError, EpochMetrics, Evaluation, Observer, Recipe, RunFolder, StepReport, Trainer, Workers, evaluate,
+    BoxError, EpochMetrics, Evaluation, Group, Observer, Recipe, RunFolder, StepReport, Trainer, Workers,
+    evaluate,
 };

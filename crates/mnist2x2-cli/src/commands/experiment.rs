@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
-use mnist2x2::Evaluation;
+use anyhow::{Context, ensure};
+use mnist2x2::Group;
+use serde::{Deserialize, Serialize};
 
 use crate::commands::train::{Plan, Run};
 use crate::console::{self, duration, percent};
@@ -12,9 +13,9 @@ use crate::interrupt::Interrupt;
 /// Options of `experiment`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The seeds, separated by commas
-    #[arg(long, value_name = "S,S,...", value_delimiter = ',', default_value = "0,1,2")]
-    seeds: Vec<u64>,
+    /// The seeds, separated by commas; `0-7` are all from 0 to 7. Processes that `mpirun` started share them out
+    #[arg(long, value_name = "S,S-S,...", value_delimiter = ',', default_value = "0,1,2", value_parser = seeds)]
+    seeds: Vec<Seeds>,
     #[command(flatten)]
     plan: Plan,
     /// The folder for the runs, which are called seed-S in it [default: a folder in runs/ for each]
@@ -22,34 +23,62 @@ pub(crate) struct Args {
     out: Option<PathBuf>,
 }
 
+/// One seed, or all from the first to the last.
+type Seeds = (u64, u64);
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match [first, last].map(str::parse) {
+        [Ok(first), Ok(last)] if first <= last && last - first < MOST_SEEDS => Ok((first, last)),
+        _ => Err(format!(
+            "a seed is a number, and seeds are two, such as 0-7, that are less than {MOST_SEEDS} apart"
+        )),
+    }
+}
+
+/// More would be a mistake in typing.
+const MOST_SEEDS: u64 = 10_000;
+
 /// How the run of one seed ended.
+#[derive(Serialize, Deserialize)]
 struct Trial {
     seed: u64,
     /// Where the model is.
     folder: PathBuf,
     validation: Option<f64>,
-    test: Option<Evaluation>,
+    /// Test grids with all digits right, and test digits right.
+    test: Option<[f64; 2]>,
     seconds: f64,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let repeated = (1..args.seeds.len()).find(|&i| args.seeds[..i].contains(&args.seeds[i]));
+/// Each process of `group` makes the runs of its own seeds; the first prints all.
+pub(crate) fn run(args: &Args, group: &Group) -> anyhow::Result<()> {
+    let seeds: Vec<u64> = args.seeds.iter().flat_map(|&(first, last)| first..=last).collect();
+    let repeated = (1..seeds.len()).find(|&i| seeds[..i].contains(&seeds[i]));
     ensure!(repeated.is_none(), "--seeds names a seed twice: the same run would be made again");
     let interrupt = Interrupt::listen()?;
-    let trials = args.seeds.iter().map(|&seed| trial(args, seed, &interrupt));
-    print_trials(&trials.collect::<anyhow::Result<Vec<_>>>()?)
+    let own = seeds.iter().skip(group.rank()).step_by(group.size());
+    let trials = own.map(|&seed| trial(args, seed, &interrupt)).collect::<anyhow::Result<Vec<_>>>()?;
+    let trials = group.gather(&serde_json::to_vec(&trials)?);
+    let trials: Vec<Vec<Trial>> =
+        trials.iter().map(|rank| serde_json::from_slice(rank)).collect::<Result<_, _>>()?;
+    let mut trials: Vec<Trial> = trials.into_iter().flatten().collect();
+    trials.sort_by_key(|trial| seeds.iter().position(|&seed| seed == trial.seed));
+    print_trials(&trials)
 }
 
 /// Trains with one seed.
 fn trial(args: &Args, seed: u64, interrupt: &Interrupt) -> anyhow::Result<Trial> {
     let out = args.out.as_ref().map(|out| out.join(format!("seed-{seed}")));
-    let mut run = Run::start(&args.plan, Some(seed), out.as_deref())?;
+    let mut run = Run::start(&args.plan, Some(seed), out.as_deref(), &Group::alone())?;
     let seconds = run.train(interrupt)?;
     let test = if args.plan.no_test { None } else { Some(run.test()?.evaluation) };
-    let last = run.folder.read_metrics()?.last().and_then(|metrics| metrics.validation);
+    let test = test.map(|test| [test.sequence_accuracy, test.digit_accuracy]);
+    let folder = run.folder.as_ref().context("a run alone has a folder")?;
+    let last = folder.read_metrics()?.last().and_then(|metrics| metrics.validation);
     let last = last.map(|validation| validation.sequence_accuracy);
     let validation = run.unseen_accuracy()?.or(run.trainer.position().best_accuracy).or(last);
-    Ok(Trial { seed, folder: run.folder.path().into(), validation, test, seconds })
+    Ok(Trial { seed, folder: folder.path().into(), validation, test, seconds })
 }
 
 /// A line per seed, then mean and standard deviation.
@@ -57,8 +86,8 @@ fn print_trials(trials: &[Trial]) -> anyhow::Result<()> {
     type Column = (&'static str, fn(&Trial) -> Option<f64>);
     let columns: [Column; 3] = [
         ("validation", |trial| trial.validation),
-        ("sequences", |trial| trial.test.as_ref().map(|test| test.sequence_accuracy)),
-        ("digits", |trial| trial.test.as_ref().map(|test| test.digit_accuracy)),
+        ("sequences", |trial| trial.test.map(|[sequences, _]| sequences)),
+        ("digits", |trial| trial.test.map(|[_, digits]| digits)),
     ];
     let line = |name: &str, cell: &dyn Fn(&Column) -> String, time: &str| {
         let cells = columns.iter().map(|column| format!("{:>16}", cell(column)));
@@ -98,6 +127,14 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seeds_are_numbers_and_ranges() {
+        assert_eq!(["3", "0-7", "5-5"].map(seeds), [Ok((3, 3)), Ok((0, 7)), Ok((5, 5))]);
+        for wrong in ["", "a", "7-0", "1-", "-1", "0-10000", "1-2-3"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_spread_is_that_of_a_sample() {

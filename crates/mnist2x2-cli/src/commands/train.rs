@@ -5,6 +5,7 @@ mod options;
 mod run;
 
 use anyhow::Context;
+use mnist2x2::Group;
 
 use crate::console::{self, duration};
 use crate::interrupt::Interrupt;
@@ -12,16 +13,17 @@ use crate::interrupt::Interrupt;
 pub(crate) use options::{Args, Plan, RecipeName, default_folder, parse_setting};
 pub(crate) use run::Run;
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args, group: &Group) -> anyhow::Result<()> {
     let plan = &args.plan;
     let mut run = match &args.resume {
-        Some(folder) => Run::resume(plan, folder.as_deref())?,
-        None => Run::start(plan, args.seed, args.out.as_deref())?,
+        Some(folder) => Run::resume(plan, folder.as_deref(), group)?,
+        None => Run::start(plan, args.seed, args.out.as_deref(), group)?,
     };
     let interrupt = Interrupt::listen()?;
-    let path = run.folder.path().to_path_buf();
     let seconds = run.train(&interrupt)?;
     interrupt.release();
+    let Some(folder) = &run.folder else { return Ok(()) }; // the first rank does the rest
+    let path = folder.path().to_path_buf();
     console::log(&format!("trained in {}, saved in {}", duration(seconds), path.display()));
     run.unseen_accuracy()?;
     if !plan.no_test {

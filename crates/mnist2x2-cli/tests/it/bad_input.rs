@@ -205,3 +205,19 @@ fn accelerators_that_are_not_there_and_what_a_build_for_them_needs() {
         assert!(error.contains("--features cuda") && error.contains("NVIDIA's CUDA toolkit"), "{error}");
     }
 }
+
+/// Each of two processes would train the whole model, and both into one folder.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn several_processes_need_a_program_that_was_built_for_them() {
+    let bench = Bench::new();
+    let run =
+        bench.command("train --data-dir mnist --out run").env("OMPI_COMM_WORLD_SIZE", "2").output().unwrap();
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    assert!(
+        said.starts_with("error: mpirun started 2 processes") && said.contains("--features mpi"),
+        "{said}"
+    );
+    assert!(!bench.path("run").exists());
+}

@@ -44,6 +44,10 @@ mod serve;
 #[cfg(unix)]
 mod interrupt;
 
+/// Several processes of `mpirun`.
+#[cfg(all(unix, feature = "mpi"))]
+mod machines;
+
 /// What the disk has no room for.
 #[cfg(unix)]
 mod full_disk;

@@ -46,12 +46,18 @@ impl Gradients {
         Ok(Self { store, of_parameters: FOUND.take().unwrap_or_default() })
     }
 
-    /// Adds `weight` times the gradient of a variable of rank 1 to `sum`, and says whether it has one.
+    /// Adds `weight` times the gradient of a variable of rank 1, from its number `start` on, to `sum`, and says whether it has
+    /// one.
     ///
     /// # Errors
     /// If it lies on a device that fails, or is not `f32`.
-    pub fn add(&self, variable: &Tensor, weight: f32, sum: &mut [f32]) -> Result<bool> {
-        let mut add = |values: &[f32]| sum.iter_mut().zip(values).for_each(|(sum, g)| *sum += weight * g);
+    ///
+    /// # Panics
+    /// If the gradient has fewer numbers than `start`.
+    pub fn add(&self, variable: &Tensor, weight: f32, start: usize, sum: &mut [f32]) -> Result<bool> {
+        let mut add = |values: &[f32]| {
+            sum.iter_mut().zip(&values[start..]).for_each(|(sum, g)| *sum += weight * g);
+        };
         let of_variable = self.of_parameters.iter().filter(|(id, _)| *id == variable.id());
         let found = of_variable.map(|(_, values)| add(values)).count();
         let Some(gradient) = self.store.get(variable) else { return Ok(found > 0) };

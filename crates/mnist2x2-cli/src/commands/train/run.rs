@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, bail, ensure};
 use mnist2x2::data::{GridShape, Layout};
 use mnist2x2::train::{EpochMetrics, Exposure, ModelRecord, Outcome, RunRecord, evaluate};
-use mnist2x2::{Config, Device, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
+use mnist2x2::{Config, Device, Group, Recipe, Recognizer, RunFolder, Seq2Seq, Trainer, Workers};
 
 use super::curves::Curves;
 use super::options::{self, Plan};
@@ -23,7 +23,8 @@ const PUBLISHED: f64 = 0.9377;
 
 /// A run that is about to start or to continue.
 pub(crate) struct Run {
-    pub(crate) folder: RunFolder,
+    /// Where it is kept: by the first rank alone.
+    pub(crate) folder: Option<RunFolder>,
     pub(crate) trainer: Trainer,
     pub(crate) dataset: Dataset,
     workers: Workers,
@@ -45,11 +46,16 @@ struct Sources<'a> {
 }
 
 impl Run {
-    /// A new run in the folder `out`, or one named by the time.
+    /// A new run in the folder `out`, or one named by the time, shared by the processes of `group`.
     ///
     /// # Errors
     /// If settings, data or folder cannot be used; then nothing is written.
-    pub(crate) fn start(plan: &Plan, seed: Option<u64>, out: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn start(
+        plan: &Plan,
+        seed: Option<u64>,
+        out: Option<&Path>,
+        group: &Group,
+    ) -> anyhow::Result<Self> {
         let device = plan.compute.device.open()?;
         let (recipe, model) = plan.resolve(seed, &device)?;
         let dataset = plan.data.resolve()?;
@@ -63,16 +69,48 @@ impl Run {
             base: plan.from.as_deref(),
             may_hold_out_writers: true,
         };
-        let (trainer, record) = sources.trainer(model, recipe, &device)?;
+        let (mut trainer, record) = sources.trainer(model, recipe, &device)?;
+        group.check_same("recipe or data", &record.identity())?;
+        trainer.join(group)?;
         let out = out.map_or_else(|| options::default_folder(&record.recipe), Path::to_path_buf);
-        Self::new(plan, RunFolder::create(&out, &record)?, trainer, dataset)
+        let folder = group.is_first().then(|| RunFolder::create(&out, &record)).transpose()?;
+        Self::new(plan, folder, trainer, dataset, group)
     }
 
-    /// The interrupted run in `folder`, or the newest there is.
+    /// The interrupted run in `folder`, or the newest there is, shared by the processes of `group`: the first reads it, and tells
+    /// the others.
     ///
     /// # Errors
     /// If there is none, or it cannot go on as it would have.
-    pub(crate) fn resume(plan: &Plan, folder: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn resume(plan: &Plan, folder: Option<&Path>, group: &Group) -> anyhow::Result<Self> {
+        let found = if group.is_first() { Some(Self::unfinished(folder)?) } else { None };
+        let (folder, record) = found.unzip();
+        let record: RunRecord = serde_json::from_slice(&group.broadcast(serde_json::to_vec(&record)?))?;
+        let dataset = Dataset::of_run(&record.data, &plan.data)?;
+        let strokes = plan.strokes.as_deref().or(record.data.strokes.as_deref());
+        ensure!(
+            record.data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
+            "this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE"
+        );
+        let teachers = record.teachers.iter().map(|teacher| teacher.path.as_path()).collect();
+        let base = record.from.as_ref().map(|base| base.path.as_path());
+        let may_hold_out_writers = record.data.writers_sha256.is_some();
+        let sources = Sources { dataset: &dataset, strokes, teachers, base, may_hold_out_writers };
+        let device = plan.compute.device.open()?;
+        let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), &device)?;
+        ensure_same(&found, &record)?;
+        let damaged =
+            |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
+        match folder.as_ref().map(|folder| folder.restore(&mut trainer, damaged)).transpose()?.flatten() {
+            Some(file) => console::log(&format!("going on from {}", file.display())),
+            None => console::log("the run has no checkpoint yet: starting from its beginning"),
+        }
+        trainer.join(group)?;
+        Self::new(plan, folder, trainer, dataset, group)
+    }
+
+    /// The folder and the record of the interrupted run in `folder`, or of the newest there is.
+    fn unfinished(folder: Option<&Path>) -> anyhow::Result<(RunFolder, RunRecord)> {
         let path = folder.map_or_else(options::newest_unfinished_run, |folder| Ok(folder.to_path_buf()))?;
         let name = path.display();
         let (folder, record) = RunFolder::open(&path)?;
@@ -83,31 +121,18 @@ impl Run {
         );
         ensure!(record.finetune.is_none(), "{name}: fine-tuning cannot be resumed; start it anew");
         folder.read_metrics()?;
-        let dataset = Dataset::of_run(&record.data, &plan.data)?;
-        let strokes = plan.strokes.as_deref().or(record.data.strokes.as_deref());
-        ensure!(
-            record.data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
-            "{name}: this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE"
-        );
-        let teachers = record.teachers.iter().map(|teacher| teacher.path.as_path()).collect();
-        let base = record.from.as_ref().map(|base| base.path.as_path());
-        let may_hold_out_writers = record.data.writers_sha256.is_some();
-        let sources = Sources { dataset: &dataset, strokes, teachers, base, may_hold_out_writers };
-        let device = plan.compute.device.open()?;
-        let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), &device)?;
-        ensure_same(&found, &record).with_context(|| name.to_string())?;
-        let damaged =
-            |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
-        match folder.restore(&mut trainer, damaged)? {
-            Some(file) => console::log(&format!("going on from {}", file.display())),
-            None => console::log("the run has no checkpoint yet: starting from its beginning"),
-        }
-        Self::new(plan, folder, trainer, dataset)
+        Ok((folder, record))
     }
 
-    fn new(plan: &Plan, folder: RunFolder, trainer: Trainer, dataset: Dataset) -> anyhow::Result<Self> {
-        let (folder, workers) =
-            (folder.with_checkpoint_policy(plan.checkpoint_policy()), plan.compute.workers()?);
+    fn new(
+        plan: &Plan,
+        folder: Option<RunFolder>,
+        trainer: Trainer,
+        dataset: Dataset,
+        group: &Group,
+    ) -> anyhow::Result<Self> {
+        let folder = folder.map(|folder| folder.with_checkpoint_policy(plan.checkpoint_policy()));
+        let workers = plan.compute.workers_in(group)?;
         let (tensorboard, flags) = (plan.tensorboard, plan.flags_to_resume());
         Ok(Self { folder, trainer, dataset, workers, tensorboard, flags })
     }
@@ -117,9 +142,15 @@ impl Run {
     /// # Errors
     /// As [`RunFolder::train`]; [`Interrupted`] once an interrupted run is saved.
     pub(crate) fn train(&mut self, interrupt: &Interrupt) -> anyhow::Result<f64> {
-        self.announce();
         let start = Instant::now();
-        let mut curves = Curves::of(&self.folder, self.tensorboard, self.trainer.steps())?;
+        let Some(folder) = &self.folder else {
+            let mut progress = Progress::new(&self.trainer, interrupt, |_: &EpochMetrics| Ok(()));
+            let outcome = self.trainer.run(&self.workers, &mut progress)?;
+            ensure!(outcome == Outcome::Finished, Interrupted("stopped with the other processes".into()));
+            return Ok(start.elapsed().as_secs_f64());
+        };
+        self.announce(folder);
+        let mut curves = Curves::of(folder, self.tensorboard, self.trainer.steps())?;
         let mut has_passed = self.trainer.position().epoch > 0;
         // What is published is of MNIST's digits, two by two.
         let is_published =
@@ -134,8 +165,8 @@ impl Run {
             curves.add(metrics)
         };
         let mut progress = Progress::new(&self.trainer, interrupt, on_epoch);
-        if self.folder.train(&mut self.trainer, &self.workers, &mut progress)? == Outcome::Stopped {
-            let next = console::command("train --resume", self.folder.path(), &self.flags);
+        if folder.train(&mut self.trainer, &self.workers, &mut progress)? == Outcome::Stopped {
+            let next = console::command("train --resume", folder.path(), &self.flags);
             bail!(Interrupted(format!("stopped and saved; go on with: {next}")));
         }
         Ok(start.elapsed().as_secs_f64())
@@ -147,14 +178,18 @@ impl Run {
     }
 
     /// Says what is about to be trained: recipe, data and model.
-    fn announce(&self) {
+    fn announce(&self, folder: &RunFolder) {
         let Recipe { name, seed, epochs, batch_size, .. } = self.trainer.recipe();
         let (dataset, threads) = (self.dataset.name(), self.workers.count());
+        let processes = match self.workers.group().size() {
+            1 => String::new(),
+            size => format!("{size} processes of "),
+        };
         let pictures = described(self.layout(), dataset);
         console::log(&format!(
-            "training with recipe {name}, seed {seed}: {epochs} epochs of {pictures}, in batches of {batch_size}, {threads} threads; \
+            "training with recipe {name}, seed {seed}: {epochs} epochs of {pictures}, in batches of {batch_size}, {processes}{threads} threads; \
              saved in {}",
-            self.folder.path().display()
+            folder.path().display()
         ));
         if self.trainer.unseen().is_some() {
             console::log(
@@ -194,7 +229,8 @@ impl Run {
     /// If they cannot be read.
     pub(crate) fn test(&self) -> anyhow::Result<Test> {
         let device = self.trainer.model().parameters().device();
-        Test::run(&Recognizer::load(self.folder.path(), device)?, &self.dataset, self.layout(), &self.workers)
+        let folder = self.folder.as_ref().context("only the first of several processes tests")?;
+        Test::run(&Recognizer::load(folder.path(), device)?, &self.dataset, self.layout(), &self.workers)
     }
 }
 

@@ -1,0 +1,37 @@
+//! The processes that `mpirun` started together.
+
+use std::panic;
+
+use mnist2x2::Group;
+
+use crate::console;
+use crate::interrupt::Interrupted;
+
+/// Runs `job` in this process of its group. The first rank speaks for all; whatever fails in one ends all, because the others
+/// would wait for it.
+///
+/// # Errors
+/// Those of `job`, and if this program cannot join the processes that were started with it.
+pub(crate) fn in_group(job: impl FnOnce(&Group) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let group = Group::join()?;
+    if group.size() == 1 {
+        return job(&group);
+    }
+    group.check_same_program()?;
+    console::speak_as(group.rank());
+    let (others, report) = (group.clone(), panic::take_hook());
+    panic::set_hook(Box::new(move |what| {
+        report(what);
+        console::error("has panicked");
+        others.abort(1);
+    }));
+    let result = job(&group);
+    drop(panic::take_hook()); // and the group in it, so that MPI comes to its end
+    if let Err(error) = &result
+        && !error.is::<Interrupted>()
+    {
+        console::error(&format!("{error:#}"));
+        group.abort(1);
+    }
+    result
+}
