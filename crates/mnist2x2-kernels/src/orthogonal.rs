@@ -162,7 +162,9 @@ mod tests {
     #[test]
     fn the_upper_half_of_a_symmetric_product_is_all_of_it() {
         for level in Level::available() {
-            for shape in [[5, 13], [16, 7], [37, 11], [70, 3]] {
+            let shapes: &[[usize; 2]] =
+                if cfg!(miri) { &[[5, 3]] } else { &[[5, 13], [16, 7], [37, 11], [70, 3]] };
+            for &shape in shapes {
                 let [n, k] = shape;
                 let (mut whole, mut half) = (vec![0.0; n * n], vec![f32::NAN; n * n]);
                 level.run(Squares { shape, x: &numbers(n * k, 4), whole: &mut whole, half: &mut half });
