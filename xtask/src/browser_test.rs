@@ -2,13 +2,14 @@
 //!
 //! What they need beside Rust, a Chromium and npm, is not everybody's: where it is missing they say so and are skipped.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use crate::site;
 use crate::workspace::{PROGRAM, build, root};
 
 /// The names of a program that drives pages as the tests expect.
@@ -17,12 +18,18 @@ const NPM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 /// A server that counts strokes, so that it can be told what to answer: an example of mnist2x2-serve.
 const COUNTER: &str = "counting_reader";
 
+/// Where the page without a server is built.
+const BUILT: &str = "target/site/page";
+
 /// What to test, and what to leave.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Test the page of this server, such as <http://127.0.0.1:7860>, and not those of our own.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
+    /// Test the page without a server: the one in this folder, or without a folder, one that is built now.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = BUILT, conflicts_with = "server")]
+    site: Option<PathBuf>,
     /// Put pictures of the page into this folder.
     #[arg(long, value_name = "DIR")]
     screenshots: Option<PathBuf>,
@@ -49,6 +56,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     done(npm(&["run", "check"]), "the types of the scripts do not fit")?;
     let mut tests = npm(&["test", "--"]);
     tests.args(&arguments.playwright).env("CHROMIUM", browser);
+    if let Some(folder) = &arguments.site {
+        tests.env("SITE", if folder == Path::new(BUILT) { built()? } else { absolute(folder)? });
+    }
     if let Some(url) = &arguments.server {
         tests.env("SERVER_URL", url);
     } else {
@@ -57,10 +67,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         tests.env("SERVER_BINARY", build(&both, COUNTER)?).env("PROGRAM", build(&both, PROGRAM)?);
     }
     if let Some(folder) = &arguments.screenshots {
-        let absolute = env::current_dir().context("there is no current folder")?.join(folder);
-        tests.env("SCREENSHOTS", absolute);
+        tests.env("SCREENSHOTS", absolute(folder)?);
     }
     done(tests, "the page fails its tests; run one alone with `cargo xtask browser-test -- -g NAME`")
+}
+
+/// The page without a server, built now.
+fn built() -> Result<PathBuf> {
+    let folder = root().join(BUILT);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    site::write(&folder, &site::build()?)?;
+    Ok(folder)
+}
+
+/// A path from the folder that this program was started in.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    Ok(env::current_dir().context("there is no current folder")?.join(path))
 }
 
 /// Runs a command to its end, which must be a good one.
@@ -89,9 +113,9 @@ mod tests {
     fn the_first_name_is_found_in_whatever_folder() {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         assert_eq!(found(&["a", "b"], &folders), None);
-        std::fs::write(folders[0].path().join("b"), "").unwrap();
+        fs::write(folders[0].path().join("b"), "").unwrap();
         assert_eq!(found(&["a", "b"], &folders), Some(folders[0].path().join("b")));
-        std::fs::write(folders[1].path().join("a"), "").unwrap();
+        fs::write(folders[1].path().join("a"), "").unwrap();
         assert_eq!(found(&["a", "b"], &folders), Some(folders[1].path().join("a")));
     }
 

@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use crate::workspace::root;
 
 /// The steps, cheapest first: the name, the command as one would type it, and what it asks.
-const STEPS: [[&str; 3]; 15] = [
+const STEPS: [[&str; 3]; 16] = [
     ["fmt", "cargo fmt --all --check", "Is everything formatted?"],
     ["tidy", "cargo xtask tidy", "Are the house rules kept?"],
     ["clippy", "cargo clippy --workspace --all-targets -- -D warnings", "Does clippy have nothing to say?"],
@@ -34,6 +34,11 @@ const STEPS: [[&str; 3]; 15] = [
         "Do several processes train the same bytes?",
     ],
     ["browser", "cargo xtask browser-test", "Does the drawing page work in a browser, in every corner?"],
+    [
+        "site",
+        "cargo xtask browser-test --site",
+        "Does the page work without a server, and read as the program does?",
+    ],
     [
         "miri",
         "cargo +nightly miri test --package mnist2x2-kernels --lib --test laws --test sub_layers --test absurd_sizes",
@@ -149,7 +154,7 @@ mod tests {
     #[test]
     fn what_is_costly_comes_only_with_full_or_by_name() {
         assert_eq!(chosen_by(&[], true), STEPS.map(|[name, ..]| name));
-        for step in ["hub", "mpi", "browser", "miri", "mutants", "stress", "exports", "compare"] {
+        for step in ["hub", "mpi", "browser", "site", "miri", "mutants", "stress", "exports", "compare"] {
             assert!(!chosen_by(&[], false).contains(&step));
         }
         assert_eq!(chosen_by(&[], false).len(), 7);

@@ -13,6 +13,7 @@ mod compare;
 mod download;
 mod load;
 mod mutants;
+mod site;
 mod stress;
 mod tidy;
 
@@ -34,6 +35,8 @@ enum Task {
     Ci(ci::Arguments),
     /// Try the drawing page in a browser, if there is one.
     BrowserTest(browser_test::Arguments),
+    /// Build the drawing page as a folder of static files, which need no server.
+    Site(site::Arguments),
     /// Load a server with requests, and tell how many it answers and how soon.
     Load(load::Arguments),
     /// Time the program and its PyTorch counterpart in turn, and print the ratios.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Ci(arguments) => ci::run(&arguments),
         Task::BrowserTest(arguments) => browser_test::run(&arguments),
+        Task::Site(arguments) => site::run(&arguments),
         Task::Load(arguments) => load::run(&arguments),
         Task::Compare(arguments) => compare::run(&arguments),
         Task::Mutants(arguments) => mutants::run(&arguments),

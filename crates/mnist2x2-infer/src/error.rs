@@ -70,6 +70,9 @@ pub enum Error {
     /// A picture or a drawing that cannot be used.
     #[error(transparent)]
     Picture(#[from] mnist2x2_picture::Error),
+    /// A drawing as JSON that makes no sense.
+    #[error("{0}")]
+    Drawing(String),
     /// The model could not be loaded.
     #[error(transparent)]
     Weights(#[from] mnist2x2_formats::Error),

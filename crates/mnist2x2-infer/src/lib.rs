@@ -16,6 +16,8 @@ mod reading;
 mod findings;
 mod recognizer;
 
+pub mod api;
+
 pub use attention::cross_attention;
 pub use beam::beam_search;
 pub use calibration::{Calibration, Exposure, Temperature};

@@ -10,7 +10,8 @@ use pulp::{Arch, MemMask, Simd, WithSimd};
 /// The level of this process, once it is used or chosen.
 static USED: OnceLock<Level> = OnceLock::new();
 
-/// The instruction set that kernels run on: AVX-512, AVX2 with FMA, NEON, or plain scalar code.
+/// The instruction set that kernels run on: AVX-512, AVX2 with FMA, NEON, WebAssembly's 128 bits, or plain
+/// scalar code.
 ///
 /// The numbers differ in the last bits between levels, because vectors sum in another order; on one level they are
 /// the same every time.
@@ -60,6 +61,8 @@ impl Level {
             Arch::V4(_) => "avx512",
             #[cfg(target_arch = "aarch64")]
             Arch::Neon(_) => "neon",
+            #[cfg(target_arch = "wasm32")]
+            Arch::Simd128(_) => "simd128",
             _ => "other",
         }
     }

@@ -3,10 +3,10 @@
 
 import { readFile } from "node:fs/promises";
 
-import { expect, expectShown, hold, pressAtOnce, stored, test } from "./support.js";
+import { CROSS, SITE, expect, expectShown, hold, pressAtOnce, stored, test } from "./support.js";
 
 test("a digit is corrected by one key and found in the export", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("4729");
   await expectShown(page, "4729");
   await page.locator(".tile").nth(1).focus();
@@ -19,7 +19,7 @@ test("a digit is corrected by one key and found in the export", async ({ page, h
 });
 
 test("digits corrected together make one correction", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("1234");
   await expectShown(page, "1234");
   const before = (await stored(page)).length;
@@ -39,7 +39,7 @@ test("digits corrected together make one correction", async ({ page, hand }) => 
 });
 
 test("what is corrected before the last stroke is read stays corrected", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("11__");
   await expectShown(page, "11__");
   const before = (await stored(page)).length;
@@ -49,32 +49,32 @@ test("what is corrected before the last stroke is read stays corrected", async (
   await pressAtOnce(page, "7");
   await expectShown(page, "71__");
   release();
-  await expect(page.locator(".tile").first().locator(".note")).toHaveText("was 2");
+  await expect(page.locator(".tile").first().locator(".note")).toHaveText(`was ${CROSS}`);
   await expectShown(page, "71__");
-  await expect(page.locator("#status")).toHaveText("Stored: 71__ instead of 21__. Thank you.");
+  await expect(page.locator("#status")).toHaveText(`Stored: 71__ instead of ${CROSS}1__. Thank you.`);
   // Of the drawing that is whole, and of no other.
   const corrections = (await stored(page)).slice(before);
-  expect(corrections.map(({ read, right, strokes }) => [read, right, strokes.cells[0].length])).toEqual([["21__", "71__", 2]]);
+  expect(corrections.map(({ read, right, strokes }) => [read, right, strokes.cells[0].length])).toEqual([[`${CROSS}1__`, "71__", 2]]);
 });
 
 test("what is read right in the end is not corrected", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("1___");
   await expectShown(page, "1___");
   const before = (await stored(page)).length;
   const release = await hold(page);
   await hand.stroke(0, [[60, 140], [220, 140]]);
   await page.locator(".tile").first().focus();
-  await pressAtOnce(page, "2");
+  await pressAtOnce(page, CROSS);
   release();
-  await expectShown(page, "2___");
+  await expectShown(page, `${CROSS}___`);
   await expect(page.locator(".tile.corrected")).toHaveCount(0);
   await page.waitForTimeout(1200);
   expect((await stored(page)).length).toBe(before);
 });
 
 test("a digit is corrected by a click, and a correction taken back at once is not sent", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("12__");
   await expectShown(page, "12__");
   const before = (await stored(page)).length;
@@ -97,7 +97,12 @@ test("a digit is corrected by a click, and a correction taken back at once is no
 });
 
 test("another sequence is right by one click", async ({ page, hand }) => {
-  await page.goto("/");
+  // The model that comes with the site is too sure of these to name others.
+  if (SITE) await page.route("**/api/predict*", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...await response.json(), alternatives: [{ digits: "1284", confidence: 0.02 }] } });
+  });
+  await page.goto("./");
   await hand.write("1234");
   await expectShown(page, "1234");
   const other = page.locator("#others button").first();
@@ -108,7 +113,8 @@ test("another sequence is right by one click", async ({ page, hand }) => {
 });
 
 test("a correction is kept while the server fails, and stored once", async ({ page, hand, errors }) => {
-  await page.goto("/");
+  test.skip(SITE !== "", "there is no server that could fail");
+  await page.goto("./");
   await hand.write("3333");
   await expectShown(page, "3333");
   // The first is stored and its answer lost; the second finds no room.
@@ -129,7 +135,7 @@ test("a correction is kept while the server fails, and stored once", async ({ pa
 });
 
 test("the drawing is downloaded, and read again when it is pasted, dropped or opened", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("1234");
   await expectShown(page, "1234");
   const saving = page.waitForEvent("download");
@@ -160,12 +166,14 @@ test("the drawing is downloaded, and read again when it is pasted, dropped or op
   await page.keyboard.press("9");
   await expect(page.locator("#status")).toHaveText(/^Stored: 9234/);
   expect(Buffer.from((await stored(page)).at(-1).picture, "base64").subarray(1, 4).toString()).toBe("PNG");
-  await hand.stroke(0, [[140, 60], [140, 200]]);
+  // The boxes that the model finds cover this picture, and a hit on one of them is for correcting.
+  if (SITE) await page.locator(".cell").first().press("1");
+  else await hand.stroke(0, [[140, 60], [140, 200]]);
   await expectShown(page, "1___");
 });
 
 test("what is no picture is said to be none", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await page.locator("#file").setInputFiles({ name: "a.png", mimeType: "image/png", buffer: Buffer.from("none") });
   await expect(page.locator("#status")).toHaveText(/no picture/);
 });

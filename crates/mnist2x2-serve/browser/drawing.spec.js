@@ -6,7 +6,7 @@ import { Hand, SOON, expect, expectShown, shown, test, timeReading } from "./sup
 for (const kind of /** @type {const} */ (["mouse", "touch", "pen"])) {
   test(`four digits drawn by ${kind} are read soon`, async ({ page, hasTouch }) => {
     test.skip(kind === "touch" && !hasTouch, "this screen cannot be touched");
-    await page.goto("/");
+    await page.goto("./");
     const took = await timeReading(page, "4729", () => new Hand(page, kind).write("4729"));
     console.log(`  read ${took} ms after the ${kind} was lifted`);
     expect(took).toBeLessThan(SOON);
@@ -26,7 +26,7 @@ test("it reads while one draws, one request at a time, and drops what is out of 
     open -= 1;
     await route.fulfill({ response });
   });
-  await page.goto("/");
+  await page.goto("./");
   await page.mouse.move(0, 0);
   const draft = page.waitForResponse("**/api/predict*");
   const box = await page.locator("#canvas").boundingBox();
@@ -49,7 +49,7 @@ test("it reads while one draws, one request at a time, and drops what is out of 
 });
 
 test("strokes are undone and redone, cells cleared", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await expect(page.locator("#undo")).toBeDisabled();
   await hand.write("_32_");
   await expectShown(page, "_32_");
@@ -70,7 +70,7 @@ test("strokes are undone and redone, cells cleared", async ({ page, hand }) => {
 });
 
 test("a stroke belongs to the cell that holds most of it", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.stroke(0, [[200, 100], [240, 110], [330, 120], [380, 140], [460, 150]]);
   expect(await drawn(page)).toEqual([0, 1, 0, 0]);
   await hand.stroke(2, [[20, 20]]);
@@ -79,7 +79,7 @@ test("a stroke belongs to the cell that holds most of it", async ({ page, hand }
 
 test("only the first finger draws, and a second does not harm", async ({ page, hasTouch }) => {
   test.skip(!hasTouch, "this screen cannot be touched");
-  await page.goto("/");
+  await page.goto("./");
   const box = await page.locator("#canvas").boundingBox();
   if (!box) throw new Error("there is nothing to draw on");
   const session = await page.context().newCDPSession(page);
@@ -93,7 +93,7 @@ test("only the first finger draws, and a second does not harm", async ({ page, h
 });
 
 test("all of it works by keyboard", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await page.keyboard.press("Tab");
   await expect(page.locator(".cell").first()).toBeFocused();
   await page.keyboard.press("7");
@@ -123,7 +123,7 @@ test("all of it works by keyboard", async ({ page }) => {
 });
 
 test("samples are drawn, and the drawing survives a reload and a turn of the screen", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await page.locator("#sample").click();
   const before = await drawn(page);
   expect(Math.min(...before)).toBeGreaterThan(0);

@@ -24,7 +24,7 @@ for (const kind of /** @type {const} */ (["mouse", "touch", "pen"])) {
     test.skip(kind === "touch" && !hasTouch, "this screen cannot be touched");
     const hand = new Hand(page, kind);
     for (const grid of grids.slice(0, 3)) {
-      await page.goto("/");
+      await page.goto("./");
       await page.evaluate("localStorage.clear()");
       await page.reload();
       const took = await timeReading(page, grid.digits, () => draw(hand, grid));
@@ -36,7 +36,7 @@ for (const kind of /** @type {const} */ (["mouse", "touch", "pen"])) {
 
 test("the model's reading is corrected, exported, undone, cleared and pasted", async ({ page, hand }, info) => {
   const [grid] = grids;
-  await page.goto("/");
+  await page.goto("./");
   await draw(hand, grid);
   await expectShown(page, grid.digits);
   await expect(page.locator("#maps figure")).toHaveCount(5);
@@ -65,7 +65,7 @@ test("the model's reading is corrected, exported, undone, cleared and pasted", a
 });
 
 test("the model reads what the keyboard draws", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await page.keyboard.press("Tab");
   for (const key of ["3", "ArrowRight", "8", "ArrowDown", "5"]) await page.keyboard.press(key);
   await expectShown(page, "38_5");

@@ -19,7 +19,7 @@ const arrangements = [
 
 for (const { name, drawn, lines, places } of arrangements) {
   test(`${name} in a picture is read, with a box around each digit`, async ({ page }, info) => {
-    await page.goto("/");
+    await page.goto("./");
     const made = await picture(page, drawn);
     await open(page, made.buffer);
     await expectShown(page, lines.join(""));
@@ -44,7 +44,7 @@ for (const { name, drawn, lines, places } of arrangements) {
   });
 
   test(`${name} in a picture is corrected, also to no digit, and stored as it was found`, async ({ page }) => {
-    await page.goto("/");
+    await page.goto("./");
     await open(page, (await picture(page, drawn)).buffer);
     const read = lines.join("");
     await expectShown(page, read);
@@ -90,7 +90,7 @@ function expectDigits(found, count) {
 }
 
 test("digits are corrected by a click, beside their line and in the picture", async ({ page, hasTouch }, info) => {
-  await page.goto("/");
+  await page.goto("./");
   await open(page, (await picture(page, ["31____", "__41__", "____59"])).buffer);
   await expectShown(page, "314159");
   const hit = (/** @type {import("@playwright/test").Locator} */ target) => (hasTouch ? target.tap() : target.click());
@@ -122,7 +122,7 @@ test("digits are corrected by a click, beside their line and in the picture", as
 });
 
 test("digits that touch are corrected one by one", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await open(page, (await picture(page, ["2222"], "image/png", false, 64)).buffer);
   await expectShown(page, "2222");
   // What touches is never sure.
@@ -137,7 +137,7 @@ test("digits that touch are corrected one by one", async ({ page }) => {
 });
 
 test("the picker comes back to its place when another reading is shown", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await open(page, (await picture(page, ["408"])).buffer);
   await expectShown(page, "408");
   await page.locator("button.tile").nth(1).click();
@@ -151,7 +151,7 @@ test("the picker comes back to its place when another reading is shown", async (
 for (const width of [320, 360, 768, 1440]) {
   test(`at ${width} pixels every digit of a picture can be hit`, async ({ page }) => {
     await page.setViewportSize({ width, height: 700 });
-    await page.goto("/");
+    await page.goto("./");
     await open(page, (await picture(page, ["40981275", "31______", "27_1_828"])).buffer);
     await expect(page.locator("button.tile")).toHaveCount(16);
     await page.locator("button.tile").last().click();
@@ -166,7 +166,7 @@ for (const width of [320, 360, 768, 1440]) {
 }
 
 test("digits of a picture in the model's own grid can be corrected", async ({ page }, info) => {
-  await page.goto("/");
+  await page.goto("./");
   const made = await picture(page, ["47", "29"]);
   await open(page, made.buffer);
   await expectShown(page, "4729");
@@ -191,7 +191,7 @@ test("digits of a picture in the model's own grid can be corrected", async ({ pa
 });
 
 test("where there are no digits the page says so", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await open(page, (await picture(page, [])).buffer);
   await expect(page.locator("#digits")).toHaveText("No digits were found.");
   await expect(page.locator("#announcement")).toHaveText("No digits were found.");
@@ -212,7 +212,7 @@ test("a reading that is not sure says so", async ({ page }) => {
     const cells = reading.cells.with(1, { ...reading.cells[1], confidence: 0.4 });
     await route.fulfill({ response, json: { ...reading, sure: false, confidence: 0.38, cells } });
   });
-  await page.goto("/");
+  await page.goto("./");
   await open(page, (await picture(page, ["408"])).buffer);
   await expectShown(page, "408");
   await expect(page.locator("#sure")).toHaveText("Not sure: 38 %");
@@ -271,7 +271,7 @@ const asItCame = (file, type) => ({ type, size: file.length, digest: createHash(
 
 test("a photograph is sent as it came, and its boxes fit when it stands upright", async ({ page }, info) => {
   await keepSent(page);
-  await page.goto("/");
+  await page.goto("./");
   const made = await picture(page, ["40981275"], "image/jpeg", true);
   const file = withNote(made.buffer);
   await open(page, file, "image/jpeg");
@@ -286,7 +286,7 @@ test("a photograph is sent as it came, and its boxes fit when it stands upright"
 
 test("a WebP is sent as it came, a huge or other picture as a small PNG", async ({ page }) => {
   await keepSent(page);
-  await page.goto("/");
+  await page.goto("./");
   const { buffer } = await picture(page, ["31"]);
   const webp = (await picture(page, ["31"], "image/webp")).buffer;
   const gif = Buffer.from("R0lGODlhAQABAIAAAP///wAAACwAAAAAAQABAAACAkQBADs=", "base64");
@@ -312,7 +312,7 @@ test("a WebP is sent as it came, a huge or other picture as a small PNG", async 
 const choose = (page, name) => page.getByRole("radio", { name }).check();
 
 test("digits drawn in one row are read as a row", async ({ page, hasTouch }, info) => {
-  await page.goto("/");
+  await page.goto("./");
   await choose(page, "one row");
   await expect(page.locator("#hint")).toHaveText("digits in one row");
   await expectNoFindings(page);
@@ -334,7 +334,7 @@ test("digits drawn in one row are read as a row", async ({ page, hasTouch }, inf
 });
 
 test("digits drawn anywhere on a free sheet are found, and each sheet is kept", async ({ page, hand }, info) => {
-  await page.goto("/");
+  await page.goto("./");
   await hand.write("12__");
   await choose(page, "free sheet");
   await expectShown(page, "");
@@ -356,7 +356,7 @@ test("digits drawn anywhere on a free sheet are found, and each sheet is kept", 
 });
 
 test("what is drawn as a grid on a free sheet can be corrected, until it is changed", async ({ page, hand }) => {
-  await page.goto("/");
+  await page.goto("./");
   await choose(page, "free sheet");
   await hand.write("4729");
   // It is said once nothing changes any more: before, a stroke that is not whole may have been read.
@@ -372,7 +372,7 @@ test("what is drawn as a grid on a free sheet can be corrected, until it is chan
 
 test("what is drawn in a row is corrected, and what is drawn over it is drawn", async ({ page, hasTouch }) => {
   const hand = new Hand(page, hasTouch ? "touch" : "mouse", 4);
-  await page.goto("/");
+  await page.goto("./");
   await choose(page, "one row");
   await hand.write("408_");
   await expect(page.locator("#announcement")).toHaveText(/^Read 4, 0, 8\./);
@@ -388,7 +388,7 @@ test("what is drawn in a row is corrected, and what is drawn over it is drawn", 
 
 test("what is corrected before the last stroke on a sheet is read stays corrected", async ({ page, hasTouch }) => {
   const hand = new Hand(page, hasTouch ? "touch" : "mouse", 4);
-  await page.goto("/");
+  await page.goto("./");
   await choose(page, "one row");
   await hand.write("41__");
   await expect(page.locator("#announcement")).toHaveText(/^Read 4, 1\./);
@@ -405,7 +405,7 @@ test("what is corrected before the last stroke on a sheet is read stays correcte
 });
 
 test("sheets are chosen and drawn on by keyboard", async ({ page }) => {
-  await page.goto("/");
+  await page.goto("./");
   await page.locator("#sheet-grid").focus();
   await page.keyboard.press("ArrowRight");
   await expect(page.locator("#sheet-line")).toBeChecked();

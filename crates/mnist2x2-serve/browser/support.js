@@ -13,6 +13,7 @@ import { test as base, expect } from "@playwright/test";
 
 import { SIDE } from "../page/document.js";
 import { sample } from "../page/samples.js";
+import { SITE, detour, serveSite, storedLines } from "./site.js";
 
 /** @typedef {import("@playwright/test").Page} Page */
 /** @typedef {import("../page/document.js").Point} Point */
@@ -29,11 +30,14 @@ Math.random = () => 0.5;
 /** The longest time from lifting the pen to the right digits, in milliseconds. */
 export const SOON = 300;
 
+/** What is read in a stroke down and one across: who only counts reads 2, the model that comes with the site a 4. */
+export const CROSS = SITE ? "4" : "2";
+
 /** Whether the tests started the server, and so may stop it. */
-export const isOwn = !process.env.SERVER_URL;
+export const isOwn = !process.env.SERVER_URL && !SITE;
 
 /** Starts the program that people start, with the model that it ships. @returns {Promise<Server>} */
-async function startProgram() {
+export async function startProgram() {
   const folder = await mkdtemp(join(tmpdir(), "mnist2x2-"));
   const program = process.env.PROGRAM;
   if (!program) throw new Error("run these tests with `cargo xtask browser-test`");
@@ -67,15 +71,28 @@ export async function startServer(address = "127.0.0.1:0", store = "") {
   return { url, stop };
 }
 
+/** The server that was named, or the site without one. @returns {Server | Promise<Server> | undefined} */
+function given() {
+  const url = process.env.SERVER_URL;
+  return SITE ? serveSite() : url ? { url, stop: async () => {} } : undefined;
+}
+
 /** A server for each worker, which is where pages are found. */
 const served = base.extend(/** @type {import("@playwright/test").Fixtures<{}, PerWorker, PlaywrightTest, PlaywrightWorker>} */ ({
   server: [async ({}, use) => {
-    const given = process.env.SERVER_URL;
-    const server = given ? { url: given, stop: async () => {} } : await startServer();
+    const server = await (given() ?? startServer());
     await use(server);
     await server.stop();
   }, { scope: "worker" }],
   baseURL: ({ server }, use) => use(server.url),
+  // Playwright sees no request that goes through one.
+  serviceWorkers: "block",
+  page: async ({ page }, use) => {
+    if (SITE) await page.addInitScript(detour);
+    await use(page);
+    // One that is on its way needs no answer any more.
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+  },
 }));
 
 export const test = served.extend(/** @type {import("@playwright/test").Fixtures<PerTest, {}, PlaywrightTest, PlaywrightWorker>} */ ({
@@ -96,8 +113,7 @@ export const test = served.extend(/** @type {import("@playwright/test").Fixtures
 /** The same with the program that people start. */
 export const modelTest = test.extend(/** @type {import("@playwright/test").Fixtures<{}, PerWorker>} */ ({
   server: [async ({}, use) => {
-    const given = process.env.SERVER_URL;
-    const server = given ? { url: given, stop: async () => {} } : await startProgram();
+    const server = await (given() ?? startProgram());
     await use(server);
     await server.stop();
   }, { scope: "worker" }],
@@ -252,9 +268,9 @@ export const boxes = (page, picture) => page.evaluate(({ width, height }) => {
   });
 }, picture);
 
-/** What the server has stored. @param {Page} page @returns {Promise<any[]>} */
+/** What the server, or the browser, has stored. @param {Page} page @returns {Promise<any[]>} */
 export async function stored(page) {
-  const text = await (await page.request.get("/api/corrections")).text();
+  const text = await (SITE ? storedLines(page) : (await page.request.get("/api/corrections")).text());
   return text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
 }
 
@@ -296,4 +312,4 @@ export async function look(page, ...names) {
   if (folder) await page.screenshot({ path: join(folder, `page-${names.join("-")}.png`), fullPage: true });
 }
 
-export { expect };
+export { SITE, expect };

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The one module that the page asks for readings. This one asks the server; another with the same two functions could
- * run the model in the browser.
+ * The one module that the page asks for readings. It asks the server; on the page without one, `server.js` is another, which
+ * has the model run in the browser.
  */
 
 import { SIDE } from "./document.js";

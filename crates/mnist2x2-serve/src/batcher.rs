@@ -6,25 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use serde::Serialize;
+use mnist2x2_infer::api::Prediction;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::metrics::{Event, Metrics};
 use crate::problem::Problem;
-use crate::{Answer, Error, Input, Limits, Reader};
+use crate::{Error, Input, Limits, Reader};
 
 /// A new batch counts for one part in so many of the mean time of an input.
 const MEAN_OVER_BATCHES: u64 = 4;
-
-/// An answer and the digest of the model that gave it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Prediction {
-    #[serde(flatten)]
-    pub(crate) answer: Answer,
-    pub(crate) model: String,
-}
 
 /// An input that waits, and where its answer goes. If nobody waits for that any more, it is not read.
 struct Job {

@@ -14,8 +14,7 @@ mod error;
 mod assets;
 mod html;
 
-// The model: its interface, what it reads, and the trained one.
-mod drawing;
+// The model: its interface, and the trained one.
 mod reader;
 mod recognizer;
 
@@ -35,9 +34,11 @@ mod middleware;
 mod routes;
 mod server;
 
-pub use drawing::{Drawing, MAX_POINTS, MAX_STROKES, Stroke};
 pub use error::Error;
-pub use reader::{Answer, Content, Input, InputImage, ModelInfo, ReadOptions, Reader};
+pub use mnist2x2_infer::api::{
+    Answer, Drawing, InputImage, MAX_POINTS, MAX_STROKES, ModelInfo, ReadOptions, Stroke,
+};
+pub use reader::{Content, Input, Reader};
 pub use recognizer::RecognizerReader;
 pub use server::{Server, Stopper};
 pub use settings::{Limits, Settings};

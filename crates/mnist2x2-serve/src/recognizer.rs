@@ -1,10 +1,10 @@
 //! [`RecognizerReader`]: the trained model as a [`Reader`].
 
-use mnist2x2_infer::{Reading, Recognizer, cross_attention};
-use mnist2x2_picture::{self as picture, Findings, FoundDigit, ModelInput, Picture};
+use mnist2x2_infer::Recognizer;
+use mnist2x2_infer::api::{Answer, Found, ModelInfo};
 use rayon::prelude::*;
 
-use crate::{Answer, Content, Drawing, Error, Input, InputImage, ModelInfo, ReadOptions, Reader};
+use crate::{Content, Error, Input, Reader};
 
 /// Inputs that one thread reads at a time. The model reads several with less work than one by one, but the
 /// keys and values of many outgrow the processor's second cache: with 16 it takes 1.3 times as long for each as with 4.
@@ -20,28 +20,15 @@ pub struct RecognizerReader {
 impl RecognizerReader {
     /// `recognizer`, which people are told comes from `source`.
     pub fn new(recognizer: Recognizer, source: &str) -> Self {
-        let shape = recognizer.shape();
-        let info = ModelInfo {
-            digest: recognizer.digest().into(),
-            source: source.into(),
-            parameters: recognizer.model().parameters().count(),
-            rows: shape.rows,
-            cols: shape.cols,
-            calibrated: recognizer.calibration().is_some(),
-        };
+        let info = ModelInfo::of(&recognizer, source);
         Self { recognizer, info }
     }
 
     /// What is to be read of an input.
     fn found(&self, input: &Input) -> Result<Found, Error> {
-        let shape = self.recognizer.shape();
         let found = match &input.content {
-            Content::Picture(bytes) => Picture::from_bytes(bytes)
-                .map(|picture| Found::Picture(self.recognizer.find(&picture, input.options.layout))),
-            Content::Drawing(Drawing { cells, width, height }) => {
-                let drawing = picture::Drawing::from_cells(cells, *width, *height, shape);
-                drawing.map(|drawing| Found::Drawing(ModelInput::from_drawing(&drawing, shape)))
-            }
+            Content::Picture(file) => Found::in_picture(&self.recognizer, file, input.options.layout),
+            Content::Drawing(drawing) => Found::in_drawing(&self.recognizer, drawing),
         };
         found.map_err(|error| Error::Input(error.to_string()))
     }
@@ -63,64 +50,12 @@ impl RecognizerReader {
                 if matches!(found, Found::Picture(_)) { &mut of_pictures } else { &mut of_drawings };
             let reading = readings.as_mut().map_err(|error| Error::Model(error.to_string()))?.next();
             let reading = reading.ok_or_else(|| Error::Model("gave too few readings".into()))?;
-            self.answer(reading, &found, input.options)
+            found
+                .answer(&self.recognizer, reading, input.options)
+                .map_err(|error| Error::Model(error.to_string()))
         });
         answers.collect()
     }
-
-    /// The reading with what else is wanted.
-    fn answer(&self, reading: Reading, found: &Found, options: ReadOptions) -> Result<Answer, Error> {
-        let mut answer = Answer::from(reading);
-        if !options.image && !options.attention {
-            return Ok(answer);
-        }
-        let (input, whole) = match found {
-            Found::Drawing(input) => (Some(input.clone()), true),
-            Found::Picture(found) => match found_as_read(found, &answer.reading) {
-                Some(found) => (found.lined_up(), found.shape() == Some(self.recognizer.shape())),
-                None => (None, false),
-            },
-        };
-        let Some(input) = input else { return Ok(answer) };
-        if options.image {
-            let (width, height) = (input.shape().width(), input.shape().height());
-            answer.image = Some(InputImage { width, height, pixels: input.pixels().to_vec() });
-        }
-        // Digits that were read in portions have no one picture that the model looked at.
-        if options.attention && whole {
-            let attention = cross_attention(self.recognizer.model(), &input.normalized());
-            answer.attention = Some(attention.map_err(|error| Error::Model(error.to_string()))?);
-        }
-        Ok(answer)
-    }
-}
-
-/// The way to see a picture that was read, digit by digit: digits that touch and were read in one piece are cut apart.
-fn found_as_read(found: &Findings, reading: &Reading) -> Option<Findings> {
-    if !reading.has_digits() {
-        return Some(found.clone());
-    }
-    let is_part = |[x, y, width, height]: [u32; 4], [left, top, wide, high]: [u32; 4]| {
-        (y, height) == (top, high) && x >= left && x + width <= left + wide
-    };
-    let count = |digit: &FoundDigit| {
-        let places = reading.cells.iter().filter_map(|cell| cell.bounds);
-        places.filter(|&place| is_part(place, digit.bounds)).count()
-    };
-    let as_read = |way: &Findings| {
-        let parted = way.parted(count);
-        let bounds = parted.lines.iter().flatten().map(|digit| digit.as_ref().map(|digit| digit.bounds));
-        let is_read = parted.lines.iter().map(Vec::len).eq(reading.lines.iter().map(String::len))
-            && bounds.eq(reading.cells.iter().map(|cell| cell.bounds));
-        is_read.then_some(parted)
-    };
-    as_read(found).or_else(|| found.others().iter().find_map(as_read))
-}
-
-/// What is to be read of an input.
-enum Found {
-    Picture(Findings),
-    Drawing(ModelInput),
 }
 
 impl Reader for RecognizerReader {
@@ -140,8 +75,9 @@ impl Reader for RecognizerReader {
 mod tests {
     use axum::body::Bytes;
     use mnist2x2_formats::Weights;
-    use mnist2x2_infer::Recognizer;
+    use mnist2x2_infer::api::{Drawing, ReadOptions};
     use mnist2x2_model::{Config, Device, Parameters};
+    use mnist2x2_picture::Arrangement;
 
     use super::*;
 
@@ -158,7 +94,7 @@ mod tests {
 
     #[test]
     fn each_input_gets_its_own_answer_or_error() {
-        let options = ReadOptions { image: true, attention: true, ..ReadOptions::default() };
+        let options = ReadOptions::all(Arrangement::Auto);
         let two_cells = Drawing { cells: vec![vec![]; 2], ..drawing() };
         let batch = [
             (Content::Picture(Bytes::from_static(b"no picture")), ReadOptions::default()),

@@ -6,12 +6,12 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::StatusCode;
+use mnist2x2_infer::api::Prediction;
 
-use crate::batcher::Prediction;
 use crate::body::LimitedBody;
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::{Content, Drawing, Input, ReadOptions};
+use crate::{Content, Drawing, Error, Input, ReadOptions};
 
 pub(super) async fn predict(
     State(state): State<Arc<AppState>>,
@@ -30,7 +30,8 @@ fn content(body: &LimitedBody, state: &AppState) -> Result<Content, Problem> {
     }
     if body.content_type == "application/json" {
         let drawing: Drawing = body.json()?;
-        drawing.check(state.batcher.reader().model().cells())?;
+        let cells = state.batcher.reader().model().cells();
+        drawing.check(cells).map_err(|error| Error::Input(error.to_string()))?;
         return Ok(Content::Drawing(drawing));
     }
     let detail = format!(

@@ -33,7 +33,7 @@ impl Drawing {
     /// Checks that the drawing has `cells` cells, that its numbers make sense, and that there are not too many.
     ///
     /// # Errors
-    /// [`Error::Input`] with what is wrong.
+    /// [`Error::Drawing`] with what is wrong.
     pub fn check(&self, cells: usize) -> Result<(), Error> {
         let found = self.cells.len();
         rule(found == cells, || format!("cells: there are {found}, and {cells} are needed"))?;
@@ -57,7 +57,7 @@ impl Drawing {
 }
 
 fn rule(holds: bool, problem: impl FnOnce() -> String) -> Result<(), Error> {
-    if holds { Ok(()) } else { Err(Error::Input(problem())) }
+    if holds { Ok(()) } else { Err(Error::Drawing(problem())) }
 }
 
 #[cfg(test)]

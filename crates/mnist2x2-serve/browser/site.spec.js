@@ -1,0 +1,230 @@
+// @ts-check
+/** The page without a server: what it weighs, how soon it reads, that it reads as the program does, and that it needs nobody. */
+
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+import { test as base } from "@playwright/test";
+
+import { sample } from "../page/samples.js";
+import { SITE, serveSite, storedLines } from "./site.js";
+import { Hand, SOON, expect, look, startProgram, timeReading } from "./support.js";
+
+/** The most that is sent packed with gzip, in bytes: without the weights of the models, and all. */
+const [MAX_CODE, MAX_ALL] = [900_000, 3_200_000];
+/** The longest time to the first reading after a cold load, in the best of so many, and of a reading, in milliseconds. */
+const [MAX_FIRST, MAX_LOADS, MAX_READING] = [1500, 10, 15];
+/** How far a confidence may be from the program's. */
+const NEAR = 1e-3;
+
+const WEIGHTS = ["model", "line"].map((name) => new URL(`../../mnist2x2-infer/${name}/model.safetensors`, import.meta.url));
+
+/** The site as anybody serves it: with its service worker, and without a detour for answers. */
+const test = base.extend(/** @type {import("@playwright/test").Fixtures<{site: Awaited<ReturnType<typeof serveSite>>}, {}, import("./support.js").PlaywrightTest, import("./support.js").PlaywrightWorker>} */ ({
+  site: async ({}, use) => {
+    const site = await serveSite();
+    await use(site);
+    await site.stop();
+  },
+  baseURL: ({ site }, use) => use(site.url),
+  page: async ({ page, site }, use) => {
+    /** @type {string[]} */
+    const wrong = [];
+    page.on("pageerror", (error) => wrong.push(String(error)));
+    page.on("console", (message) => wrong.push(...(message.type() === "error" ? [message.text()] : [])));
+    page.context().on("request", (request) => wrong.push(...(request.url().startsWith(site.url) || request.url().startsWith("blob:") ? [] : [request.url()])));
+    await use(page);
+    expect(wrong, "errors in the console, and requests to others").toEqual([]);
+  },
+}));
+test.skip(SITE === "", "there is no site; cargo xtask browser-test --site builds one");
+
+/** @param {string} folder @returns {Promise<string[]>} */
+const filesIn = async (folder) => (await readdir(folder, { recursive: true, withFileTypes: true }))
+  .filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+
+test("the site is small", async () => {
+  const packed = async (/** @type {(string | URL)[]} */ paths) =>
+    (await Promise.all(paths.map(async (path) => gzipSync(await readFile(path), { level: 9 }).length))).reduce((sum, size) => sum + size, 0);
+  const [all, weights] = [await packed(await filesIn(SITE)), await packed(WEIGHTS)];
+  console.log(`  ${all} bytes packed, ${all - weights} of them code`);
+  expect(all).toBeLessThan(MAX_ALL);
+  expect(all - weights).toBeLessThan(MAX_CODE);
+});
+
+test("it reads soon after a cold load, and every stroke at once", async ({ page, browser, baseURL }, info) => {
+  // The fastest load says what the page takes, the others what else the machine does.
+  const times = [];
+  do {
+    const context = await browser.newContext({ baseURL });
+    const cold = await context.newPage();
+    await cold.goto("./");
+    times.push(await cold.evaluate(async () => {
+      const server = await import((/** @type {HTMLLinkElement} */ (document.querySelector("link[href$='server.js']"))).href);
+      const drawing = { cells: [[[[100, 40], [100, 200]]], [], [], []], width: 280, height: 280 };
+      await server.request("api/predict?layout=auto", server.post(drawing));
+      return Math.round(performance.now());
+    }));
+    await context.close();
+  } while (times.length < MAX_LOADS && Math.min(...times) >= MAX_FIRST);
+  console.log(`  first reading ${times.join(", ")} ms after a cold load`);
+  expect(Math.min(...times)).toBeLessThan(MAX_FIRST);
+  await page.goto("./");
+  await expect(page.locator("#loading")).toBeHidden();
+  const took = await timeReading(page, "4729", () => new Hand(page, info.project.name === "phone" ? "touch" : "mouse").write("4729"));
+  console.log(`  read ${took} ms after the pen was lifted`);
+  expect(took).toBeLessThan(SOON);
+  await look(page, info.project.name, "site");
+});
+
+test("loading shows how far it is, and that it failed", async ({ page }, info) => {
+  /** @type {() => void} */
+  let release = () => {};
+  const released = new Promise((resolve) => (release = () => resolve(undefined)));
+  await page.route("**/*.wasm", async (route) => {
+    await released;
+    await route.abort();
+  });
+  await page.goto("./");
+  await expect(page.locator("#loading-bar")).toBeVisible();
+  await look(page, info.project.name, "site", "loading");
+  release();
+  await expect(page.locator("#loading-text")).toHaveText("The model cannot be loaded.");
+  await page.unroute("**/*.wasm");
+  await page.locator("#sample").click();
+  await expect(page.locator("#digits b").first()).not.toBeEmpty();
+  await expect(page.locator("#loading")).toBeHidden();
+});
+
+test("a browser without SIMD is told so", async ({ page }) => {
+  await page.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `WebAssembly.validate = () => false;\n${await response.text()}` });
+  });
+  await page.goto("./");
+  await expect(page.locator("#loading-text")).toHaveText(/no WebAssembly with SIMD/);
+  await page.locator("#sample").click();
+  await expect(page.locator("#error-text")).toHaveText(/no WebAssembly with SIMD/);
+  await expect(page.locator("#retry")).toBeHidden();
+});
+
+test("it works without a network after the first load", async ({ page, site }) => {
+  await page.goto("./");
+  await page.evaluate("navigator.serviceWorker.ready");
+  await page.context().setOffline(true);
+  await site.stop();
+  await page.reload();
+  await page.locator("#sample").click();
+  await expect(page.locator("#digits b").last()).not.toBeEmpty();
+  await expect(page.locator("#attention")).toBeVisible();
+});
+
+test("corrections are kept in the browser, and downloaded as `corrections import` takes them", async ({ page }) => {
+  await page.goto("./");
+  await page.locator("#sample").click();
+  await expect(page.locator("#digits b").last()).not.toBeEmpty();
+  await page.locator(".tile").first().focus();
+  await page.keyboard.press((await page.locator("#digits b").first().textContent()) === "7" ? "1" : "7");
+  await expect(page.locator("#status")).toHaveText(/^Stored: /);
+  await page.reload();
+  await expect(page.locator("#kept")).toHaveText(/^1 correction is kept in this browser\./);
+  const saving = page.waitForEvent("download");
+  await page.locator("#kept-download").click();
+  const file = await (await saving).path();
+  expect(await readFile(file, "utf8")).toBe(await storedLines(page));
+  const store = join(await mkdtemp(join(tmpdir(), "mnist2x2-")), "corrections");
+  execFileSync(String(process.env.PROGRAM), ["corrections", "import", "--store", store, file], { stdio: "pipe" });
+  const exported = execFileSync(String(process.env.PROGRAM), ["corrections", "export", "--store", store]).toString();
+  const [line] = exported.trim().split("\n").map((line) => JSON.parse(line));
+  expect(line).toMatchObject(JSON.parse(await readFile(file, "utf8")));
+  page.on("dialog", (dialog) => dialog.accept());
+  await page.locator("#kept-clear").click();
+  await expect(page.locator("#kept")).toBeHidden();
+  expect(await storedLines(page)).toBe("");
+});
+
+/**
+ * Drawings of four digits: of people's pen strokes where PENDIGITS_DIR names them, else of our own.
+ * @param {number} count @returns {Promise<object[]>}
+ */
+async function drawings(count) {
+  const folder = process.env.PENDIGITS_DIR;
+  const text = folder ? await readFile(join(folder, "pendigits-orig.tra"), "utf8") : "";
+  const people = text.split(".SEGMENT").slice(1, 4 * count + 1).map((segment) =>
+    segment.split(".PEN_DOWN").slice(1).map((stroke) =>
+      Array.from(stroke.split(".PEN_UP")[0].matchAll(/(-?\d+) +(-?\d+)/g), ([, x, y]) => [0.56 * Number(x), 280 - 0.56 * Number(y)])));
+  return Array.from({ length: count }, (_, index) => ({
+    cells: people.length > 0 ? people.slice(4 * index, 4 * index + 4) : Array.from({ length: 4 }, (_, cell) => wobbly((index + 3 * cell) % 10, index)),
+    width: 280,
+    height: 280,
+  }));
+}
+
+/** A digit that is a little different for each number. @param {number} digit @param {number} number */
+const wobbly = (digit, number) => sample(digit).map((stroke) =>
+  stroke.map(([x, y], point) => [x + 6 * Math.sin(0.4 * point + number), y + 6 * Math.cos(0.3 * point + 2 * number)]));
+
+/** What the program answers to this body. @param {string} url @param {string | Buffer} body @returns {Promise<any>} */
+async function byProgram(url, body) {
+  const type = typeof body === "string" ? "application/json" : "application/octet-stream";
+  const path = `${url}/api/predict?seen=true&attention=true`;
+  const response = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body: /** @type {any} */ (body) });
+  return { status: response.status, body: await response.json() };
+}
+
+/**
+ * What the site answers to all of these, and the milliseconds that each took.
+ * @param {import("@playwright/test").Page} page @param {(string | Buffer)[]} bodies
+ */
+async function bySite(page, bodies) {
+  const packed = bodies.map((body) => (typeof body === "string" ? { text: body } : { file: body.toString("base64") }));
+  return page.evaluate(async (packed) => {
+    const { request } = await import((/** @type {HTMLLinkElement} */ (document.querySelector("link[href$='server.js']"))).href);
+    const answers = [];
+    for (const { text, file } of packed) {
+      const body = text ?? new Blob([Uint8Array.from(atob(file ?? ""), (c) => c.charCodeAt(0))]);
+      const start = performance.now();
+      const answer = await request("api/predict?seen=true&attention=true&layout=auto", { body })
+        .then((/** @type {any} */ body) => ({ status: 200, body }), (/** @type {Error} */ error) => ({ status: 422, body: { detail: error.message } }));
+      answers.push({ ...answer, time: performance.now() - start });
+    }
+    return answers;
+  }, packed);
+}
+
+/** Demands that two answers are the same, their probabilities nearly. @param {any} found @param {any} wanted */
+function expectSame(found, wanted) {
+  if (typeof wanted === "number" && typeof found === "number") return expect(Math.abs(found - wanted)).toBeLessThanOrEqual(NEAR);
+  if (wanted === null || typeof wanted !== "object") return expect(found).toEqual(wanted);
+  expect(Object.keys(found)).toEqual(Object.keys(wanted));
+  for (const key of Object.keys(wanted)) expectSame(found[key], wanted[key]);
+}
+
+test.describe("as the program", () => {
+  test.skip(({ isMobile }) => isMobile, "a screen makes no difference");
+
+  test("500 drawings and 100 pictures are read as the program reads them", async ({ page }) => {
+    const program = await startProgram();
+    const folder = await mkdtemp(join(tmpdir(), "mnist2x2-"));
+    execFileSync(String(process.env.PROGRAM), ["sample", "--paper", "--out", folder, "--count", "100"], { stdio: "pipe" });
+    const pictures = (await filesIn(folder)).filter((file) => file.endsWith(".png")).slice(0, 100);
+    expect(pictures.length).toBe(100);
+    const bodies = [...(await drawings(500)).map((drawing) => JSON.stringify(drawing)), ...await Promise.all(pictures.map((file) => readFile(file)))];
+    await page.goto("./");
+    const answers = await bySite(page, bodies);
+    for (const [index, body] of bodies.entries()) {
+      const wanted = await byProgram(program.url, body);
+      expect(answers[index].status).toBe(wanted.status);
+      expectSame(answers[index].body, wanted.body);
+    }
+    const [least, middle] = [0, 250].map((at) => answers.slice(0, 500).map(({ time }) => time).sort((a, b) => a - b)[at]);
+    const pictures100 = answers.slice(500).map(({ time }) => time).sort((a, b) => a - b)[50];
+    console.log(`  a drawing is read in ${least.toFixed(1)} ms at best, half of them within ${middle.toFixed(1)} ms, half of the pictures within ${pictures100.toFixed(1)} ms`);
+    // The fastest says what a reading takes, the others what else the machine does.
+    expect(least).toBeLessThan(MAX_READING);
+    await program.stop();
+  });
+});

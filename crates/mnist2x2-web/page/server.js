@@ -1,0 +1,78 @@
+// @ts-check
+/**
+ * Stands where the server's page asks its server, and answers the same requests in the browser: readings by the model on a
+ * worker, corrections from the browser's own store.
+ */
+
+import { add } from "./store.js";
+
+/** @typedef {{id: number, path: string, body: unknown}} Question */
+/** @typedef {{id: number, status: number, body: any} | {loaded: number} | Failure} Message */
+/** @typedef {{failed: string, isFinal: boolean}} Failure  whether it would fail again */
+/** @typedef {{resolve: (body: any) => void, reject: (error: Error) => void}} Waiting */
+
+/** Kept for who asks the server with it: a reading here ends when it ends. */
+export const PICTURE_TIMEOUT = 0;
+
+/** The model could not be loaded: worth another try. */
+export class Unavailable extends Error {
+  /** Seconds after which to ask again; nobody here asks for a pause. */
+  seconds = 0;
+}
+
+/** What is asked cannot be answered; asking again would not help. */
+export class Refused extends Error {}
+
+/** Says "loaded" with the bytes that have come, and "failed" with the reason. */
+export const progress = new EventTarget();
+
+/** @type {Worker | null} */ let worker = null;
+/** @type {Map<number, Waiting>} */ const waiting = new Map();
+let last = 0;
+
+/**
+ * @param {string} path of the HTTP API, relative to the page
+ * @param {RequestInit} [options]
+ * @returns {Promise<any>} the JSON of the answer
+ */
+export function request(path, { body } = {}) {
+  if (path === "api/corrections") return add(JSON.parse(String(body)));
+  worker ??= start();
+  last += 1;
+  const answer = new Promise((resolve, reject) => waiting.set(last, { resolve, reject }));
+  worker.postMessage(/** @type {Question} */ ({ id: last, path, body }));
+  return answer;
+}
+
+/** A worker that loads the model and then answers. */
+function start() {
+  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  started.addEventListener("message", ({ data }) => hear(data));
+  started.addEventListener("error", (event) => {
+    event.preventDefault();
+    fail({ failed: "The model cannot be loaded.", isFinal: false });
+  });
+  return started;
+}
+
+/** @param {Message} message */
+function hear(message) {
+  if ("failed" in message) return fail(message);
+  if ("loaded" in message) return progress.dispatchEvent(new CustomEvent("loaded", { detail: message.loaded }));
+  const asked = waiting.get(message.id);
+  waiting.delete(message.id);
+  if (message.status < 400) asked?.resolve(message.body);
+  else asked?.reject(new Refused(message.body.detail));
+}
+
+/** Lets all who wait know that nothing was loaded; the next question starts anew. @param {Failure} failure */
+function fail({ failed, isFinal }) {
+  worker?.terminate();
+  worker = null;
+  for (const { reject } of waiting.values()) reject(new (isFinal ? Refused : Unavailable)(failed));
+  waiting.clear();
+  progress.dispatchEvent(new CustomEvent("failed", { detail: failed }));
+}
+
+/** @param {unknown} value @returns {RequestInit} */
+export const post = (value) => ({ body: JSON.stringify(value) });
