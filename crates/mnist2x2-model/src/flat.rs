@@ -84,7 +84,7 @@ pub struct GroupGradient<'a> {
 }
 
 impl GroupGradient<'_> {
-    /// Fills the stretch with the weighted sum of the gradients of several losses, added in pairs, see [`add_pairwise`].
+    /// Fills the stretch with the weighted sum of the gradients of several losses, added in pairs (`add_pairwise`).
     ///
     /// # Errors
     /// [`Error::Tensors`] if one has no gradient for this group: part of the model would silently not be trained.
