@@ -6,12 +6,12 @@
     python mnist2x2.py versions
 
 Each measurement is one line of JSON with the fields of `mnist2x2 bench`, and `variant`: `eager` or `compile` for
-training; `encode_each_step` or `encode_once` for decoding. Tensors bear the names of the published checkpoint.
+training; `encode_each_step` or `encode_once` for decoding.
 
 The digits are noise, for what a pixel holds changes nothing that is timed. Where PyTorch offers several ways to the same
 arithmetic, the fastest on a CPU is taken.
 
-Letters in shapes: B batch, N patches, T tokens, D width, H heads, V vocabulary.
+Letters in shapes: B batch, T tokens, D width, H heads, V vocabulary.
 """
 
 import argparse
@@ -19,162 +19,48 @@ import json
 import math
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-CELL, PATCH = 28, 14
-WIDTH, HEADS, HIDDEN = 64, 4, 128
-ENCODER_LAYERS, DECODER_LAYERS = 4, 2
-START, FINISH, VOCABULARY = 10, 11, 13
-DIGITS_IN_MEMORY = 10_000  # as many as `mnist2x2 bench` has
+# The network is the one that `mnist2x2 export --format hf` writes.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "crates/mnist2x2-formats/src/weights"))
+import modeling_mnist2x2 as modeling  # noqa: E402
+
+CELL, DIGITS_IN_MEMORY = 28, 10_000  # as many as `mnist2x2 bench` has
 WARM_UP_STEPS, LATENCY_RUNS = 20, 300
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How many digits lie in a picture, each in its cell."""
-
-    rows: int
-    cols: int
-
-    @property
-    def digits(self) -> int:
-        return self.rows * self.cols
-
-    @property
-    def patches(self) -> int:
-        return self.digits * (CELL // PATCH) ** 2
-
-    @property
-    def image(self) -> tuple[int, int]:
-        return self.rows * CELL, self.cols * CELL
-
-
-def layout(text: str) -> Layout:
-    """`4x4`; or `line:8`, which costs what a grid of one row does."""
+def layout(text: str) -> tuple[int, int]:
+    """Rows and columns of `4x4`; or of `line:8`, which costs what a grid of one row does."""
     if text.startswith("line:"):
         cells = int(text.removeprefix("line:"))
-        return Layout(1, cells + cells % 2)
+        return 1, cells + cells % 2
     rows, cols = text.split("x")
-    return Layout(int(rows), int(cols))
+    return int(rows), int(cols)
 
 
-def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> Tensor:
-    """softmax(Q K^T / sqrt(D / H)) V over H heads (Vaswani et al., 2017, 3.2); all (B, T, D)."""
-    query, key, value = (x.unflatten(-1, (HEADS, -1)).transpose(1, 2) for x in (query, key, value))  # (B, H, T, D / H)
+def published(rows: int, cols: int) -> modeling.Mnist2x2:
+    """The architecture of the published model, for pictures of `rows` x `cols` digits."""
+    return modeling.Mnist2x2(rows, cols, CELL, patch_height=14, patch_width=14, width=64, heads=4, feed_forward_width=128,
+                             encoder_layers=4, decoder_layers=2, vocabulary=13)
+
+
+def fastest_attention(query: Tensor, key: Tensor, value: Tensor, heads: int, causal: bool = False) -> Tensor:
+    """What `modeling.attention` computes, in the fastest of PyTorch's ways on a CPU."""
     # For sequences as short as these, the compiler makes faster code of the formula than PyTorch's own kernel is.
-    weigh = attention_by_formula if torch.compiler.is_compiling() else F.scaled_dot_product_attention
-    return weigh(query, key, value, is_causal=causal).transpose(1, 2).flatten(2)  # (B, T, D)
+    if torch.compiler.is_compiling():
+        return by_formula(query, key, value, heads, causal)
+    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value))  # (B, H, T, D / H)
+    return F.scaled_dot_product_attention(query, key, value, is_causal=causal).transpose(1, 2).flatten(2)
 
 
-def attention_by_formula(query: Tensor, key: Tensor, value: Tensor, is_causal: bool) -> Tensor:
-    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (B, H, T, T)
-    if is_causal:
-        later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
-        scores = scores.masked_fill(later, float("-inf"))
-    return scores.softmax(-1) @ value
-
-
-def feed_forward() -> nn.Sequential:
-    return nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, WIDTH))
-
-
-class PatchEmbedding(nn.Module):
-    """Cuts the picture into patches, row by row, and maps each to the model's width (Dosovitskiy et al., 2021, 3.1)."""
-
-    def __init__(self):
-        super().__init__()
-        self.proj = nn.Linear(PATCH * PATCH, WIDTH)
-
-    def forward(self, images: Tensor) -> Tensor:
-        rows = images.unflatten(2, (-1, PATCH)).unflatten(1, (-1, PATCH))  # (B, N / n, 14, n, 14)
-        return self.proj(rows.transpose(2, 3).flatten(3).flatten(1, 2))  # (B, N, D)
-
-
-class EncoderLayer(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(WIDTH)
-        self.qkv_proj = nn.Linear(WIDTH, 3 * WIDTH)
-        self.out_proj = nn.Linear(WIDTH, WIDTH)
-        self.norm2 = nn.LayerNorm(WIDTH)
-        self.mlp = feed_forward()
-
-    def forward(self, x: Tensor) -> Tensor:
-        query, key, value = self.qkv_proj(self.norm1(x)).chunk(3, dim=-1)
-        x = x + self.out_proj(attention(query, key, value))
-        return x + self.mlp(self.norm2(x))
-
-
-class Encoder(nn.Module):
-    def __init__(self, layout: Layout):
-        super().__init__()
-        self.pos_embedding = nn.Parameter(torch.randn(1, layout.patches, WIDTH))
-        self.layers = nn.ModuleList(EncoderLayer() for _ in range(ENCODER_LAYERS))
-
-    def forward(self, patches: Tensor) -> Tensor:
-        x = patches + self.pos_embedding
-        for layer in self.layers:
-            x = layer(x)
-        return x
-
-
-class DecoderLayer(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(WIDTH)
-        self.self_attn_proj = nn.Linear(WIDTH, 3 * WIDTH)
-        self.self_out = nn.Linear(WIDTH, WIDTH)
-        self.norm2 = nn.LayerNorm(WIDTH)
-        self.cross_attn_q = nn.Linear(WIDTH, WIDTH)
-        self.cross_attn_kv = nn.Linear(WIDTH, 2 * WIDTH)
-        self.cross_out = nn.Linear(WIDTH, WIDTH)
-        self.norm3 = nn.LayerNorm(WIDTH)
-        self.mlp = feed_forward()
-
-    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        query, key, value = self.self_attn_proj(self.norm1(x)).chunk(3, dim=-1)
-        x = x + self.self_out(attention(query, key, value, causal=True))
-        key, value = self.cross_attn_kv(memory).chunk(2, dim=-1)
-        x = x + self.cross_out(attention(self.cross_attn_q(self.norm2(x)), key, value))
-        return x + self.mlp(self.norm3(x))
-
-
-class Decoder(nn.Module):
-    def __init__(self, layout: Layout):
-        super().__init__()
-        self.token_embedding = nn.Embedding(VOCABULARY, WIDTH)
-        self.pos_embedding = nn.Parameter(torch.randn(1, layout.digits + 1, WIDTH))
-        self.layers = nn.ModuleList(DecoderLayer() for _ in range(DECODER_LAYERS))
-        self.output_proj = nn.Linear(WIDTH, VOCABULARY)
-
-    def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
-        x = self.token_embedding(tokens) + self.pos_embedding[:, : tokens.shape[1]]
-        for layer in self.layers:
-            x = layer(x, memory)
-        return self.output_proj(x)  # (B, T, V)
-
-
-class Seq2Seq(nn.Module):
-    def __init__(self, layout: Layout):
-        super().__init__()
-        self.layout = layout
-        self.feature_extractor = PatchEmbedding()
-        self.encoder = Encoder(layout)
-        self.decoder = Decoder(layout)
-
-    def encode(self, images: Tensor) -> Tensor:
-        """Images (B, height, width) to the memory (B, N, D) that the decoder looks at."""
-        return self.encoder(self.feature_extractor(images))
-
-    def forward(self, images: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (B, T, V) of the token after each of `tokens` (B, T)."""
-        return self.decoder(tokens, self.encode(images))
+by_formula, modeling.attention = modeling.attention, fastest_attention
 
 
 class Digits:
@@ -184,32 +70,27 @@ class Digits:
         self.pixels = torch.randn(DIGITS_IN_MEMORY, CELL, CELL)
         self.labels = torch.randint(0, 10, (DIGITS_IN_MEMORY,))
 
-    def batch(self, size: int, layout: Layout) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, height, width), the decoder's input (B, T) and its target (B, T)."""
-        chosen = torch.randint(0, DIGITS_IN_MEMORY, (size, layout.digits))
-        cells = self.pixels[chosen].unflatten(1, (layout.rows, layout.cols))  # (B, rows, cols, 28, 28)
-        images = cells.transpose(2, 3).reshape(size, *layout.image)
+    def batch(self, size: int, rows: int, cols: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (B, 1, height, width), the decoder's input (B, T) and its target (B, T)."""
+        chosen = torch.randint(0, DIGITS_IN_MEMORY, (size, rows * cols))
+        cells = self.pixels[chosen].unflatten(1, (rows, cols))  # (B, rows, cols, 28, 28)
+        images = cells.transpose(2, 3).reshape(size, 1, rows * CELL, cols * CELL)
         digits = self.labels[chosen]
-        return images, F.pad(digits, (1, 0), value=START), F.pad(digits, (0, 1), value=FINISH)
+        return images, F.pad(digits, (1, 0), value=modeling.START), F.pad(digits, (0, 1), value=modeling.FINISH)
 
 
-def greedy_encode_each_step(model: Seq2Seq, images: Tensor) -> Tensor:
+def encode_each_step(model: modeling.Mnist2x2, images: Tensor) -> Tensor:
     """The likeliest token for each digit, the whole model anew each time; digits (B, T - 1)."""
-    tokens = torch.full((len(images), 1), START)
-    for _ in range(model.layout.digits):
+    tokens = torch.full((len(images), 1), modeling.START)
+    for _ in range(model.max_digits):
         likeliest = model(images, tokens)[:, -1].argmax(-1, keepdim=True)
         tokens = torch.cat([tokens, likeliest], dim=1)
     return tokens[:, 1:]
 
 
-def greedy_encode_once(model: Seq2Seq, images: Tensor) -> Tensor:
+def encode_once(model: modeling.Mnist2x2, images: Tensor) -> Tensor:
     """The same digits; only the decoder runs anew."""
-    memory = model.encode(images)
-    tokens = torch.full((len(images), 1), START)
-    for _ in range(model.layout.digits):
-        likeliest = model.decoder(tokens, memory)[:, -1].argmax(-1, keepdim=True)
-        tokens = torch.cat([tokens, likeliest], dim=1)
-    return tokens[:, 1:]
+    return model.generate(images)
 
 
 def calls_per_second(call: Callable[[], object], seconds: float) -> float:
@@ -227,7 +108,7 @@ def median_milliseconds(call: Callable[[], object]) -> float:
     return statistics.median(1000 / calls_per_second(call, 0) for _ in range(LATENCY_RUNS))
 
 
-def report(model: Seq2Seq, variant: str, batch: int, grids_per_second: float, **more: float) -> None:
+def report(model: modeling.Mnist2x2, variant: str, batch: int, grids_per_second: float, **more: float) -> None:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     line = {"variant": variant, "grids_per_second": grids_per_second, "batch": batch, "parameters": parameters, **more}
     print(json.dumps(line), flush=True)
@@ -235,7 +116,7 @@ def report(model: Seq2Seq, variant: str, batch: int, grids_per_second: float, **
 
 def train(arguments: argparse.Namespace) -> None:
     """Sampling, stitching, forward, backward and Adam, all of it on the clock."""
-    digits, model = Digits(), Seq2Seq(arguments.layout)
+    digits, model = Digits(), published(*arguments.layout)
     # Fused is not PyTorch's default on a CPU, but the faster of its forms.
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
 
@@ -246,7 +127,7 @@ def train(arguments: argparse.Namespace) -> None:
 
     def step() -> None:
         optimizer.zero_grad()
-        objective(*digits.batch(arguments.batch, arguments.layout)).backward()
+        objective(*digits.batch(arguments.batch, *arguments.layout)).backward()
         optimizer.step()
 
     for _ in range(WARM_UP_STEPS):
@@ -258,16 +139,16 @@ def train(arguments: argparse.Namespace) -> None:
 @torch.inference_mode()
 def decode(arguments: argparse.Namespace) -> None:
     """Both ways to decode: grids per second in batches, and the time of one grid alone."""
-    model = Seq2Seq(arguments.layout).eval()
-    many = torch.randn(arguments.batch, *arguments.layout.image)
+    model = published(*arguments.layout).eval()
+    many = torch.randn(arguments.batch, 1, *model.image)
     one = many[:1]
-    for greedy in [greedy_encode_each_step, greedy_encode_once]:
+    for greedy in [encode_each_step, encode_once]:
         for _ in range(WARM_UP_STEPS):
             greedy(model, one)
         latency = median_milliseconds(lambda: greedy(model, one))
         greedy(model, many)
         rate = arguments.batch * calls_per_second(lambda: greedy(model, many), arguments.seconds)
-        report(model, greedy.__name__.removeprefix("greedy_"), arguments.batch, rate, latency_ms_p50=latency)
+        report(model, greedy.__name__, arguments.batch, rate, latency_ms_p50=latency)
 
 
 def versions(_: argparse.Namespace) -> None:
@@ -283,7 +164,7 @@ def main() -> None:
         if batch:
             arguments.add_argument("--threads", type=int, default=1, help="that PyTorch computes on")
             arguments.add_argument("--batch", type=int, default=batch, help="grids")
-            arguments.add_argument("--layout", type=layout, default=Layout(2, 2), help="rows x columns, or line:N")
+            arguments.add_argument("--layout", type=layout, default=(2, 2), help="rows x columns, or line:N")
             arguments.add_argument("--seconds", type=float, default=5, help="of a measurement, after warming up")
         if verb is train:
             arguments.add_argument("--compile", action="store_true", help="with torch.compile")

@@ -18,7 +18,7 @@ pub struct ModelInfo {
     pub digest: String,
     /// Where it came from, for people.
     pub source: String,
-    /// How many numbers were learnt.
+    /// How many numbers were learned.
     pub parameters: usize,
     /// The rows of the grid that it reads.
     pub rows: usize,

@@ -1,7 +1,7 @@
 //! From the digits that were found in a picture to a reading of it.
 //!
 //! Digits that lie in the model's own grid are read as one sequence, any others in portions that fill that grid. A model of
-//! lines at its side reads digits that touch, and gives a second opinion on the others: it has also learnt what is no digit.
+//! lines at its side reads digits that touch, and gives a second opinion on the others: it has also learned what is no digit.
 
 use mnist2x2_data::{GridShape, PIXELS, SIDE};
 use mnist2x2_picture::{Arrangement, Findings, FoundDigit, ModelInput, Picture};

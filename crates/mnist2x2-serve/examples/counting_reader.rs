@@ -1,4 +1,4 @@
-//! The server with a reader that counts: the digit of a cell is the number of its strokes, and nothing is learnt.
+//! The server with a reader that counts: the digit of a cell is the number of its strokes, and nothing is learned.
 //!
 //! It shows what a [`Reader`] is, and it is what the browser tests talk to: whoever counts can be told what to answer.
 //! Give it an address and a file of corrections; it says where it listens and stops when its standard input ends.

@@ -133,14 +133,21 @@ impl RunRecord {
         if holds_the_same_out { earlier } else { Exposure::Trained }
     }
 
+    /// The record without where things lie on the machine that trains.
+    pub fn without_paths(mut self) -> Self {
+        (self.data.folder, self.data.strokes) = (None, None);
+        for model in self.teachers.iter_mut().chain(&mut self.from) {
+            model.path = model.path.file_name().map(PathBuf::from).unwrap_or_default();
+        }
+        if let Some(finetune) = &mut self.finetune {
+            finetune.base = "another model".into();
+        }
+        self
+    }
+
     /// A digest of all that decides the outcome, wherever its files lie: that of all processes of a group is the same.
     pub fn identity(&self) -> [u8; 32] {
-        let mut record = self.clone();
-        (record.data.folder, record.data.strokes) = (None, None);
-        for model in record.teachers.iter_mut().chain(&mut record.from) {
-            model.path = PathBuf::new();
-        }
-        Sha256::digest(serde_json::to_vec(&record).unwrap_or_default()).into()
+        Sha256::digest(serde_json::to_vec(&self.clone().without_paths()).unwrap_or_default()).into()
     }
 
     /// Makes sure that this program computes what the run's own would have.

@@ -86,7 +86,7 @@ fn finetuned(
 }
 
 #[test]
-fn a_style_is_learnt_and_the_same_again_gives_the_same_weights() {
+fn a_style_is_learned_and_the_same_again_gives_the_same_weights() {
     let one = Workers::new(Some(1)).unwrap();
     let base = base(&one);
     let (values, [before, after, of]) = finetuned(&base, zigzags, &one);

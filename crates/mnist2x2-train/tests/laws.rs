@@ -188,7 +188,7 @@ fn the_best_cannot_be_kept_without_anything_to_validate_with() {
 }
 
 #[test]
-fn eight_grids_are_learnt_by_heart() {
+fn eight_grids_are_learned_by_heart() {
     let recipe = Recipe { epochs: 150, batch_size: 8, ..recipe(1) };
     let loader = loader(&recipe, 8);
     let mut trainer = Trainer::from_loader(&Config::tiny(), recipe, loader.clone(), &Device::Cpu).unwrap();

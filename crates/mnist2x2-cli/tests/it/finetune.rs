@@ -113,7 +113,7 @@ fn fill_found(bench: &Bench, count: u64) {
 }
 
 #[test]
-fn digits_of_any_arrangement_are_learnt_and_what_is_none_is_left_out() {
+fn digits_of_any_arrangement_are_learned_and_what_is_none_is_left_out() {
     let bench = Bench::new();
     fill_found(&bench, 40);
     let run = bench.done(&format!("{FINETUNE} --set epoch_grids=4000 --json --out new"));
@@ -145,7 +145,7 @@ fn corrections_without_a_digit_are_no_corrections_to_learn_from() {
 
 /// Ones that are called sevens: to learn them is to forget what ones are.
 #[test]
-fn what_cannot_be_learnt_without_forgetting_leaves_nothing_and_says_why() {
+fn what_cannot_be_learned_without_forgetting_leaves_nothing_and_says_why() {
     let bench = Bench::new();
     fill(&bench, 40, &ONE);
     let run = bench.run(&format!(
@@ -174,7 +174,7 @@ fn spoil(bench: &Bench) {
 }
 
 #[test]
-fn what_cannot_be_learnt_from_is_skipped_counted_and_named() {
+fn what_cannot_be_learned_from_is_skipped_counted_and_named() {
     let bench = Bench::new();
     fill(&bench, 40, &SEVEN);
     spoil(&bench);
@@ -208,7 +208,7 @@ fn pen_strokes_of_nobody_are_refused_as_train_refuses_them() {
 }
 
 #[test]
-fn what_cannot_be_learnt_is_refused_at_once() {
+fn what_cannot_be_learned_is_refused_at_once() {
     let bench = Bench::new();
     let refused = |what: &str| {
         let error = bench.fails(1, &format!("{FINETUNE} --out new"));

@@ -52,9 +52,9 @@ fn a_correction_is_kept_once_and_exported() {
     assert!((server.metric("corrections_total") - 2.0).abs() < 0.5);
 }
 
-/// What could not be learnt from is refused when it comes, and not when somebody wants to learn.
+/// What could not be learned from is refused when it comes, and not when somebody wants to learn.
 #[test]
-fn what_cannot_be_learnt_is_refused_on_arrival() {
+fn what_cannot_be_learned_is_refused_on_arrival() {
     let server = start(Fake::new('a'), |_| ());
     let with_picture = |picture: &[u8]| {
         let mut correction = correction("one");

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn without_strokes_the_cells_of_what_is_seen_are_learnt() {
+    fn without_strokes_the_cells_of_what_is_seen_are_learned() {
         let seen = example(8).input().clone();
         let picture = LabeledExample::new(seen.clone(), vec![Some(1), None, Some(3)], None).unwrap();
         let drawn = Drawn::of(&[picture], SHAPE).unwrap();

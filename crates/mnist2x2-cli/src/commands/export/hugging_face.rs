@@ -46,7 +46,7 @@ pub(super) fn files(
     let sha256 = Weights::from_safetensors(&tensors.1, parameters.config(), &Device::Cpu)?.digest;
     let documents = model.documents()?;
     let figures = figures(args, &documents, recognizer.digest())?;
-    let record = model.record().map(without_paths);
+    let record = model.record().map(RunRecord::without_paths);
     let card = Card {
         name: &name(out),
         recognizer,
@@ -107,16 +107,4 @@ fn figures(args: &CardArgs, documents: &Documents, model: &str) -> anyhow::Resul
         figures.model_sha256
     );
     Ok(Some(figures))
-}
-
-/// The record without where things were on the machine that trained it.
-fn without_paths(mut record: RunRecord) -> RunRecord {
-    (record.data.folder, record.data.strokes) = (None, None);
-    for model in record.teachers.iter_mut().chain(&mut record.from) {
-        model.path = model.path.file_name().map(PathBuf::from).unwrap_or_default();
-    }
-    if let Some(finetune) = &mut record.finetune {
-        finetune.base = "another model".into();
-    }
-    record
 }

@@ -85,12 +85,13 @@ impl Run {
     pub(crate) fn resume(plan: &Plan, folder: Option<&Path>, group: &Group) -> anyhow::Result<Self> {
         let found = if group.is_first() { Some(Self::unfinished(folder)?) } else { None };
         let (folder, record) = found.unzip();
+        let name = folder.as_ref().map_or("the run".into(), |folder| folder.path().display().to_string());
         let record: RunRecord = serde_json::from_slice(&group.broadcast(serde_json::to_vec(&record)?))?;
         let dataset = Dataset::of_run(&record.data, &plan.data)?;
         let strokes = plan.strokes.as_deref().or(record.data.strokes.as_deref());
         ensure!(
             record.data.strokes_sha256.is_none() || strokes.is_some_and(Path::exists),
-            "this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE"
+            "{name}: this run mixes in pen strokes, and their file is not where it was; name it with --strokes FILE"
         );
         let teachers = record.teachers.iter().map(|teacher| teacher.path.as_path()).collect();
         let base = record.from.as_ref().map(|base| base.path.as_path());
@@ -98,7 +99,7 @@ impl Run {
         let sources = Sources { dataset: &dataset, strokes, teachers, base, may_hold_out_writers };
         let device = plan.compute.device.open()?;
         let (mut trainer, found) = sources.trainer(record.model.clone(), record.recipe.clone(), &device)?;
-        ensure_same(&found, &record)?;
+        ensure_same(&found, &record).context(name)?;
         let damaged =
             |error| console::log(&format!("{:#}; using the one before", anyhow::Error::from(error)));
         match folder.as_ref().map(|folder| folder.restore(&mut trainer, damaged)).transpose()?.flatten() {
