@@ -134,6 +134,7 @@ impl RunRecord {
     }
 
     /// The record without where things lie on the machine that trains.
+    #[must_use]
     pub fn without_paths(mut self) -> Self {
         (self.data.folder, self.data.strokes) = (None, None);
         for model in self.teachers.iter_mut().chain(&mut self.from) {
