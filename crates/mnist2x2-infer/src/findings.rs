@@ -170,7 +170,8 @@ impl Recognizer {
 fn probability(reading: &Reading, digits: &str) -> f32 {
     let others = reading.alternatives.iter().map(|other| (&other.digits, other.confidence));
     let all = others.chain([(&reading.digits, reading.confidence)]);
-    all.filter(|(other, _)| *other == digits).map(|(_, confidence)| confidence).sum()
+    // From 0: the sum of nothing is -0.
+    all.filter(|(other, _)| *other == digits).fold(0.0, |sum, (_, confidence)| sum + confidence)
 }
 
 /// What a model of lines has read in ink that may be several digits.

@@ -16,7 +16,10 @@ const LONGEST: f64 = 4_096.0;
 /// The least and the greatest side of a square that fits into no ink, as shares of the picture's shorter side; and how many
 /// times as long as the pen's strokes are wide.
 const WINDOW: [f64; 2] = [0.04, 0.25];
-const PENS: f32 = 4.0;
+const PENS: usize = 4;
+/// Shadows are so many times as wide as strokes, which are so many times as dark.
+const WIDER: usize = 3;
+const DARKER: f32 = 1.3;
 /// Ink below this share of 255 is paper, however even that is.
 const FAINTEST: u8 = 20;
 /// How many standard deviations of the paper's grain ink must differ from paper.
@@ -101,7 +104,7 @@ fn on_local_paper(light: &[u8], width: usize) -> [Vec<u8>; 2] {
         light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
     };
     // The narrower the window, the narrower the shadows that are told from ink.
-    let window = ((PENS * stroke_run(&taken(most, most / 2), width)) as usize).clamp(least.min(most), most);
+    let window = (PENS * stroke_run(&taken(most, most / 2), width)).clamp(least.min(most), most);
     [taken(window, window / 2), taken(window, window - 1)]
 }
 
@@ -111,9 +114,22 @@ fn taken(light: u8, paper: u8) -> u8 {
 }
 
 /// How far the pen's strokes go along a row or a column, as a median: somewhat more than the pen is wide.
-fn stroke_run(values: &[u8], width: usize) -> f32 {
+fn stroke_run(values: &[u8], width: usize) -> usize {
     let threshold = Histogram::of(values).otsu_threshold().max(FAINTEST);
-    let mut counts = vec![0_u32; width.max(values.len() / width) + 1];
+    let run = median_run(values, width, threshold);
+    // Shadows look like ink to a window that they fit into, but are wide, and ink is darker.
+    let mut inked: Vec<u8> = values.iter().copied().filter(|&value| value >= threshold).collect();
+    inked.sort_unstable();
+    let darker = Histogram::of(&inked).otsu_threshold();
+    let (lighter, ink) = inked.split_at(inked.partition_point(|&value| value < darker));
+    let mean = |values: &[u8]| values.iter().copied().map(f32::from).sum::<f32>() / values.len() as f32;
+    let of_ink = median_run(values, width, darker);
+    if WIDER * of_ink <= run && mean(ink) >= DARKER * mean(lighter) { of_ink } else { run }
+}
+
+/// The median of how long the values from a threshold on go along a row.
+fn median_run(values: &[u8], width: usize, threshold: u8) -> usize {
+    let mut counts = vec![0_u32; width + 1];
     for row in values.chunks_exact(width) {
         row.split(|&value| value < threshold).for_each(|run| counts[run.len()] += 1);
     }
@@ -124,5 +140,21 @@ fn stroke_run(values: &[u8], width: usize) -> f32 {
         below += count;
         below > half
     };
-    counts.iter().position(is_reached).unwrap_or(0) as f32
+    counts.iter().position(is_reached).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pen_is_as_wide_as_the_darkest_narrow_things_and_not_as_the_shadows_of_a_blind() {
+        let slats = |from: usize| (from..from + 24, 0..60, 90);
+        let strokes = [(10..13, 5..55, 180), (40..43, 5..55, 180)];
+        let run = |inked: &[_]| stroke_run(&Ink::page([80, 60], inked).values, 80);
+        assert_eq!(run(&strokes), 3);
+        assert_eq!(run(&[&[slats(0), slats(50)][..], &strokes].concat()), 3);
+        assert_eq!(run(&[slats(0), slats(50)]), 24, "nothing but broad strokes");
+        assert_eq!(run(&[slats(0), slats(50), (2..5, 5..55, 100)]), 24, "uneven broad strokes");
+    }
 }

@@ -14,6 +14,12 @@ const WIDE: usize = 36;
 const MUCH: u64 = 8;
 /// Strokes of a fine pen have so much, in thirds, of what is as dark or as light as they are and no wider than the widest.
 const FINE_PEN: u64 = 4;
+/// Lines so narrow that are darker, or lighter, than all that is so broad are ink beside shadows too, if they are more than
+/// grain is, and one part in so many of what is no wider than the widest; halos around broad strokes are less.
+const NARROWEST: usize = 3;
+const BROAD: usize = 18;
+const MORE_THAN_GRAIN: u64 = 100_000;
+const SOME: u64 = 300;
 /// The margin, as a part of the picture, in which a table may lie around the sheet.
 const MARGIN: usize = 5;
 /// So many times as much must be narrow and dark as is narrow and light, or the other way round.
@@ -31,15 +37,21 @@ const STEP: usize = 4;
 /// on it.
 pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
     let (grays, width) = reduced(image, FINE);
-    let wide = narrow(&grays, width, WIDE);
+    let wide = narrow(&grays, width, WIDE, [u8::MAX; 2]);
+    let widest = wide[0].max(wide[1]);
     for window in NARROW {
-        let [dark, light] = narrow(&grays, width, window);
+        let [dark, light] = narrow(&grays, width, window, [u8::MAX; 2]);
         let (most, of_its_kind) = (dark.max(light), wide[usize::from(light > dark)]);
         // With a pen that is wider than the window only the gaps between its strokes are narrow, and those are few.
-        let is_pen = MUCH * most > wide[0].max(wide[1]) || FINE_PEN * most > 3 * of_its_kind;
+        let is_pen = MUCH * most > widest || FINE_PEN * most > 3 * of_its_kind;
         if is_pen && most > CLEARLY * dark.min(light) {
             return dark > light;
         }
+    }
+    let [dark, light] = narrow(&grays, width, NARROWEST, extremes(&grays, width));
+    let most = dark.max(light);
+    if most > MORE_THAN_GRAIN && SOME * most > widest && most > CLEARLY * dark.min(light) {
+        return dark > light;
     }
     let [darker, lighter] = strays(image);
     darker > lighter || lighter < GRAIN * grays.len().min(COARSE) as u64
@@ -53,20 +65,37 @@ fn reduced(image: &GrayImage, most: usize) -> (Vec<u8>, usize) {
     (resample(image, width, height), width)
 }
 
-/// How much is narrow and dark, and how much narrow and light, within the margin.
-fn narrow(grays: &[u8], width: usize, window: usize) -> [u64; 2] {
-    let (mut grays, height) = (grays.to_vec(), grays.len() / width);
-    [(); 2].map(|()| {
+/// How much is narrow and dark, and how much narrow and light, within the margin: of pixels darker, or else lighter, than that.
+fn narrow(grays: &[u8], width: usize, window: usize, than: [u8; 2]) -> [u64; 2] {
+    both_ways(grays, width, window, |way, closed, grays| {
+        let pixels = closed.iter().zip(grays).filter(|&(_, &gray)| gray < than[way]);
+        pixels.map(|(closed, gray)| u64::from(closed - gray).pow(2)).sum()
+    })
+}
+
+/// The darkest gray value of what is broad, within the margin, and the lightest.
+fn extremes(grays: &[u8], width: usize) -> [u8; 2] {
+    both_ways(grays, width, BROAD, |_, closed, _| closed.iter().copied().min().unwrap_or(0))
+}
+
+/// What `of` makes of the pixels within the margin, closed and as they are: first so, then with dark and light swapped.
+fn both_ways<T>(grays: &[u8], width: usize, window: usize, of: impl Fn(usize, &[u8], &[u8]) -> T) -> [T; 2] {
+    let mut grays = grays.to_vec();
+    [0, 1].map(|way| {
         let closed = paper::close(&grays, width, window, window / 2);
-        let inside = |side: usize| side / MARGIN..side - side / MARGIN;
-        let row = |values: &[u8], y: usize| values[y * width..][inside(width)].to_vec();
-        let rows = inside(height).map(|y| row(&closed, y).into_iter().zip(row(&grays, y)));
-        let sum = rows.flatten().map(|(closed, gray)| u64::from(closed - gray).pow(2)).sum();
+        let found = of(way, &within(&closed, width), &within(&grays, width));
         for gray in &mut grays {
             *gray = u8::MAX - *gray;
         }
-        sum
+        found
     })
+}
+
+/// The pixels within the margin.
+fn within(grays: &[u8], width: usize) -> Vec<u8> {
+    let inside = |side: usize| side / MARGIN..side - side / MARGIN;
+    let rows = inside(grays.len() / width).map(|y| &grays[y * width..][inside(width)]);
+    rows.flatten().copied().collect()
 }
 
 /// How much strays from the median of its neighborhood to dark, and how much to light.
@@ -116,6 +145,20 @@ mod tests {
         let half = |light: f32| move |x: u32| if x < 120 { light } else { 0.5 * light };
         assert!(has_dark_ink(&page(half(220.0), 0.5)));
         assert!(!has_dark_ink(&page(half(80.0), 3.0)));
+    }
+
+    #[test]
+    fn ink_is_what_is_darkest_and_narrow_between_the_shadows_of_a_blind() {
+        let slats = |to: f32| move |x: u32| if x % 60 < 30 { 200.0 } else { 200.0 * to };
+        let thin = |light: &dyn Fn(u32) -> f32, ink: f32| {
+            let mut page = page(light, 1.0);
+            (40..140).for_each(|y| {
+                (0..2).for_each(|k| page.put_pixel(72 + k, y, Luma([(light(72) * ink) as u8])))
+            });
+            has_dark_ink(&page)
+        };
+        assert!(thin(&slats(0.6), 0.4));
+        assert!(!thin(&slats(0.6), 1.25));
     }
 
     #[test]

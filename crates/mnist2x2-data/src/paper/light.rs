@@ -28,6 +28,10 @@ pub(super) enum Shadow {
     Round,
     /// A wavy edge, as of a hand.
     Wavy,
+    /// Slats of a blind, some wider than others.
+    Blind,
+    /// A branch of a tree.
+    Branch,
     /// Bars of a window.
     Bars,
     /// A band, as of a pen or an arm.
@@ -37,7 +41,7 @@ pub(super) enum Shadow {
 }
 
 impl Shadow {
-    pub(super) const TUNING: [Self; 3] = [Self::Straight, Self::Round, Self::Wavy];
+    pub(super) const TUNING: [Self; 5] = [Self::Straight, Self::Round, Self::Wavy, Self::Blind, Self::Branch];
     pub(super) const HELD_BACK: [Self; 3] = [Self::Bars, Self::Band, Self::Corner];
 }
 
@@ -106,6 +110,13 @@ impl Light {
             Shadow::Straight => distance,
             Shadow::Round => 0.45 - (along - 0.35 - 0.5 * self.edge).hypot(across),
             Shadow::Wavy => distance + 0.12 * self.lattice.at(5.0 * across + 20.0, 0.5),
+            Shadow::Blind => {
+                let (slat, place) = ((distance / 0.24).floor(), (distance + 2.4) % 0.24);
+                0.06 + 0.04 * self.lattice.at(3.0 * slat + 20.0, 2.5) - (place - 0.12).abs()
+            }
+            Shadow::Branch => {
+                0.05 + 0.03 * across - (distance + 0.1 * self.lattice.at(4.0 * across + 20.0, 0.5)).abs()
+            }
             Shadow::Bars => 0.07 - ((along - self.edge + 2.0) % 0.3 - 0.15).abs(),
             Shadow::Corner => (distance + 0.2).min(across + 0.1),
             Shadow::Band => 0.13 - (distance + 0.2 * across).abs(),
