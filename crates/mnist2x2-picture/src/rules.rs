@@ -37,6 +37,8 @@ const FAMILY: usize = 3;
 const PIECE: f32 = 0.12;
 /// How far such a line may lie off its place between the others, as a share of their distance.
 const OFF: f32 = 0.12;
+/// Ink so many times as dark as a rule is no part of it.
+const WRITTEN: f32 = 1.6;
 /// How many times as long as the largest digit such a rule is.
 const BEYOND_DIGITS: f32 = 1.5;
 
@@ -69,7 +71,10 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
         lines.truncate(MOST_LINES);
     }
     let mut boxes = boxes(&lines, most as f32, sides);
-    boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most));
+    // Of a box that was seen whole, a stroke of its digit may be taken for a side.
+    let whole: Vec<_> = boxes.iter().filter(|of_box| !of_box.is_open).map(Frame::inside).collect();
+    let is_seen = |of_box: &Frame| whole.iter().any(|inside| coincide(inside, &of_box.inside()));
+    boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most) && !is_seen(of_box));
     let of_boxes = |axis: usize| boxes.iter().flat_map(|of_box| of_box.sides[axis].iter().cloned()).collect();
     let mut rules: [Vec<Line>; 2] = [0, 1].map(of_boxes);
     let faint = faint(ink, most);
@@ -83,9 +88,10 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     for axis in 0..2 {
         rules[axis].extend(long[axis].iter().cloned());
     }
-    let erased = erased(turned, &rules);
-    for ((value, &was), is) in ink.values.iter_mut().zip(&mask.inked).zip(erased.inked) {
-        if was && !is {
+    let (erased, darker) = (erased(turned, &rules), darker(ink, &rules));
+    let values = ink.values.iter_mut().zip(darker);
+    for (((value, darker), &was), is) in values.zip(&mask.inked).zip(erased.inked) {
+        if was && !is && u16::from(*value) < darker {
             *value = 0;
         }
     }
@@ -171,13 +177,16 @@ fn insides(boxes: &[Frame]) -> Vec<[Range<usize>; 2]> {
     let mut apart: Vec<[Range<usize>; 2]> = Vec::new();
     for sides in inner {
         // The same box, once by each of two lines that lie close together.
-        let is_same =
-            |other: &[Range<usize>; 2]| (0..2).all(|k| 2 * overlap(&sides[k], &other[k]) > sides[k].len());
-        if !apart.iter().any(is_same) {
+        if !apart.iter().any(|other| coincide(other, &sides)) {
             apart.push(sides);
         }
     }
     apart
+}
+
+/// Whether one covers more than half of the other, in columns and in rows.
+fn coincide(one: &[Range<usize>; 2], other: &[Range<usize>; 2]) -> bool {
+    (0..2).all(|k| 2 * overlap(&other[k], &one[k]) > other[k].len())
 }
 
 impl Rules {
@@ -301,6 +310,23 @@ fn erased(mut turned: Mask, [level, upright]: &[Vec<Line>; 2]) -> Mask {
     mask
 }
 
+/// For each pixel of a rule the least ink that is so much darker than the rule that it was written over it; 0 beside rules.
+fn darker(ink: &Ink, rules: &[Vec<Line>; 2]) -> Vec<u16> {
+    let mut darker = vec![0_u16; ink.values.len()];
+    let (level, upright) = ([1, ink.width], [ink.width, 1]);
+    for (lines, [along, across]) in rules.iter().zip([level, upright]) {
+        let sides = [along, across].map(|step| if step == 1 { ink.width } else { ink.height });
+        for line in lines {
+            let pixels = |x: usize| line.band(x, sides[1]).map(move |y| x * along + y * across);
+            let darkest = |x: usize| pixels(x).map(|at| ink.values[at]).max().unwrap_or(0);
+            let usual = quantile(0.5, line.columns(sides[0]).map(|x| (f32::from(darkest(x)), 1)));
+            let least = (WRITTEN * usual) as u16;
+            line.columns(sides[0]).flat_map(pixels).for_each(|at| darker[at] = darker[at].max(least));
+        }
+    }
+    darker
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,6 +351,14 @@ mod tests {
         let mut ink = page(&[&lines[..], std::slice::from_ref(&bar)].concat());
         remove(&mut ink);
         assert!(ink.values == page(&[bar]).values);
+    }
+
+    #[test]
+    fn what_is_far_darker_than_a_rule_was_written_over_it() {
+        let strokes = [(20..44, 29..32, 250), (60..64, 5..25, 250)];
+        let mut ink = page(&[&[(0..80, 29..31, 100)][..], &strokes].concat());
+        remove(&mut ink);
+        assert!(ink.values == page(&strokes).values);
     }
 
     #[test]

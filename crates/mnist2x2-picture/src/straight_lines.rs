@@ -35,6 +35,18 @@ impl Line {
         self.x.len() as f32
     }
 
+    /// The columns of a page of so many that it may cross, somewhat more than it was seen in.
+    pub(crate) fn columns(&self, count: usize) -> Range<usize> {
+        self.x.start.saturating_sub(3)..(self.x.end + 3).min(count)
+    }
+
+    /// The rows of a page of so many that it covers in a column, with those beside it that it may have blurred to.
+    pub(crate) fn band(&self, x: usize, count: usize) -> Range<usize> {
+        let (y, half) = (self.y(x as f32), self.thick / 2.0 + 1.5);
+        let at = |y: f32| (y.round().max(0.0) as usize).min(count);
+        at(y - half)..at(y + half + 1.0)
+    }
+
     /// An upright line from one point to another below it, its axes swapped.
     pub(crate) fn through(from: [f32; 2], to: [f32; 2], thick: f32) -> Self {
         let slope = (to[0] - from[0]) / (to[1] - from[1]).max(1.0);
@@ -124,17 +136,12 @@ pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
 /// Takes a level line out of a mask, which is given with its axes swapped, but for the ink that crosses it: what goes on near
 /// by on both sides, and straight from the one to the other.
 pub(crate) fn erase(turned: &mut Mask, line: &Line) {
-    let (half, width) = (line.thick / 2.0 + 1.5, turned.width);
-    let columns = line.x.start.saturating_sub(3)..(line.x.end + 3).min(turned.height);
-    let band = |x: usize| {
-        let y = line.y(x as f32);
-        let at = |y: f32| (y.round().max(0.0) as usize).min(width);
-        at(y - half)..at(y + half + 1.0)
-    };
+    let (reach, width) = (2 * (line.thick / 2.0 + 1.5) as usize, turned.width);
+    let (columns, band) = (line.columns(turned.height), |x: usize| line.band(x, width));
     let inked = |x: usize, y: usize| y < width && turned.inked[x * width + y];
     let above = columns.clone().map(|x| band(x).start > 0 && inked(x, band(x).start - 1));
     let below = columns.clone().map(|x| inked(x, band(x).end));
-    let strokes = crossing(&above.collect::<Vec<_>>(), &below.collect::<Vec<_>>(), 2 * half as usize);
+    let strokes = crossing(&above.collect::<Vec<_>>(), &below.collect::<Vec<_>>(), reach);
     let passes = |at: f32, down: f32| {
         let between = |a: usize, b: usize| a as f32 + (b as f32 - a as f32) * down;
         strokes.iter().any(|[a, b]| between(a.start, b.start) <= at && at < between(a.end, b.end))
