@@ -83,6 +83,9 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Vec<Lines> {
     digits::ways(pieces).into_iter().map(arranged).collect()
 }
 
+/// So many boxes of about one size are those of a form.
+const MANY: usize = 2;
+
 /// The digits of a form with a box for each: all ink in a box is one digit, an empty one holds a blot without ink, and small
 /// ink outside of them is what was left of printed lines.
 fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
@@ -90,15 +93,25 @@ fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
     let holds = |sides: &[Range<usize>; 2], digit: &Blot| {
         (0..2).all(|k| sides[k].contains(&(digit.center()[k] as usize)))
     };
-    // A box of two whole digits is a frame, and one smaller than a digit is a square of the paper.
-    let is_cell = |sides: &&[Range<usize>; 2]| {
-        let whole = digits.iter().filter(|digit| digit.size() > WHOLE * size && holds(sides, digit)).count();
-        let longer = sides[0].len().max(sides[1].len()) as f32;
-        whole <= 1
-            && longer > 0.9 * size
-            && 3 * sides[0].len().min(sides[1].len()) > sides[0].len().max(sides[1].len())
+    let whole = |sides: &[Range<usize>; 2]| {
+        digits.iter().filter(|digit| digit.size() > WHOLE * size && holds(sides, digit)).count()
     };
-    let cells: Vec<&[Range<usize>; 2]> = boxes.iter().filter(is_cell).collect();
+    // One smaller than a digit is a square of the paper.
+    let may_be_cell = |sides: &&[Range<usize>; 2]| {
+        let [shorter, longer] = [sides[0].len().min(sides[1].len()), sides[0].len().max(sides[1].len())];
+        longer as f32 > 0.9 * size && 3 * shorter > longer
+    };
+    // A box of two whole digits is a frame; or it is one of many, and holds a digit that is in two pieces.
+    let (mut cells, others): (Vec<_>, Vec<_>) =
+        boxes.iter().filter(may_be_cell).partition(|sides| whole(sides) <= 1);
+    let is_alike = |one: &[Range<usize>; 2], other: &[Range<usize>; 2]| {
+        (0..2).all(|k| 5 * one[k].len().abs_diff(other[k].len()) <= other[k].len())
+    };
+    let is_one_of_many = |sides: &&&[Range<usize>; 2]| {
+        whole(sides) == 2 && cells.iter().filter(|other| is_alike(sides, other)).count() >= MANY
+    };
+    let of_pieces: Vec<_> = others.iter().filter(is_one_of_many).copied().collect();
+    cells.extend(of_pieces);
     let home = |digit: &Blot| cells.iter().position(|sides| holds(sides, digit));
     let homes: Vec<Option<usize>> = digits.iter().map(home).collect();
     let inside = digits
@@ -106,8 +119,8 @@ fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
         .zip(&homes)
         .filter(|(digit, home)| home.is_some() && digit.size() > WHOLE * size)
         .count();
-    let whole = digits.iter().filter(|digit| digit.size() > WHOLE * size).count();
-    if cells.len() < 2 || 3 * inside < 2 * whole {
+    let all = digits.iter().filter(|digit| digit.size() > WHOLE * size).count();
+    if cells.len() < 2 || 3 * inside < 2 * all {
         return digits;
     }
     let mut pixels: Vec<Vec<Pixel>> = vec![Vec::new(); cells.len()];

@@ -71,27 +71,25 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
         lines.truncate(MOST_LINES);
     }
     let mut boxes = boxes(&lines, most as f32, sides);
-    // Of a box that was seen whole, a stroke of its digit may be taken for a side.
-    let whole: Vec<_> = boxes.iter().filter(|of_box| !of_box.is_open).map(Frame::inside).collect();
-    let is_seen = |of_box: &Frame| whole.iter().any(|inside| coincide(inside, &of_box.inside()));
-    boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most) && !is_seen(of_box));
+    boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most));
     let of_boxes = |axis: usize| boxes.iter().flat_map(|of_box| of_box.sides[axis].iter().cloned()).collect();
     let mut rules: [Vec<Line>; 2] = [0, 1].map(of_boxes);
     let faint = faint(ink, most);
     for axis in 0..2 {
         lines[axis].extend(faint[axis].iter().cloned());
     }
-    for axis in 0..2 {
-        rules[axis].extend(ruling(&lines[axis], sides[axis]));
-    }
+    let mut ruled = [0, 1].map(|axis| ruling(&lines[axis], sides[axis]));
+    let add = |to: &mut [Vec<Line>; 2], lines: &[Vec<Line>; 2]| {
+        (0..2).for_each(|axis| to[axis].extend_from_slice(&lines[axis]));
+    };
+    add(&mut rules, &ruled);
     let long = long(&mask, lines, &rules);
-    for axis in 0..2 {
-        rules[axis].extend(long[axis].iter().cloned());
-    }
-    let (erased, darker) = (erased(turned, &rules), darker(ink, &rules));
-    let values = ink.values.iter_mut().zip(darker);
-    for (((value, darker), &was), is) in values.zip(&mask.inked).zip(erased.inked) {
-        if was && !is && u16::from(*value) < darker {
+    add(&mut rules, &long);
+    add(&mut ruled, &long);
+    let (erased, written) = (erased(turned, &rules), written(ink, &ruled));
+    let values = ink.values.iter_mut().zip(written);
+    for (((value, written), &was), is) in values.zip(&mask.inked).zip(erased.inked) {
+        if was && !is && !written {
             *value = 0;
         }
     }
@@ -310,21 +308,21 @@ fn erased(mut turned: Mask, [level, upright]: &[Vec<Line>; 2]) -> Mask {
     mask
 }
 
-/// For each pixel of a rule the least ink that is so much darker than the rule that it was written over it; 0 beside rules.
-fn darker(ink: &Ink, rules: &[Vec<Line>; 2]) -> Vec<u16> {
-    let mut darker = vec![0_u16; ink.values.len()];
+/// Whether each pixel of these rules is so much darker than its rule that it was written over it.
+fn written(ink: &Ink, rules: &[Vec<Line>; 2]) -> Vec<bool> {
+    let mut written = vec![false; ink.values.len()];
     let (level, upright) = ([1, ink.width], [ink.width, 1]);
     for (lines, [along, across]) in rules.iter().zip([level, upright]) {
         let sides = [along, across].map(|step| if step == 1 { ink.width } else { ink.height });
         for line in lines {
             let pixels = |x: usize| line.band(x, sides[1]).map(move |y| x * along + y * across);
-            let darkest = |x: usize| pixels(x).map(|at| ink.values[at]).max().unwrap_or(0);
-            let usual = quantile(0.5, line.columns(sides[0]).map(|x| (f32::from(darkest(x)), 1)));
-            let least = (WRITTEN * usual) as u16;
-            line.columns(sides[0]).flat_map(pixels).for_each(|at| darker[at] = darker[at].max(least));
+            let darkest = |x: usize| f32::from(pixels(x).map(|at| ink.values[at]).max().unwrap_or(0));
+            let usual = quantile(0.5, line.columns(sides[0]).map(|x| (darkest(x), 1)));
+            let is_darker = |at: &usize| f32::from(ink.values[*at]) > WRITTEN * usual;
+            line.columns(sides[0]).flat_map(pixels).filter(is_darker).for_each(|at| written[at] = true);
         }
     }
-    darker
+    written
 }
 
 #[cfg(test)]
