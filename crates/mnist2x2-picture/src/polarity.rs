@@ -153,7 +153,7 @@ mod tests {
         let thin = |light: &dyn Fn(u32) -> f32, ink: f32| {
             let mut page = page(light, 1.0);
             (40..140).for_each(|y| {
-                (0..2).for_each(|k| page.put_pixel(72 + k, y, Luma([(light(72) * ink) as u8])))
+                (0..2).for_each(|k| page.put_pixel(72 + k, y, Luma([(light(72) * ink) as u8])));
             });
             has_dark_ink(&page)
         };
