@@ -158,8 +158,7 @@ struct Page {
 impl Page {
     fn of(picture: &Picture) -> Self {
         let mut ink = Ink::of(picture);
-        let rules = rules::remove(&mut ink);
-        let mask = Mask::of(&ink);
+        let (rules, mask) = rules::remove(&mut ink);
         let scale = [0, 1].map(|k| f64::from(picture.size()[k]) / [mask.width, mask.height][k] as f64);
         Self { ink, mask, rules, scale }
     }

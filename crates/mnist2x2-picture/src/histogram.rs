@@ -1,5 +1,7 @@
 //! How often each gray value occurs, and what that tells of paper and ink.
 
+use std::ops::RangeInclusive;
+
 /// The count of each of the 256 gray values of a picture.
 pub(crate) struct Histogram([u32; 256]);
 
@@ -31,6 +33,18 @@ impl Histogram {
     /// How often this gray value occurs.
     pub(crate) fn count(&self, gray: u8) -> u32 {
         self.0[usize::from(gray)]
+    }
+
+    /// The pixels of this gray value and of lighter ones alone.
+    pub(crate) fn from(&self, gray: u8) -> Self {
+        Self(std::array::from_fn(|at| if at >= usize::from(gray) { self.0[at] } else { 0 }))
+    }
+
+    /// The mean of the gray values in a range; no number without any.
+    pub(crate) fn mean(&self, grays: RangeInclusive<u8>) -> f64 {
+        let within = || self.iter().filter(|&(gray, _)| grays.contains(&(gray as u8)));
+        let sum: f64 = within().map(|(gray, count)| gray as f64 * f64::from(count)).sum();
+        sum / within().map(|(_, count)| f64::from(count)).sum::<f64>()
     }
 
     /// The gray value at `rank`, were all pixels sorted from dark to light; 255 beyond the last.

@@ -19,7 +19,7 @@ const WINDOW: [f64; 2] = [0.04, 0.25];
 const PENS: usize = 4;
 /// Shadows are so many times as wide as strokes, which are so many times as dark.
 const WIDER: usize = 3;
-const DARKER: f32 = 1.3;
+const DARKER: f64 = 1.3;
 /// Ink below this share of 255 is paper, however even that is.
 const FAINTEST: u8 = 20;
 /// How many standard deviations of the paper's grain ink must differ from paper.
@@ -115,16 +115,14 @@ fn taken(light: u8, paper: u8) -> u8 {
 
 /// How far the pen's strokes go along a row or a column, as a median: somewhat more than the pen is wide.
 fn stroke_run(values: &[u8], width: usize) -> usize {
-    let threshold = Histogram::of(values).otsu_threshold().max(FAINTEST);
+    let all = Histogram::of(values);
+    let threshold = all.otsu_threshold().max(FAINTEST);
     let run = median_run(values, width, threshold);
     // Shadows look like ink to a window that they fit into, but are wide, and ink is darker.
-    let mut inked: Vec<u8> = values.iter().copied().filter(|&value| value >= threshold).collect();
-    inked.sort_unstable();
-    let darker = Histogram::of(&inked).otsu_threshold();
-    let (lighter, ink) = inked.split_at(inked.partition_point(|&value| value < darker));
-    let mean = |values: &[u8]| values.iter().copied().map(f32::from).sum::<f32>() / values.len() as f32;
+    let darker = all.from(threshold).otsu_threshold();
     let of_ink = median_run(values, width, darker);
-    if WIDER * of_ink <= run && mean(ink) >= DARKER * mean(lighter) { of_ink } else { run }
+    let is_ink_darker = || all.mean(darker..=255) >= DARKER * all.mean(threshold..=darker - 1);
+    if WIDER * of_ink <= run && is_ink_darker() { of_ink } else { run }
 }
 
 /// The median of how long the values from a threshold on go along a row.

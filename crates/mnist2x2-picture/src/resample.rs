@@ -9,19 +9,23 @@ pub(crate) fn resample(picture: &GrayImage, width: usize, height: usize) -> Vec<
         return picture.as_raw().clone();
     }
     let (down, across) = (Taps::new(from_height, height), Taps::new(from_width, width));
-    let mut sums = vec![0.0; from_width];
+    let (mut columns, mut row) = (vec![0.0; from_width], vec![0.0; width]);
     let mut out = Vec::with_capacity(width * height);
-    for (y, &first) in down.firsts.iter().enumerate() {
-        sums.fill(0.0);
-        let rows = picture.as_raw()[first * from_width..].chunks_exact(from_width);
-        for (share, row) in down.shares_of(y).iter().zip(rows) {
-            sums.iter_mut().zip(row).for_each(|(sum, &gray)| *sum += share * f32::from(gray));
+    for (y, &top) in down.firsts.iter().enumerate() {
+        columns.fill(0.0);
+        let grays = picture.as_raw()[top * from_width..].chunks_exact(from_width);
+        for (shares, grays) in down.shares.iter().zip(grays) {
+            columns.iter_mut().zip(grays).for_each(|(sum, &gray)| *sum += shares[y] * f32::from(gray));
         }
-        let gray = |(x, &first): (usize, &usize)| {
-            let taps = sums[first..].iter().zip(across.shares_of(x));
-            whole(taps.fold(0.0, |sum, (tap, share)| sum + tap * share) + 0.5)
-        };
-        out.extend(across.firsts.iter().enumerate().map(gray));
+        // Tap by tap, for what goes over a whole row is done in vectors.
+        row.fill(0.0);
+        for (k, shares) in across.shares.iter().enumerate() {
+            let columns = &columns[k..];
+            for ((sum, &left), share) in row.iter_mut().zip(&across.firsts).zip(shares) {
+                *sum += share * columns[left];
+            }
+        }
+        out.extend(row.iter().map(|sum| whole(sum + 0.5)));
     }
     out
 }
@@ -43,9 +47,8 @@ pub(crate) fn whole(number: f32) -> u8 {
 /// factor comes back exactly), of a shorter one the two nearest are interpolated.
 struct Taps {
     firsts: Vec<usize>,
-    /// Those of the first pixel, of the second and so on, `count` of each.
-    shares: Vec<f32>,
-    count: usize,
+    /// For each of the pixels that one is made of, the first, the second and so on, its share in all.
+    shares: Vec<Vec<f32>>,
 }
 
 impl Taps {
@@ -55,23 +58,18 @@ impl Taps {
         let reach = ratio.max(1.0) / 2.0;
         // Rounding must not make a neighbor of what is covered exactly.
         let count = ((2.0 * reach - 1e-9).ceil() as usize + usize::from(ratio.fract() != 0.0)).min(from);
-        let (mut firsts, mut shares) = (Vec::with_capacity(to), Vec::with_capacity(to * count));
+        let (mut firsts, mut shares) = (Vec::with_capacity(to), vec![Vec::with_capacity(to); count]);
         for at in 0..to {
             let middle = ((at as f64 + 0.5) * ratio).clamp(reach, from as f64 - reach);
             let (low, high) = (middle - reach, middle + reach);
             let first = ((low + 1e-9) as usize).min(from - count);
             firsts.push(first);
-            for k in first..first + count {
+            for (k, shares) in (first..).zip(&mut shares) {
                 let covered = (high.min((k + 1) as f64) - low.max(k as f64)) / (2.0 * reach);
                 shares.push(covered.max(0.0) as f32);
             }
         }
-        Self { firsts, shares, count }
-    }
-
-    /// The shares of what pixel `at` is made of.
-    fn shares_of(&self, at: usize) -> &[f32] {
-        &self.shares[at * self.count..][..self.count]
+        Self { firsts, shares }
     }
 }
 

@@ -51,8 +51,9 @@ pub(crate) struct Rules {
     long: [Vec<usize>; 2],
 }
 
-/// Takes the rules out of a picture's ink. They are looked for in all that may be ink: printed lines are often fainter.
-pub(crate) fn remove(ink: &mut Ink) -> Rules {
+/// Takes the rules out of a picture's ink, and says what is left. They are looked for in all that may be ink: printed lines are
+/// often fainter.
+pub(crate) fn remove(ink: &mut Ink) -> (Rules, Mask) {
     let sides = [ink.width, ink.height];
     let least = (FAINT * f32::from(ink.faintest)) as u8;
     let mask = Mask::open(ink, least);
@@ -86,6 +87,9 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
     let long = long(&mask, lines, &rules);
     add(&mut rules, &long);
     add(&mut ruled, &long);
+    if rules.iter().all(Vec::is_empty) {
+        return (Rules::default(), strong);
+    }
     let (erased, written) = (erased(turned, &rules), written(ink, &ruled));
     let values = ink.values.iter_mut().zip(written);
     for (((value, written), &was), is) in values.zip(&mask.inked).zip(erased.inked) {
@@ -103,7 +107,7 @@ pub(crate) fn remove(ink: &mut Ink) -> Rules {
         at.dedup_by(|next, last| *next - *last <= most);
         at
     };
-    Rules { boxes: insides(&boxes), long: [crossing(0), crossing(1)] }
+    (Rules { boxes: insides(&boxes), long: [crossing(0), crossing(1)] }, Mask::of(ink))
 }
 
 /// The lines of ruled or squared paper: several long ones that run side by side, and with them what is parallel, as thin and at
@@ -337,7 +341,7 @@ mod tests {
     fn lines_vanish_and_strokes_that_cross_them_stay_whole() {
         let stroke = (20..24, 10..50, 255);
         let mut ink = page(&[(0..80, 29..31, 128), (39..40, 0..60, 90), stroke.clone()]);
-        let borders = remove(&mut ink).borders(GridShape { rows: 2, cols: 2 }, [80, 60]);
+        let borders = remove(&mut ink).0.borders(GridShape { rows: 2, cols: 2 }, [80, 60]);
         assert_eq!(borders, [vec![0, 30, 60], vec![0, 39, 80]]);
         assert!(ink.values == page(&[stroke]).values);
     }
@@ -363,7 +367,7 @@ mod tests {
     fn a_thick_bar_and_a_short_one_are_ink() {
         let mut ink = page(&[(0..80, 10..16, 255), (10..60, 40..41, 255)]);
         let before = ink.values.clone();
-        let borders = remove(&mut ink).borders(GridShape { rows: 2, cols: 1 }, [80, 60]);
+        let borders = remove(&mut ink).0.borders(GridShape { rows: 2, cols: 1 }, [80, 60]);
         assert_eq!(borders, [vec![0, 30, 60], vec![0, 80]]);
         assert!(ink.values == before);
     }

@@ -78,7 +78,7 @@ impl Batcher {
         let Shared { limits, nanos_per_input, .. } = &*self.shared;
         let others = self.waiting() - 1;
         let wait = Duration::from_nanos(nanos_per_input.load(Ordering::Relaxed) * others as u64);
-        others >= limits.max_batch && wait > limits.max_wait
+        others >= limits.min_queue && wait > limits.max_wait
     }
 
     /// The reader that reads now.

@@ -76,9 +76,10 @@ pub struct Limits {
     pub max_total_body_bytes: usize,
     /// Inputs that wait for the model.
     pub max_queue: usize,
-    /// How long an input may wait for the model, judged by the last batches; [`Limits::max_batch`] inputs may wait in
-    /// any case.
+    /// How long an input may wait for the model, judged by the last batches.
     pub max_wait: Duration,
+    /// Inputs that may wait for the model in any case, however long that takes.
+    pub min_queue: usize,
     /// Inputs that the model reads at a time.
     pub max_batch: usize,
 }
@@ -98,6 +99,7 @@ impl Default for Limits {
             max_total_body_bytes: 128 << 20,
             max_queue: 256,
             max_wait: Duration::from_millis(100),
+            min_queue: 8,
             max_batch: 32,
         }
     }

@@ -154,7 +154,7 @@ fn what_would_wait_too_long_is_refused_at_once_and_what_is_accepted_is_answered_
     let reader = Fake { time: Duration::from_millis(60), ..Fake::new('a') };
     let server = start(reader, |settings| {
         settings.limits.max_batch = 2;
-        settings.limits.max_wait = Duration::from_millis(120);
+        (settings.limits.max_wait, settings.limits.min_queue) = (Duration::from_millis(120), 2);
     });
     // It learns how long an input takes.
     for _ in 0..12 {
