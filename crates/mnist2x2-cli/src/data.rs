@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
-use mnist2x2::data::pendigits;
+use mnist2x2::data::pendigits::{self, PenDigits};
 use mnist2x2::data::{Digits, Error, GridSource, Layout, Loader, reference, shell_word, synthetic};
 use mnist2x2::picture;
 use mnist2x2::train::{DataRecord, TrainingData};
@@ -184,7 +184,7 @@ impl Dataset {
     /// The training digits with the pen strokes in the file `strokes`, and a run's record of both.
     pub(crate) fn training_data(&self, strokes: Option<&Path>) -> anyhow::Result<(TrainingData, DataRecord)> {
         let digits = self.read(Split::Train)?;
-        let pens = strokes.map(pendigits::read).transpose()?;
+        let pens = strokes.map(pen_strokes).transpose()?;
         let digests = Digests::of(&digits);
         self.remember_name(|| digests.clone());
         let record = DataRecord {
@@ -238,4 +238,14 @@ fn fetch(dir: &Path) -> Result<(), Error> {
         }
         _ => {}
     })
+}
+
+/// The pen strokes in a file.
+pub(crate) fn pen_strokes(file: &Path) -> anyhow::Result<PenDigits> {
+    let name = file.display();
+    ensure!(
+        file.exists(),
+        "{name} does not exist; `cargo xtask download-pendigits` fetches pendigits-orig.tra"
+    );
+    Ok(pendigits::read(file)?)
 }

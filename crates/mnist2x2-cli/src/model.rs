@@ -202,10 +202,12 @@ fn open(path: &Path, device: &Device) -> anyhow::Result<Recognizer> {
     let name = path.display();
     ensure!(path.exists(), "{name} does not exist; `--model newest` takes the last finished run in {RUNS}");
     let holds = |file: &str| path.join(file).exists();
-    if !path.is_dir() || holds("model.safetensors") || holds("config.json") {
+    // A run may be stopped between its config and its weights too.
+    let is_unfinished = holds("run.toml") && !holds("model.safetensors");
+    if !path.is_dir() || !is_unfinished && (holds("model.safetensors") || holds("config.json")) {
         return read(path, device);
     }
-    if holds("run.toml") {
+    if is_unfinished {
         let newest = RunFolder::newest_weights(path, device)?;
         let (weights, file) = newest.with_context(|| {
             let next = console::command("train --resume", path, &[]);

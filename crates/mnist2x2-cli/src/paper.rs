@@ -11,9 +11,9 @@ use image::{DynamicImage, ExtendedColorType, GrayImage, ImageBuffer, ImageEncode
 use mnist2x2::data::Digits;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::paper::{File, Hands, Kind, Paper, Photo, Set};
-use mnist2x2::data::pendigits::{self, PenDigit};
+use mnist2x2::data::pendigits::PenDigit;
 
-use crate::data::DataArgs;
+use crate::data::{DataArgs, pen_strokes};
 
 /// Which simulated pictures.
 #[derive(clap::Args)]
@@ -132,7 +132,7 @@ impl PaperArgs {
     /// Pen strokes of the file `strokes`, or the digits of `data`: those to train with are for tuning.
     pub(crate) fn writing(&self, strokes: Option<&Path>, data: &DataArgs) -> anyhow::Result<Writing> {
         if let Some(file) = strokes {
-            return Ok(Writing::Strokes(pendigits::read(file)?.digits));
+            return Ok(Writing::Strokes(pen_strokes(file)?.digits));
         }
         let split = if self.set == SetName::Tuning { Split::Train } else { Split::Test };
         let dataset = data.resolve()?;

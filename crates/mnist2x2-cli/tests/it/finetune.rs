@@ -69,9 +69,12 @@ fn what_is_better_is_a_model_folder_that_says_where_it_came_from() {
         "[finetune]",
         "base = \"built into this program\"",
         "[finetune.acceptance.after]",
+        "exposure = \"unknown\"",
     ] {
         assert!(record.lines().any(|found| found == line), "{line} is not in {record}");
     }
+    assert_eq!(json[0]["exposure"], "unknown");
+    assert!(run.stderr.contains("nothing tells whether"), "{}", run.stderr);
     assert!(bench.read("store") == store && bench.names("") == ["mnist", "new", "store"]);
     bench.done("eval --model new --data-dir mnist");
 

@@ -42,6 +42,8 @@ fn drawings_are_counted_with_intervals_and_in_every_variant() {
 fn writers_and_canvases_are_chosen() {
     let bench = Bench::new();
     write_ones(&bench, 23);
+    let error = bench.fails(1, "eval --strokes nowhere");
+    assert!(error.contains("nowhere does not exist") && error.contains("download-pendigits"), "{error}");
     for (options, canvases) in
         [("", 5), ("--writers 2", 2), ("--writers 1-2 --grids 3", 3), ("--grids 99", 5)]
     {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use mnist2x2::data::RenderCondition;
-use mnist2x2::data::pendigits::{self, PenDigit};
+use mnist2x2::data::pendigits::PenDigit;
 use mnist2x2::report::{Clusters, Intervals};
 use mnist2x2::train::predict_strokes;
 use mnist2x2::{Evaluation, Recognizer, Workers};
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::test_grids::{between, method};
 use crate::console::{self, Bar, percent};
+use crate::data::pen_strokes;
 
 /// The fewest writers that are resampled.
 const FEWEST_WRITERS: usize = 5;
@@ -87,7 +88,7 @@ impl StrokesArgs {
         workers: &Workers,
         json: bool,
     ) -> anyhow::Result<()> {
-        let pens = pendigits::read(file)?;
+        let pens = pen_strokes(file)?;
         let digits = self.choose(pens.digits, recognizer.shape().cells());
         ensure!(!digits.is_empty(), "{}: these writers fill no canvas", file.display());
         let others: &[RenderCondition] = if self.variants { &RenderCondition::OTHERS } else { &[] };
