@@ -83,43 +83,22 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Vec<Lines> {
     digits::ways(pieces).into_iter().map(arranged).collect()
 }
 
+/// The columns and the rows of a box.
+type Sides = [Range<usize>; 2];
+
 /// So many boxes of about one size are those of a form.
 const MANY: usize = 2;
 
 /// The digits of a form with a box for each: all ink in a box is one digit, an empty one holds a blot without ink, and small
 /// ink outside of them is what was left of printed lines.
-fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
+fn in_boxes(digits: Vec<Blot>, boxes: &[Sides]) -> Vec<Blot> {
     let size = digit_size(&digits);
-    let holds = |sides: &[Range<usize>; 2], digit: &Blot| {
-        (0..2).all(|k| sides[k].contains(&(digit.center()[k] as usize)))
-    };
-    let whole = |sides: &[Range<usize>; 2]| {
-        digits.iter().filter(|digit| digit.size() > WHOLE * size && holds(sides, digit)).count()
-    };
-    // One smaller than a digit is a square of the paper.
-    let may_be_cell = |sides: &&[Range<usize>; 2]| {
-        let [shorter, longer] = [sides[0].len().min(sides[1].len()), sides[0].len().max(sides[1].len())];
-        longer as f32 > 0.9 * size && 3 * shorter > longer
-    };
-    // A box of two whole digits is a frame; or it is one of many, and holds a digit that is in two pieces.
-    let (mut cells, others): (Vec<_>, Vec<_>) =
-        boxes.iter().filter(may_be_cell).partition(|sides| whole(sides) <= 1);
-    let is_alike = |one: &[Range<usize>; 2], other: &[Range<usize>; 2]| {
-        (0..2).all(|k| 5 * one[k].len().abs_diff(other[k].len()) <= other[k].len())
-    };
-    let is_one_of_many = |sides: &&&[Range<usize>; 2]| {
-        whole(sides) == 2 && cells.iter().filter(|other| is_alike(sides, other)).count() >= MANY
-    };
-    let of_pieces: Vec<_> = others.iter().filter(is_one_of_many).copied().collect();
-    cells.extend(of_pieces);
+    let is_whole = |digit: &Blot| digit.size() > WHOLE * size;
+    let cells = cells(&digits, boxes);
     let home = |digit: &Blot| cells.iter().position(|sides| holds(sides, digit));
     let homes: Vec<Option<usize>> = digits.iter().map(home).collect();
-    let inside = digits
-        .iter()
-        .zip(&homes)
-        .filter(|(digit, home)| home.is_some() && digit.size() > WHOLE * size)
-        .count();
-    let all = digits.iter().filter(|digit| digit.size() > WHOLE * size).count();
+    let inside = digits.iter().zip(&homes).filter(|(digit, home)| home.is_some() && is_whole(digit)).count();
+    let all = digits.iter().filter(|digit| is_whole(digit)).count();
     if cells.len() < 2 || 3 * inside < 2 * all {
         return digits;
     }
@@ -131,13 +110,10 @@ fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
             None => found.extend((digit.size() >= WHOLE * size).then_some(digit)),
         }
     }
-    let area = |sides: &[Range<usize>; 2]| sides[0].len() * sides[1].len();
-    let mut filled: Vec<usize> = cells
-        .iter()
-        .zip(&pixels)
-        .filter(|(_, pixels)| !pixels.is_empty())
-        .map(|(sides, _)| area(sides))
-        .collect();
+    let area = |sides: &Sides| sides[0].len() * sides[1].len();
+    let is_filled = |(_, pixels): &(&&Sides, &Vec<Pixel>)| !pixels.is_empty();
+    let mut filled: Vec<usize> =
+        cells.iter().zip(&pixels).filter(is_filled).map(|(sides, _)| area(sides)).collect();
     filled.sort_unstable();
     let usual = filled.get(filled.len() / 2).copied().unwrap_or(0);
     for (pixels, sides) in pixels.into_iter().zip(cells) {
@@ -148,6 +124,36 @@ fn in_boxes(digits: Vec<Blot>, boxes: &[[Range<usize>; 2]]) -> Vec<Blot> {
         }
     }
     found
+}
+
+/// The boxes that hold a digit each, or none.
+fn cells<'a>(digits: &[Blot], boxes: &'a [Sides]) -> Vec<&'a Sides> {
+    let size = digit_size(digits);
+    let whole = |sides: &Sides| {
+        digits.iter().filter(|digit| digit.size() > WHOLE * size && holds(sides, digit)).count()
+    };
+    // One smaller than a digit is a square of the paper.
+    let may_be_cell = |sides: &&Sides| {
+        let [shorter, longer] = [sides[0].len().min(sides[1].len()), sides[0].len().max(sides[1].len())];
+        longer as f32 > 0.9 * size && 3 * shorter > longer
+    };
+    // A box of two whole digits is a frame; or it is one of many, and holds a digit that is in two pieces.
+    let (mut cells, others): (Vec<_>, Vec<_>) =
+        boxes.iter().filter(may_be_cell).partition(|sides| whole(sides) <= 1);
+    let is_alike = |one: &Sides, other: &Sides| {
+        (0..2).all(|k| 5 * one[k].len().abs_diff(other[k].len()) <= other[k].len())
+    };
+    let is_one_of_many = |sides: &&&Sides| {
+        whole(sides) == 2 && cells.iter().filter(|other| is_alike(sides, other)).count() >= MANY
+    };
+    let of_pieces: Vec<_> = others.iter().filter(is_one_of_many).copied().collect();
+    cells.extend(of_pieces);
+    cells
+}
+
+/// Whether the center of a digit lies in a box.
+fn holds(sides: &Sides, digit: &Blot) -> bool {
+    (0..2).all(|k| sides[k].contains(&(digit.center()[k] as usize)))
 }
 
 /// Whether a piece lies along an edge of the picture, as a table or the edge of the sheet does, or touches it and is thicker
@@ -261,4 +267,25 @@ fn columns(lines: &[Vec<Blot>]) -> Option<Vec<f32>> {
     let middles: Vec<f32> = columns.iter().map(middle).collect();
     let is_even = middles.windows(2).all(|pair| pair[1] - pair[0] >= 0.6 * step);
     (is_even && 2 * filled >= cells).then_some(middles)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ink of a rectangle.
+    fn ink(x: Range<usize>, y: Range<usize>) -> Blot {
+        Blot::of(y.flat_map(|y| x.clone().map(move |x| [x as u16, y as u16])).collect())
+    }
+
+    #[test]
+    fn the_ink_in_a_form_s_box_is_one_digit_and_in_a_lone_frame_it_is_many() {
+        let boxes: Vec<Sides> = [0, 50, 100].map(|left| [left..left + 40, 0..44]).into();
+        let digits =
+            || vec![ink(10..25, 5..35), ink(60..75, 5..35), ink(110..114, 5..30), ink(120..124, 8..35)];
+        let columns = |boxes| in_boxes(digits(), boxes).into_iter().map(|digit| digit.x).collect::<Vec<_>>();
+        assert_eq!(columns(&boxes), [10..25, 60..75, 110..124]);
+        assert_eq!(columns(&boxes[1..]), [10..25, 60..75, 110..114, 120..124], "too few boxes alike");
+        assert_eq!(columns(&[]).len(), 4);
+    }
 }

@@ -49,8 +49,8 @@ impl Ink {
         let flat = paper::flat_level(&light, width);
         if flat.is_none() {
             paper::even_out(&mut light, width);
+            sheet::clear_table(&mut light, width);
         }
-        sheet::clear_table(&mut light, width);
         let [values, certain] = match flat {
             Some(level) => [(); 2].map(|()| light.iter().map(|&light| taken(light, level)).collect()),
             None => on_local_paper(&light, width),

@@ -36,6 +36,16 @@ const STEP: usize = 4;
 /// Whether ink is darker than the paper: strokes are narrow, and most of any neighborhood is paper, whatever light falls
 /// on it.
 pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
+    // On a page that a program drew, ink is what is not its one level of paper.
+    if let Some(level) = paper::flat_level(image, image.width() as usize) {
+        let mut ink = [0_u64; 2];
+        for &gray in image.iter() {
+            ink[usize::from(gray > level)] += u64::from(gray.abs_diff(level));
+        }
+        if ink != [0; 2] {
+            return ink[0] > ink[1];
+        }
+    }
     let (grays, width) = reduced(image, FINE);
     let wide = narrow(&grays, width, WIDE, [u8::MAX; 2]);
     let widest = wide[0].max(wide[1]);
@@ -145,6 +155,19 @@ mod tests {
         let half = |light: f32| move |x: u32| if x < 120 { light } else { 0.5 * light };
         assert!(has_dark_ink(&page(half(220.0), 0.5)));
         assert!(!has_dark_ink(&page(half(80.0), 3.0)));
+    }
+
+    #[test]
+    fn on_a_page_of_one_level_ink_is_what_is_not_that_level_however_broad() {
+        let page = |paper: u8, ink: u8| {
+            GrayImage::from_fn(240, 180, |x, y| {
+                let is_ink =
+                    [60, 120].iter().any(|left| (*left..left + 30).contains(&x)) && (90..150).contains(&y);
+                Luma([if is_ink { ink } else { paper }])
+            })
+        };
+        assert!(has_dark_ink(&page(200, 90)));
+        assert!(!has_dark_ink(&page(90, 200)));
     }
 
     #[test]

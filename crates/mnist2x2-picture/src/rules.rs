@@ -56,33 +56,22 @@ pub(crate) struct Rules {
 pub(crate) fn remove(ink: &mut Ink) -> (Rules, Mask) {
     let sides = [ink.width, ink.height];
     let least = (FAINT * f32::from(ink.faintest)) as u8;
-    let mask = Mask::open(ink, least);
-    let most = (THICK * ((sides[0] * sides[1]) as f32).sqrt() + 2.0) as usize;
+    let (mask, strong) = (Mask::open(ink, least), Mask::of(ink));
     let turned = mask.turned();
-    let strong = Mask::of(ink);
-    let mut lines = [&turned, &mask].map(|mask| trace(mask, most, GAP[0]));
+    let most = (THICK * ((sides[0] * sides[1]) as f32).sqrt() + 2.0) as usize;
     // Where two boxes nearly touch, only their darker middles are apart.
-    lines[0].extend(trace(&strong.turned(), most, GAP[0]));
-    lines[1].extend(trace(&strong, most, GAP[0]));
-    let least = SIDE * sides[0].min(sides[1]) as f32;
-    for lines in &mut lines {
-        lines.retain(|line| line.len() >= least);
-        // A picture of more lines is a texture, and boxes are looked for among the longest.
-        lines.sort_by(|a, b| b.len().total_cmp(&a.len()));
-        lines.truncate(MOST_LINES);
-    }
+    let shortest = SIDE * sides[0].min(sides[1]) as f32;
+    let mut lines =
+        [[&turned, &strong.turned()], [&mask, &strong]].map(|masks| longest(masks, most, shortest));
     let mut boxes = boxes(&lines, most as f32, sides);
     boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most));
     let of_boxes = |axis: usize| boxes.iter().flat_map(|of_box| of_box.sides[axis].iter().cloned()).collect();
     let mut rules: [Vec<Line>; 2] = [0, 1].map(of_boxes);
-    let faint = faint(ink, most);
-    for axis in 0..2 {
-        lines[axis].extend(faint[axis].iter().cloned());
-    }
-    let mut ruled = [0, 1].map(|axis| ruling(&lines[axis], sides[axis]));
     let add = |to: &mut [Vec<Line>; 2], lines: &[Vec<Line>; 2]| {
         (0..2).for_each(|axis| to[axis].extend_from_slice(&lines[axis]));
     };
+    add(&mut lines, &faint(ink, most));
+    let mut ruled = [0, 1].map(|axis| ruling(&lines[axis], sides[axis]));
     add(&mut rules, &ruled);
     let long = long(&mask, lines, &rules);
     add(&mut rules, &long);
@@ -97,17 +86,27 @@ pub(crate) fn remove(ink: &mut Ink) -> (Rules, Mask) {
             *value = 0;
         }
     }
-    let crossing = |axis: usize| {
-        let middle = sides[axis] as f32 / 2.0;
-        // Row 29 ends where a border at 30 is.
-        let border = |line: &Line| (line.y(middle) + 0.5).max(0.0) as usize;
-        let mut at: Vec<usize> = long[axis].iter().map(border).collect();
-        at.sort_unstable();
-        // The same rule, seen in several masks.
-        at.dedup_by(|next, last| *next - *last <= most);
-        at
-    };
-    (Rules { boxes: insides(&boxes), long: [crossing(0), crossing(1)] }, Mask::of(ink))
+    let long = [0, 1].map(|axis| crossings(&long[axis], sides[axis] as f32 / 2.0, most));
+    (Rules { boxes: insides(&boxes), long }, Mask::of(ink))
+}
+
+/// The lines of several masks that are long enough; of a picture of too many, which is a texture, the longest.
+fn longest(masks: [&Mask; 2], most: usize, shortest: f32) -> Vec<Line> {
+    let mut lines = masks.map(|mask| trace(mask, most, GAP[0])).concat();
+    lines.retain(|line| line.len() >= shortest);
+    lines.sort_by(|a, b| b.len().total_cmp(&a.len()));
+    lines.truncate(MOST_LINES);
+    lines
+}
+
+/// Where long lines, none thicker than `most`, cross the middle of the picture.
+fn crossings(lines: &[Line], middle: f32, most: usize) -> Vec<usize> {
+    // Row 29 ends where a border at 30 is.
+    let mut at: Vec<usize> = lines.iter().map(|line| (line.y(middle) + 0.5).max(0.0) as usize).collect();
+    at.sort_unstable();
+    // The same rule, seen in several masks.
+    at.dedup_by(|next, last| *next - *last <= most);
+    at
 }
 
 /// The lines of ruled or squared paper: several long ones that run side by side, and with them what is parallel, as thin and at
