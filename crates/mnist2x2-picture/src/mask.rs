@@ -87,7 +87,7 @@ impl Mask {
     pub(crate) fn turned(&self) -> Self {
         let mut turned = Self::blank(self.height, self.width);
         for (y, row) in self.inked.chunks_exact(self.width).enumerate() {
-            for x in runs(row).into_iter().flatten() {
+            for x in runs(row).flatten() {
                 turned.inked[x * self.height + y] = true;
             }
         }
@@ -145,23 +145,19 @@ pub(crate) fn unite(owner: &mut [usize], a: usize, b: usize) -> bool {
 }
 
 /// The runs of ink of one row.
-pub(crate) fn runs(row: &[bool]) -> Vec<Range<usize>> {
+pub(crate) fn runs(row: &[bool]) -> impl Iterator<Item = Range<usize>> {
     /// Most of a page is blank, and blocks without ink are passed over.
-    const BLOCK: usize = 32;
-    const BLANK: [bool; BLOCK] = [false; BLOCK];
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for (block, inked) in row.chunks(BLOCK).enumerate() {
-        if inked == &BLANK[..inked.len()] {
-            continue;
+    const BLANK: [bool; 32] = [false; 32];
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let mut rest = &row[end..];
+        while rest.first_chunk() == Some(&BLANK) {
+            rest = &rest[BLANK.len()..];
         }
-        for (at, _) in (block * BLOCK..).zip(inked).filter(|(_, inked)| **inked) {
-            match runs.last_mut() {
-                Some(run) if run.end == at => run.end += 1,
-                _ => runs.push(at..at + 1),
-            }
-        }
-    }
-    runs
+        let start = row.len() - rest.len() + rest.iter().position(|&inked| inked)?;
+        end = row[start..].iter().position(|&inked| !inked).map_or(row.len(), |length| start + length);
+        Some(start..end)
+    })
 }
 
 /// The columns and the rows between which pixels lie.

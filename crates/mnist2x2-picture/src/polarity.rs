@@ -36,15 +36,8 @@ const STEP: usize = 4;
 /// Whether ink is darker than the paper: strokes are narrow, and most of any neighborhood is paper, whatever light falls
 /// on it.
 pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
-    // On a page that a program drew, ink is what is not its one level of paper.
-    if let Some(level) = paper::flat_level(image, image.width() as usize) {
-        let mut ink = [0_u64; 2];
-        for &gray in image.iter() {
-            ink[usize::from(gray > level)] += u64::from(gray.abs_diff(level));
-        }
-        if ink != [0; 2] {
-            return ink[0] > ink[1];
-        }
+    if let Some(is_dark) = on_one_level(image) {
+        return is_dark;
     }
     let (grays, width) = reduced(image, FINE);
     let wide = narrow(&grays, width, WIDE, [u8::MAX; 2]);
@@ -65,6 +58,20 @@ pub(crate) fn has_dark_ink(image: &GrayImage) -> bool {
     }
     let [darker, lighter] = strays(image);
     darker > lighter || lighter < GRAIN * grays.len().min(COARSE) as u64
+}
+
+/// Whether ink is darker on a page that a program drew, as some of its pixels tell: what is not its one level of paper.
+fn on_one_level(image: &GrayImage) -> Option<bool> {
+    let sides = [image.width(), image.height()].map(|side| side as usize);
+    let step = (sides[0] * sides[1]).div_ceil(FINE).isqrt().max(1);
+    let rows = image.as_raw().chunks_exact(sides[0]).step_by(step);
+    let grays: Vec<u8> = rows.flat_map(|row| row.iter().step_by(step)).copied().collect();
+    let level = usize::from(paper::flat_level(&grays, sides[0].div_ceil(step))?);
+    let mut ink = [0, 0];
+    for (gray, count) in Histogram::of(&grays).iter() {
+        ink[usize::from(gray > level)] += gray.abs_diff(level) * count as usize;
+    }
+    (ink[0] != ink[1]).then_some(ink[0] > ink[1])
 }
 
 /// The picture with about so many pixels at most, and its width.

@@ -157,11 +157,11 @@ pub(crate) fn erase(turned: &mut Mask, line: &Line) {
 /// Where strokes enter a line and where they leave it: runs of ink above and below no farther apart than `reach`, as far as
 /// they lie so near.
 fn crossing(above: &[bool], below: &[bool], reach: usize) -> Vec<[Range<usize>; 2]> {
-    let below = runs(below);
+    let below: Vec<Range<usize>> = runs(below).collect();
     let near = |a: &Range<usize>, b: &Range<usize>| {
         a.start.max(b.start.saturating_sub(reach))..a.end.min(b.end + reach)
     };
-    let pairs = runs(above).into_iter().flat_map(|a| below.iter().map(move |b| [near(&a, b), near(b, &a)]));
+    let pairs = runs(above).flat_map(|a| below.iter().map(move |b| [near(&a, b), near(b, &a)]));
     pairs.filter(|pair| pair.iter().all(|run| !run.is_empty())).collect()
 }
 
