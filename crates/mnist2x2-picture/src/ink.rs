@@ -120,9 +120,9 @@ fn stroke_run(values: &[u8], width: usize) -> usize {
     let run = median_run(values, width, threshold);
     // Shadows look like ink to a window that they fit into, but are wide, and ink is darker.
     let darker = all.from(threshold).otsu_threshold();
-    let of_ink = median_run(values, width, darker);
-    let is_ink_darker = || all.mean(darker..=255) >= DARKER * all.mean(threshold..=darker - 1);
-    if WIDER * of_ink <= run && is_ink_darker() { of_ink } else { run }
+    let is_ink_darker = all.mean(darker..=255) >= DARKER * all.mean(threshold..=darker - 1);
+    let of_ink = is_ink_darker.then(|| median_run(values, width, darker));
+    of_ink.filter(|of_ink| WIDER * of_ink <= run).unwrap_or(run)
 }
 
 /// The median of how long the values from a threshold on go along a row.

@@ -178,16 +178,13 @@ fn insides(boxes: &[Frame]) -> Vec<[Range<usize>; 2]> {
     let mut apart: Vec<[Range<usize>; 2]> = Vec::new();
     for sides in inner {
         // The same box, once by each of two lines that lie close together.
-        if !apart.iter().any(|other| coincide(other, &sides)) {
+        let is_same =
+            |other: &[Range<usize>; 2]| (0..2).all(|k| 2 * overlap(&sides[k], &other[k]) > sides[k].len());
+        if !apart.iter().any(is_same) {
             apart.push(sides);
         }
     }
     apart
-}
-
-/// Whether one covers more than half of the other, in columns and in rows.
-fn coincide(one: &[Range<usize>; 2], other: &[Range<usize>; 2]) -> bool {
-    (0..2).all(|k| 2 * overlap(&other[k], &one[k]) > other[k].len())
 }
 
 impl Rules {

@@ -35,6 +35,11 @@ impl Line {
         self.x.len() as f32
     }
 
+    /// How far from its middle it may reach, with what it may have blurred to.
+    fn half(&self) -> f32 {
+        self.thick / 2.0 + 1.5
+    }
+
     /// The columns of a page of so many that it may cross, somewhat more than it was seen in.
     pub(crate) fn columns(&self, count: usize) -> Range<usize> {
         self.x.start.saturating_sub(3)..(self.x.end + 3).min(count)
@@ -42,7 +47,7 @@ impl Line {
 
     /// The rows of a page of so many that it covers in a column, with those beside it that it may have blurred to.
     pub(crate) fn band(&self, x: usize, count: usize) -> Range<usize> {
-        let (y, half) = (self.y(x as f32), self.thick / 2.0 + 1.5);
+        let (y, half) = (self.y(x as f32), self.half());
         let at = |y: f32| (y.round().max(0.0) as usize).min(count);
         at(y - half)..at(y + half + 1.0)
     }
@@ -136,7 +141,7 @@ pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
 /// Takes a level line out of a mask, which is given with its axes swapped, but for the ink that crosses it: what goes on near
 /// by on both sides, and straight from the one to the other.
 pub(crate) fn erase(turned: &mut Mask, line: &Line) {
-    let (reach, width) = (2 * (line.thick / 2.0 + 1.5) as usize, turned.width);
+    let (reach, width) = (2 * line.half() as usize, turned.width);
     let (columns, band) = (line.columns(turned.height), |x: usize| line.band(x, width));
     let inked = |x: usize, y: usize| y < width && turned.inked[x * width + y];
     let above = columns.clone().map(|x| band(x).start > 0 && inked(x, band(x).start - 1));
