@@ -9,6 +9,8 @@ use crate::support::Bench;
 const RUN: &str = "train --data-dir mnist --config small.toml --no-test --threads 1";
 const SMALL: &str = "[model]\nwidth = 16\nfeed_forward_width = 24\nencoder_layers = 1\ndecoder_layers = 1
 [recipe]\nbatch_size = 20\nepoch_grids = 190\nepochs = 3\n";
+/// What a run that is to be stopped takes beside that. `mpirun` passes SIGTERM on after three seconds (see [`mpirun`]): the epochs take longer.
+const LONG: &str = "--epochs 120";
 /// How soon all have ended once one has.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -61,7 +63,7 @@ fn results(bench: &Bench, folder: &str) -> (Vec<u8>, Vec<u8>, Vec<serde_json::Va
 
 /// Starts two processes on a long run, and waits for their first checkpoint.
 fn start(bench: &Bench, folder: &str) -> std::process::Child {
-    let words = ranks(2, &format!("{RUN} --epochs 40 --save-every 5 --out {folder}"));
+    let words = ranks(2, &format!("{RUN} {LONG} --save-every 5 --out {folder}"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let child = mpirun(bench, &words).stderr(Stdio::piped()).spawn().unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
@@ -96,7 +98,7 @@ fn any_number_of_processes_makes_the_same_bytes() {
 #[test]
 fn a_run_of_two_that_was_stopped_goes_on_with_four() {
     let bench = bench();
-    bench.done(&format!("{RUN} --epochs 40 --out whole"));
+    bench.done(&format!("{RUN} {LONG} --out whole"));
     let child = start(&bench, "cut");
     let asked = Instant::now();
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
@@ -115,7 +117,7 @@ fn a_run_of_two_that_was_stopped_goes_on_with_four() {
 #[test]
 fn a_process_that_is_killed_ends_all_and_the_run_goes_on_alone() {
     let bench = bench();
-    bench.done(&format!("{RUN} --epochs 40 --out whole"));
+    bench.done(&format!("{RUN} {LONG} --out whole"));
     let child = start(&bench, "cut");
     let is_second = |pid: &str| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
