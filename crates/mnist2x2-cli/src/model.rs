@@ -9,7 +9,7 @@ use mnist2x2::train::{Exposure, RunRecord};
 use mnist2x2::{Config, Device, Recognizer, RunFolder};
 
 use crate::console;
-use crate::layout::{LayoutArgs, blanks_of, described};
+use crate::layout_args::{LayoutArgs, blanks_of, described};
 
 /// Where runs are kept when no folder is named.
 pub(crate) const RUNS: &str = "runs";

@@ -6,8 +6,8 @@ use pulp::Simd;
 
 use crate::gelu::gelu_with_derivative;
 use crate::gemm::Start;
-use crate::layout::ConvolutionLayout;
 use crate::linear::Linear;
+use crate::packed::ConvolutionLayout;
 use crate::scratch::{ROWS_AT_A_TIME, Scratch};
 use crate::simd::multiply;
 use crate::sizes::{check_sizes, numbers_in, sum};

@@ -5,8 +5,8 @@ use pulp::Simd;
 
 use crate::cross_entropy::cross_entropy;
 use crate::gemm::Start;
-use crate::layout::HeadLayout;
 use crate::linear::Linear;
+use crate::packed::HeadLayout;
 use crate::scratch::Scratch;
 use crate::sizes::{check_sizes, numbers_in};
 use crate::sub_layer::{Backward, Forward, Lens, SubLayer};

@@ -54,7 +54,7 @@ mod transpose;
 mod attention;
 mod cross_entropy;
 
-mod layout;
+mod packed;
 mod memory;
 mod scratch;
 
@@ -84,13 +84,13 @@ pub use candle::{
 pub use convolution::Convolution;
 pub use decode::KeyValueCache;
 pub use head::{Head, HeadLoss};
-pub use layout::{
-    ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout,
-    SelfAttentionLayout, TokenEmbeddingLayout,
-};
 pub use memory::keep_freed_memory;
 pub use mlp::Mlp;
 pub use orthogonal::Orthogonalizer;
+pub use packed::{
+    ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, Parameter, PatchEmbeddingLayout,
+    SelfAttentionLayout, TokenEmbeddingLayout,
+};
 pub use patch_embedding::PatchEmbedding;
 pub use peak::peak;
 pub use scratch::Scratch;

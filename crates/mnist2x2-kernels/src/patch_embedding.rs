@@ -4,8 +4,8 @@ use candle_core::Result;
 use pulp::Simd;
 
 use crate::gemm::Start;
-use crate::layout::PatchEmbeddingLayout;
 use crate::linear::Linear;
+use crate::packed::PatchEmbeddingLayout;
 use crate::scratch::Scratch;
 use crate::simd::add;
 use crate::sizes::{check_sizes, numbers_in};

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::Result;
 
-use crate::layout::TokenEmbeddingLayout;
+use crate::packed::TokenEmbeddingLayout;
 use crate::sizes::{check_sizes, numbers_in};
 
 /// `y[b, t] = token[tokens[b, t]] + pos[t]`: a learned vector for every token and one for every position.

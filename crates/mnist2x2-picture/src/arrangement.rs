@@ -7,7 +7,7 @@ use std::str::FromStr;
 use mnist2x2_data::GridShape;
 
 use crate::blot::{Blot, digit_size, overlap, pen};
-use crate::mask::{Mask, Pixel};
+use crate::mask::{Mask, Pixel, Sides};
 use crate::rules::Rules;
 use crate::{Error, digits};
 
@@ -68,8 +68,7 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Vec<Lines> {
     let pen = pen(&pieces);
     let all = pieces.len();
     pieces.retain(|piece| !is_surrounding(piece, sides, pen) && (all == 1 || !goes_through(piece, sides)));
-    let sizes: Vec<[Range<usize>; 2]> =
-        pieces.iter().map(|piece| [piece.x.clone(), piece.y.clone()]).collect();
+    let sizes: Vec<Sides> = pieces.iter().map(|piece| [piece.x.clone(), piece.y.clone()]).collect();
     pieces.retain(|piece| !surrounds(piece, &sizes));
     let arranged = |digits: Vec<Blot>| {
         let mut lines = grid(lines(in_boxes(digits, &rules.boxes)));
@@ -82,9 +81,6 @@ pub(crate) fn find(mask: &Mask, rules: &Rules) -> Vec<Lines> {
     };
     digits::ways(pieces).into_iter().map(arranged).collect()
 }
-
-/// The columns and the rows of a box.
-type Sides = [Range<usize>; 2];
 
 /// So many boxes of about one size are those of a form.
 const MANY: usize = 2;
@@ -167,8 +163,8 @@ fn is_surrounding(piece: &Blot, sides: [usize; 2], usual: f32) -> bool {
 }
 
 /// Whether others lie within a piece, as digits within what is left of a frame, or of the edge of the sheet.
-fn surrounds(piece: &Blot, others: &[[Range<usize>; 2]]) -> bool {
-    let holds = |other: &&[Range<usize>; 2]| {
+fn surrounds(piece: &Blot, others: &[Sides]) -> bool {
+    let holds = |other: &&Sides| {
         let is_inside =
             |whole: &Range<usize>, part: &Range<usize>| whole.start < part.start && part.end < whole.end;
         is_inside(&piece.x, &other[0])

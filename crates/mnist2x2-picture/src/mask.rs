@@ -160,8 +160,11 @@ pub(crate) fn runs(row: &[bool]) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
+/// The columns and the rows that something spans.
+pub(crate) type Sides = [Range<usize>; 2];
+
 /// The columns and the rows between which pixels lie.
-pub(crate) fn spans(pixels: &[Pixel]) -> [Range<usize>; 2] {
+pub(crate) fn spans(pixels: &[Pixel]) -> Sides {
     [0, 1].map(|axis| {
         let places = || pixels.iter().map(|pixel| usize::from(pixel[axis]));
         places().min().unwrap_or(0)..places().max().map_or(0, |last| last + 1)

@@ -9,7 +9,7 @@ use mnist2x2_data::GridShape;
 
 use crate::blot::{Blot, digit_size, overlap, quantile};
 use crate::ink::Ink;
-use crate::mask::Mask;
+use crate::mask::{Mask, Sides};
 use crate::straight_lines::{Line, erase, trace};
 
 /// Ink from this share of the paper's grain on may be a rule.
@@ -46,7 +46,7 @@ const BEYOND_DIGITS: f32 = 1.5;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     /// The insides of boxes that hold no other box: columns and rows.
-    pub(crate) boxes: Vec<[Range<usize>; 2]>,
+    pub(crate) boxes: Vec<Sides>,
     /// The rows of long level rules, and the columns of long upright ones, where they cross the picture's middle.
     long: [Vec<usize>; 2],
 }
@@ -167,19 +167,18 @@ fn long(mask: &Mask, mut long: [Vec<Line>; 2], rules: &[Vec<Line>; 2]) -> [Vec<L
 }
 
 /// The insides of boxes that hold no other.
-fn insides(boxes: &[Frame]) -> Vec<[Range<usize>; 2]> {
-    let all: Vec<[Range<usize>; 2]> = boxes.iter().map(Frame::inside).collect();
-    let holds = |a: &[Range<usize>; 2], b: &[Range<usize>; 2]| {
+fn insides(boxes: &[Frame]) -> Vec<Sides> {
+    let all: Vec<Sides> = boxes.iter().map(Frame::inside).collect();
+    let holds = |a: &Sides, b: &Sides| {
         a != b
             && (0..2)
                 .all(|k| a[k].contains(&usize::midpoint(b[k].start, b[k].end)) && a[k].len() > b[k].len())
     };
     let inner: Vec<_> = all.iter().filter(|a| !all.iter().any(|b| holds(a, b))).cloned().collect();
-    let mut apart: Vec<[Range<usize>; 2]> = Vec::new();
+    let mut apart: Vec<Sides> = Vec::new();
     for sides in inner {
         // The same box, once by each of two lines that lie close together.
-        let is_same =
-            |other: &[Range<usize>; 2]| (0..2).all(|k| 2 * overlap(&sides[k], &other[k]) > sides[k].len());
+        let is_same = |other: &Sides| (0..2).all(|k| 2 * overlap(&sides[k], &other[k]) > sides[k].len());
         if !apart.iter().any(is_same) {
             apart.push(sides);
         }
@@ -218,7 +217,7 @@ struct Frame {
 
 impl Frame {
     /// The columns and the rows that it holds.
-    fn inside(&self) -> [Range<usize>; 2] {
+    fn inside(&self) -> Sides {
         let middle = |line: &Line| line.y((line.x.start + line.x.end) as f32 / 2.0).max(0.0) as usize;
         [1, 0].map(|axis| middle(&self.sides[axis][0])..middle(&self.sides[axis][1]))
     }

@@ -1,4 +1,4 @@
-//! The learning-rate schedule: linear warmup, then constant, linear or cosine decay.
+//! The learning-rate schedule: linear warmup, then linear or cosine decay, or none (`decay_fraction = 0`).
 
 use std::f64::consts::PI;
 

@@ -13,9 +13,9 @@ use clap::error::ErrorKind;
 use crate::console::{self, row};
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
-use crate::layout::LayoutArgs;
+use crate::layout_args::LayoutArgs;
 use crate::model::ModelArgs;
-use crate::paper::PaperArgs;
+use crate::paper_args::PaperArgs;
 
 pub(crate) use test_grids::Test;
 

@@ -13,9 +13,9 @@ use mnist2x2::{Device, Recipe};
 
 use crate::console;
 use crate::data::DataArgs;
-use crate::layout::LayoutArgs;
+use crate::layout_args::LayoutArgs;
 use crate::model::ModelArgs;
-use crate::paper::PaperArgs;
+use crate::paper_args::PaperArgs;
 use crate::sheet;
 
 /// Options of `sample`.

@@ -182,6 +182,12 @@ fn the_description_describes_this_server() {
     assert_eq!(page["info"]["version"], env!("CARGO_PKG_VERSION"));
     let paths = page["paths"].as_object().unwrap();
     assert_eq!(paths.len(), 8);
+    let cells = &page["components"]["schemas"]["Drawing"]["properties"]["cells"];
+    assert_eq!(
+        (&cells["minItems"], &cells["maxItems"]),
+        (&json!(4), &json!(4)),
+        "as many as the model reads"
+    );
     for (path, methods) in paths {
         for method in ["get", "post"] {
             let answer = server.send(&method.to_uppercase(), path, &[], b"");
@@ -194,6 +200,33 @@ fn the_description_describes_this_server() {
                     || status.starts_with('5') && responses.contains_key("default")
             };
             assert!(responses.is_none_or(is_there), "{method} {path}: {status}");
+        }
+    }
+}
+
+/// What is answered has each name that its description requires, and none that it does not have.
+#[test]
+fn answers_have_the_names_that_are_described() {
+    let server = start(Fake::new('a'), |_| ());
+    let correction =
+        json!({ "key": "k", "model": "a".repeat(64), "read": "1020", "right": "1021", "strokes": drawing() });
+    let answers = [
+        ("Prediction", server.json("/api/predict?seen=true&attention=true", &drawing())),
+        ("Prediction", server.picture(b"any")),
+        ("Model", server.get("/api/model")),
+        ("Ready", server.get("/readyz")),
+        ("Kept", server.json("/api/corrections", &correction)),
+        ("Problem", server.get("/nothing")),
+    ];
+    let schemas = server.get("/openapi.json").json()["components"]["schemas"].clone();
+    for (name, answer) in answers {
+        let (schema, answer) = (&schemas[name], answer.json());
+        let described = schema["properties"].as_object().unwrap();
+        for key in answer.as_object().unwrap().keys() {
+            assert!(described.contains_key(key), "{name}: {key} is not described");
+        }
+        for key in schema["required"].as_array().unwrap() {
+            assert!(answer.get(key.as_str().unwrap()).is_some(), "{name}: {key} is missing");
         }
     }
 }

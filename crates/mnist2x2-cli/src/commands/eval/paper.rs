@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::console::{self, Bar, percent};
 use crate::data::DataArgs;
 use crate::model::ModelArgs;
-use crate::paper::{PaperArgs, encode, file_name};
+use crate::paper_args::{PaperArgs, encode, file_name};
 
 /// An answer of more confidence is one that people trust.
 const SURE: f32 = 0.9;

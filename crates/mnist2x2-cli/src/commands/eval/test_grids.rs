@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::console::{self, Bar, duration, percent, row};
 use crate::data::Dataset;
-use crate::layout::{blanks_of, described};
+use crate::layout_args::{blanks_of, described};
 
 /// Accuracy is reported for these shares of the grids: those with the highest confidence.
 const COVERAGES: [f64; 3] = [0.99, 0.98, 0.95];

@@ -7,7 +7,7 @@ use mnist2x2::{Config, Recognizer};
 
 use super::figures::Figures;
 use crate::console::percent;
-use crate::layout::described;
+use crate::layout_args::described;
 use crate::model::{Documents, patches};
 
 /// The card, with `{words}` where something is filled in.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::console::percent;
-use crate::layout::described;
+use crate::layout_args::described;
 
 /// Figures of one evaluation. Shares are taken from the counts.
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::console::{self, Bar};
 use crate::data::DataArgs;
-use crate::paper::{PaperArgs, encode, file_name};
+use crate::paper_args::{PaperArgs, encode, file_name};
 
 pub(super) fn run(
     args: &PaperArgs,

@@ -19,7 +19,7 @@ use toml::Table;
 use crate::clock::utc;
 use crate::data::DataArgs;
 use crate::device::ComputeArgs;
-use crate::layout::LayoutArgs;
+use crate::layout_args::LayoutArgs;
 use crate::model::{RUNS, newest_run};
 
 /// Options of `train`.

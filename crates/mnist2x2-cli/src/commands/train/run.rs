@@ -14,7 +14,7 @@ use crate::commands::eval::Test;
 use crate::console::{self, duration, percent};
 use crate::data::Dataset;
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::layout::described;
+use crate::layout_args::described;
 use crate::model::{ModelArgs, exposure_note, patches};
 use crate::progress::Progress;
 
