@@ -37,30 +37,31 @@ pub(crate) struct Gray {
 /// # Errors
 /// [`Error::Image`] if the bytes are none or are damaged, [`Error::TooLarge`] if it is beyond the limits.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Gray, Error> {
-    let refused = |error: ImageError| match error {
+    let (image, orientation) = match image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => decode_jpeg(bytes)?,
+        Ok(format) if format.reading_enabled() => decode_other(bytes, format).map_err(refused)?,
+        _ => return Err(Error::Image(what_it_is(bytes).into())),
+    };
+    Ok(Gray::new(image, orientation))
+}
+
+/// What is said of an image that is not unpacked.
+fn refused(error: ImageError) -> Error {
+    match error {
         ImageError::Limits(_) => Error::TooLarge(format!(
             "{MAX_SIDE} pixels along a side, {} million in all and {} MiB unpacked",
             MAX_PIXELS / 1_000_000,
             MAX_DECODED_BYTES >> 20
         )),
         other => Error::Image(other.to_string().trim().replace('\n', " ")),
-    };
-    let format = match image::guess_format(bytes) {
-        Ok(format) if format.reading_enabled() => format,
-        _ => return Err(Error::Image(what_it_is(bytes).into())),
-    };
-    let (width, height) =
-        ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().map_err(refused)?;
-    let is_large = width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS;
-    if is_large {
-        return Err(refused(ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError))));
     }
-    let (image, orientation) = if format == ImageFormat::Jpeg {
-        decode_jpeg(bytes)?
-    } else {
-        decode_other(bytes, format).map_err(refused)?
-    };
-    Ok(Gray::new(image, orientation))
+}
+
+/// Refuses an image of too many pixels, before it is unpacked.
+fn check_size(width: u32, height: u32) -> ImageResult<()> {
+    let is_large = width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS;
+    let too_large = || ImageError::Limits(LimitError::from_kind(LimitErrorKind::DimensionError));
+    if is_large { Err(too_large()) } else { Ok(()) }
 }
 
 /// What bytes that are not read seem to be, and what to do.
@@ -84,15 +85,17 @@ fn decode_jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Error> {
     }
     let damaged = |error: &dyn std::fmt::Debug| Error::Image(format!("the JPEG is damaged: {error:?}"));
     let options = DecoderOptions::default()
-        .set_max_width(MAX_SIDE as usize)
-        .set_max_height(MAX_SIDE as usize)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::Luma);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let pixels = decoder.decode().map_err(|error| damaged(&error))?;
+    decoder.decode_headers().map_err(|error| damaged(&error))?;
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged(&"no size"))?;
+    let [width, height] = [width, height].map(|side| side as u32);
+    check_size(width, height).map_err(refused)?;
+    let pixels = decoder.decode().map_err(|error| damaged(&error))?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
-    let image =
-        GrayImage::from_raw(width as u32, height as u32, pixels).ok_or_else(|| damaged(&"too few pixels"))?;
+    let image = GrayImage::from_raw(width, height, pixels).ok_or_else(|| damaged(&"too few pixels"))?;
     Ok((image.into(), orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
@@ -121,6 +124,8 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> ImageResult<(DynamicImage,
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
     let orientation = decoder.orientation()?;
     Ok((DynamicImage::from_decoder(decoder)?, orientation))
 }
