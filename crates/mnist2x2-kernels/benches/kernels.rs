@@ -1,29 +1,66 @@
-//! Every sub-layer at the sizes of the published model for a shard of 8 grids, and a whole training step of that shard.
+//! Every sub-layer at the sizes of the published model for a shard of 8 grids.
 //!
-//! `cargo bench -p mnist2x2-kernels`; throughput of the step is in grids per second on one core.
+//! `cargo bench -p mnist2x2-kernels`; a whole step of training is a bench of `mnist2x2-model`.
 #![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
 
-#[path = "step/candle.rs"]
-mod candle_step;
 #[path = "../tests/oracle/mod.rs"]
 mod oracle;
-mod step;
 
 use std::hint::black_box;
 
-use candle_step::CandleStep;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use mnist2x2_kernels::{
-    CrossAttention, Head, KeyValueCache, Mlp, PatchEmbedding, Scratch, SelfAttention, SubLayer,
+    Backward, CrossAttention, Forward, Head, KeyValueCache, Mlp, PatchEmbedding, Scratch, SelfAttention,
+    SubLayer,
 };
 use oracle::numbers;
-use step::{Slot, Step};
 
 const GRIDS: usize = 8;
 const WIDTH: usize = 64;
 const HEADS: usize = 4;
 const PATCHES: usize = 16;
 const TOKENS: usize = 5;
+
+/// One sub-layer's parameters, their gradient, what its forward pass saved, and its output.
+struct Slot {
+    params: Vec<f32>,
+    d_params: Vec<f32>,
+    saved: Vec<f32>,
+    y: Vec<f32>,
+}
+
+impl Slot {
+    fn new<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes) -> Self {
+        let lens = layer.lens(sizes);
+        let params = numbers(lens.params, 7).iter().map(|p| p * 0.1).collect::<Vec<_>>();
+        let [d_params, saved, y] = [lens.params, lens.saved, lens.y].map(|len| vec![0.0; len]);
+        Self { params, d_params, saved, y }
+    }
+
+    fn forward<const N: usize, L: SubLayer<N>>(
+        &mut self,
+        layer: &L,
+        sizes: L::Sizes,
+        inputs: [&[f32]; N],
+        scratch: &mut Scratch,
+    ) {
+        let Self { params, y, saved, .. } = self;
+        layer.forward(sizes, Forward { params, inputs, y, saved }, scratch);
+    }
+
+    fn backward<const N: usize, L: SubLayer<N>>(
+        &mut self,
+        layer: &L,
+        sizes: L::Sizes,
+        inputs: [&[f32]; N],
+        dy: &[f32],
+        dx: [&mut [f32]; N],
+        scratch: &mut Scratch,
+    ) {
+        let Self { params, d_params, saved, .. } = self;
+        layer.backward(sizes, Backward { params, inputs, saved, dy, dx, d_params }, scratch);
+    }
+}
 
 /// The forward and the backward pass of a sub-layer.
 fn both_passes<const N: usize, L: SubLayer<N>>(c: &mut Criterion, name: &str, layer: &L, sizes: L::Sizes) {
@@ -76,30 +113,6 @@ fn sub_layers(c: &mut Criterion) {
     );
 }
 
-fn whole_step(c: &mut Criterion) {
-    let mut step = Step::new(GRIDS);
-    let mut group = c.benchmark_group("training step");
-    group.throughput(Throughput::Elements(GRIDS as u64));
-    group.bench_function("forward", |b| b.iter(|| black_box(step.forward())));
-    group.bench_function("forward and backward", |b| {
-        b.iter(|| {
-            step.forward();
-            step.backward();
-        });
-    });
-}
-
-/// The same step through candle's graph: what the graph costs is the difference.
-fn candle_step(c: &mut Criterion) {
-    let step = CandleStep::new(GRIDS).expect("a model of the published sizes");
-    let mut group = c.benchmark_group("training step through candle");
-    group.throughput(Throughput::Elements(GRIDS as u64));
-    group.bench_function("forward", |b| b.iter(|| step.forward().expect("a loss")));
-    group.bench_function("forward and backward", |b| {
-        b.iter(|| step.forward().and_then(|loss| loss.backward()).expect("gradients"));
-    });
-}
-
 /// One token of every sequence, with keys and values kept.
 fn decoding(c: &mut Criterion) {
     for batch in [1, 500] {
@@ -127,5 +140,5 @@ fn decoding(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, whole_step, candle_step, decoding, sub_layers);
+criterion_group!(benches, decoding, sub_layers);
 criterion_main!(benches);

@@ -13,6 +13,7 @@
 //! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one tensor of rank 1,
 //!    laid out as [`SelfAttentionLayout`] and its like say. [`Gradients`] is the backward pass in the calling thread alone.
+//!    The same functions take the values of a [`Tape`], whose way back costs less.
 //!
 //! Everything runs in the thread that calls, and the same call gives the same bits on the same machine: data parallelism
 //! belongs to the caller.
@@ -78,8 +79,9 @@ mod candle;
 
 pub use attention_layer::{AttentionLayer, CrossAttention, SelfAttention};
 pub use candle::{
-    Gradients, cross_attention, cross_attention_step, head_loss, logits, mlp, patch_embedding,
-    project_memory, self_attention, self_attention_step, stem, token_embedding,
+    Cut, Gradients, Layer, Lookup, Operand, Recorded, Tape, cross_attention, cross_attention_step,
+    cut_patches, head_loss, logits, mlp, patch_embedding, project_memory, self_attention,
+    self_attention_step, stem, token_embedding,
 };
 pub use convolution::Convolution;
 pub use decode::KeyValueCache;

@@ -39,10 +39,17 @@ impl Parameters {
     /// # Errors
     /// As [`GroupGradient::sum`].
     pub fn gradient(&self, loss: &Tensor) -> Result<Vec<f32>, Error> {
-        let (gradients, mut flat) = (Gradients::of(loss)?, vec![0.0; self.count()]);
-        self.group_gradients(&mut flat)?
-            .into_iter()
-            .try_for_each(|mut group| group.sum(&[(1.0, &gradients)]))?;
+        self.flat_gradient(&Gradients::of(loss)?)
+    }
+
+    /// The same, of a loss whose gradients are known.
+    ///
+    /// # Errors
+    /// As [`GroupGradient::sum`].
+    pub fn flat_gradient(&self, gradients: &Gradients) -> Result<Vec<f32>, Error> {
+        let mut flat = vec![0.0; self.count()];
+        let mut groups = self.group_gradients(&mut flat)?.into_iter();
+        groups.try_for_each(|mut group| group.sum(&[(1.0, gradients)]))?;
         Ok(flat)
     }
 

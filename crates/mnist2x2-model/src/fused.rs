@@ -6,12 +6,11 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
-use mnist2x2_kernels::{self as kernels, KeyValueCache};
+use mnist2x2_kernels::{self as kernels, Gradients, KeyValueCache, Lookup, Operand, Tape};
 
 use crate::Config;
 use crate::network::{Decoding, Network};
 use crate::parameters::Parameters;
-use crate::patch_embedding::cut_patches;
 use crate::targets::distributions;
 
 /// The parameter groups of the network, each a tensor of rank 1.
@@ -45,38 +44,55 @@ impl Fused {
         }
     }
 
-    /// `tokens` (B, T) of u32, the first of them at position `first` -> (B, T, D)
-    fn embed(&self, tokens: &Tensor, first: usize) -> Result<Tensor> {
-        let (vocabulary, width) = (self.config.vocabulary, self.config.width);
-        kernels::token_embedding(tokens, &self.token_embedding, vocabulary, width, first)
-    }
-
-    /// The decoder without its head: `tokens` (B, T) of u32, `memory` (B, N, D) -> (B, T, D)
-    fn hidden(&self, tokens: &Tensor, memory: &Tensor) -> Result<Tensor> {
-        let heads = self.config.heads;
-        self.decoder.iter().try_fold(self.embed(tokens, 0)?, |x, [attention, cross, feed_forward]| {
-            let x = kernels::self_attention(&x, attention, heads, true)?;
-            let x = kernels::cross_attention(&x, memory, cross, heads)?;
-            kernels::mlp(&x, feed_forward)
-        })
-    }
-}
-
-impl Network for Fused {
-    fn encode(&self, images: &Tensor) -> Result<Tensor> {
-        let maps = match &self.stem {
+    /// Pictures (B, height, width) -> (B, N, D)
+    fn memory<X: Operand>(&self, images: &X) -> Result<X> {
+        let patches = match &self.stem {
             Some(stem) => {
                 let sizes: Vec<_> = self.config.stem.iter().map(|c| (c.channels, c.stride)).collect();
-                kernels::stem(images, stem, &sizes)?.flatten_from(2)? // (B, rows, columns C)
+                kernels::cut_patches(&kernels::stem(images, stem, &sizes)?, self.config.patch_shape())?
             }
-            None => images.clone(),
+            None => kernels::cut_patches(images, self.config.patch_shape())?,
         };
-        let patches = cut_patches(&maps, self.config.patch_shape())?; // (B, N, P)
         let x = kernels::patch_embedding(&patches, &self.patch_embedding)?; // (B, N, D)
         self.encoder.iter().try_fold(x, |x, [attention, feed_forward]| {
             let x = kernels::self_attention(&x, attention, self.config.heads, false)?;
             kernels::mlp(&x, feed_forward)
         })
+    }
+
+    /// `tokens` (B, T) of u32, the first of them at position `first` -> (B, T, D), beside a memory
+    fn embed<X: Operand>(&self, memory: &X, tokens: &Tensor, first: usize) -> Result<X> {
+        let (params, sizes) = (&self.token_embedding, [self.config.vocabulary, self.config.width]);
+        memory.look_up(Lookup::new(tokens, params, sizes, first)?, params)
+    }
+
+    /// The decoder without its head: `tokens` (B, T) of u32, `memory` (B, N, D) -> (B, T, D)
+    fn hidden<X: Operand>(&self, tokens: &Tensor, memory: &X) -> Result<X> {
+        let (x, heads) = (self.embed(memory, tokens, 0)?, self.config.heads);
+        self.decoder.iter().try_fold(x, |x, [attention, cross, feed_forward]| {
+            let x = kernels::self_attention(&x, attention, heads, true)?;
+            let x = kernels::cross_attention(&x, memory, cross, heads)?;
+            kernels::mlp(&x, feed_forward)
+        })
+    }
+
+    /// The loss, as [`Network::loss`] has it, of pictures (B, height, width), and its gradient: without candle's graph, which
+    /// gives the same bits and takes longer.
+    pub(crate) fn differentiate(
+        &self,
+        images: &Tensor,
+        tokens: &Tensor,
+        targets: &Tensor,
+    ) -> Result<(f32, Gradients)> {
+        let (tape, targets) = (Tape::new(), distributions(targets, self.config.vocabulary)?);
+        let hidden = self.hidden(tokens, &self.memory(&tape.data(images)?)?)?;
+        kernels::head_loss(&hidden, &self.head, &tape.data(&targets)?)?.differentiate()
+    }
+}
+
+impl Network for Fused {
+    fn encode(&self, images: &Tensor) -> Result<Tensor> {
+        self.memory(images)
     }
 
     fn decode(&self, tokens: &Tensor, memory: &Tensor) -> Result<Tensor> {
@@ -111,7 +127,7 @@ struct FusedDecoding {
 impl Decoding for FusedDecoding {
     fn step(&mut self, tokens: &Tensor) -> Result<Tensor> {
         let (network, heads) = (&self.network, self.network.config.heads);
-        let mut x = network.embed(&tokens.unsqueeze(1)?, self.position)?; // (B, 1, D)
+        let mut x = network.embed(&network.token_embedding, &tokens.unsqueeze(1)?, self.position)?; // (B, 1, D)
         for ([attention, cross, feed_forward], [past, memory]) in network.decoder.iter().zip(&mut self.blocks)
         {
             x = kernels::self_attention_step(&x, attention, heads, past)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use mnist2x2_kernels::Gradients;
 
 use crate::fused::Fused;
 use crate::network::{Decoding, Network};
@@ -101,12 +102,31 @@ impl Seq2Seq {
     /// As [`Seq2Seq::decode`].
     pub fn decoder_loss(&self, tokens: &Tensor, targets: &Tensor, memory: &Tensor) -> Result<Tensor, Error> {
         self.check_decoder_input(tokens, memory)?;
-        let distributions = [tokens.dims(), &[self.config().vocabulary]].concat();
-        if targets.dims() != tokens.dims() && targets.dims() != distributions {
-            let expected = format!("{:?} or {distributions:?}", tokens.dims());
-            return Err(shape("targets", expected, targets.dims()));
-        }
+        self.check_targets(targets, tokens)?;
         Ok(self.network().loss(tokens, targets, memory)?)
+    }
+
+    /// The value and the gradient of [`Seq2Seq::loss`]: the same bits as through candle's graph, in less time.
+    ///
+    /// # Shapes
+    /// As [`Seq2Seq::loss`].
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::loss`].
+    pub fn differentiate(
+        &self,
+        images: &Tensor,
+        tokens: &Tensor,
+        targets: &Tensor,
+    ) -> Result<(f32, Gradients), Error> {
+        let Some(fused) = &self.fused else {
+            let loss = self.loss(images, tokens, targets)?;
+            return Ok((loss.to_dtype(DType::F32)?.to_scalar()?, Gradients::of(&loss)?));
+        };
+        self.check_images(images)?;
+        self.check_tokens(tokens, images.dims()[0])?;
+        self.check_targets(targets, tokens)?;
+        Ok(fused.differentiate(images, tokens, targets)?)
     }
 
     /// The encoded picture, which every decoding step looks at.
@@ -179,11 +199,24 @@ impl Seq2Seq {
 
     fn check_decoder_input(&self, tokens: &Tensor, memory: &Tensor) -> Result<(), Error> {
         self.check_memory(memory)?;
-        let (batch, most) = (memory.dims()[0], self.config().max_tokens());
+        self.check_tokens(tokens, memory.dims()[0])
+    }
+
+    fn check_tokens(&self, tokens: &Tensor, batch: usize) -> Result<(), Error> {
+        let most = self.config().max_tokens();
         match tokens.dims() {
             [b, t] if *b == batch && (1..=most).contains(t) => Ok(()),
             found => Err(shape("tokens", format!("({batch}, 1 to {most})"), found)),
         }
+    }
+
+    fn check_targets(&self, targets: &Tensor, tokens: &Tensor) -> Result<(), Error> {
+        let distributions = [tokens.dims(), &[self.config().vocabulary]].concat();
+        if targets.dims() == tokens.dims() || targets.dims() == distributions {
+            return Ok(());
+        }
+        let expected = format!("{:?} or {distributions:?}", tokens.dims());
+        Err(shape("targets", expected, targets.dims()))
     }
 }
 

@@ -23,11 +23,14 @@ fn both(config: &Config) -> [Seq2Seq; 2] {
     [Seq2Seq::new(parameters).unwrap(), Seq2Seq::plain(copy).unwrap()]
 }
 
-/// The loss and its gradient in flat order.
+/// The loss and its gradient in flat order, which are the same whether candle's graph is asked for them or not.
 fn gradient(model: &Seq2Seq, [images, tokens, targets]: &[Tensor; 3]) -> (f32, Vec<f32>) {
     let loss = model.loss(images, tokens, targets).unwrap();
-    let gradient = model.parameters().gradient(&loss).unwrap();
-    (loss.to_scalar().unwrap(), gradient)
+    let of_graph = (loss.to_scalar().unwrap(), model.parameters().gradient(&loss).unwrap());
+    let (loss, gradients) = model.differentiate(images, tokens, targets).unwrap();
+    let found = (loss, model.parameters().flat_gradient(&gradients).unwrap());
+    assert!(found == of_graph, "other bits than those of candle's graph");
+    found
 }
 
 fn norm(values: impl Iterator<Item = f32>) -> f64 {

@@ -5,7 +5,7 @@ use mnist2x2_model::{Config, Gradients, Seq2Seq};
 
 use crate::Error;
 use crate::batch::{split, token_count};
-use crate::loss::{Targets, batch_loss};
+use crate::loss::{Targets, differentiate};
 use crate::workers::Workers;
 
 /// Computes the mean loss of the batch of `step` and writes its gradient to `flat`, in flat order.
@@ -30,8 +30,8 @@ pub(crate) fn batch_gradient(
     let (own_losses, gradients): (Vec<_>, Vec<_>) = workers
         .map(ranges[own.clone()].to_vec(), |range| {
             let part = epoch.part(step, range);
-            let loss = batch_loss(model, &part, targets)?;
-            Ok(([token_count(&part) as f32, loss.to_scalar()?], Gradients::of(&loss)?))
+            let (loss, gradients) = differentiate(model, &part, targets)?;
+            Ok(([token_count(&part) as f32, loss], gradients))
         })?
         .into_iter()
         .unzip();

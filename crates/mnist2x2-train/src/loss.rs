@@ -3,20 +3,15 @@
 use candle_core::{D, DType, Tensor};
 use candle_nn::ops::softmax;
 use mnist2x2_data::Batch;
-use mnist2x2_model::Seq2Seq;
 use mnist2x2_model::transformer::cross_entropy;
+use mnist2x2_model::{Gradients, Seq2Seq};
 use mnist2x2_tokenizer::PAD;
 
 use crate::batch::{image_tensor, token_tensors};
 use crate::{Error, Recipe};
 
-/// Mean cross-entropy over all digits and ends of all sequences, with teacher forcing; what fills them up counts nothing.
-pub(crate) fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
-    let images = image_tensor(batch, 0..batch.len, model.parameters().device())?;
-    memory_loss(model, batch, &images, &model.encode(&images)?, targets)
-}
-
-/// The same, given the images (B, height, width) and what they are encoded as (B, N, D).
+/// Mean cross-entropy over all digits and ends of all sequences, with teacher forcing, given the images (B, height, width) and
+/// what they are encoded as (B, N, D). What fills sequences up counts nothing.
 pub(crate) fn memory_loss(
     model: &Seq2Seq,
     batch: &Batch,
@@ -25,22 +20,52 @@ pub(crate) fn memory_loss(
     targets: &Targets,
 ) -> Result<Tensor, Error> {
     let (tokens, labels) = token_tensors(batch, images.device())?;
-    let right = targets.right(&labels, model.config().vocabulary)?;
-    let Some(distillation) = &targets.distillation else {
-        return Ok(model.decoder_loss(&tokens, &right, memory)?);
-    };
-    let Distillation { weight, temperature, .. } = *distillation;
-    // Where a sequence has ended there is nothing to teach.
-    let is_token = labels.ne(PAD)?.to_dtype(DType::F32)?.unsqueeze(2)?; // (B, T, 1)
-    let taught = distillation.probabilities(images, &tokens)?.broadcast_mul(&is_token)?;
-    if (temperature - 1.0).abs() == 0.0 {
-        let mixed = ((right * (1.0 - weight))? + (taught * weight)?)?;
-        return Ok(model.decoder_loss(&tokens, &mixed, memory)?);
+    match targets.of(images, &tokens, &labels, model.config().vocabulary)? {
+        Distributions::Mixed(mixed) => Ok(model.decoder_loss(&tokens, &mixed, memory)?),
+        Distributions::Apart(apart) => apart.loss(&model.decode(&tokens, memory)?),
     }
-    let logits = model.decode(&tokens, memory)?;
-    let (hard, soft) = (cross_entropy(&logits, &right)?, cross_entropy(&(&logits / temperature)?, &taught)?);
-    // Gradients of the second shrink with the square of the temperature.
-    Ok(((hard * (1.0 - weight))? + (soft * (weight * temperature * temperature))?)?)
+}
+
+/// The loss of a batch and its gradient.
+pub(crate) fn differentiate(
+    model: &Seq2Seq,
+    batch: &Batch,
+    targets: &Targets,
+) -> Result<(f32, Gradients), Error> {
+    let images = image_tensor(batch, 0..batch.len, model.parameters().device())?;
+    let (tokens, labels) = token_tensors(batch, images.device())?;
+    match targets.of(&images, &tokens, &labels, model.config().vocabulary)? {
+        Distributions::Mixed(mixed) => Ok(model.differentiate(&images, &tokens, &mixed)?),
+        Distributions::Apart(apart) => {
+            let loss = apart.loss(&model.forward(&images, &tokens)?)?;
+            Ok((loss.to_scalar()?, Gradients::of(&loss)?))
+        }
+    }
+}
+
+/// What the loss of a batch is taken against, (B, T, V) each.
+enum Distributions {
+    /// One distribution for each token.
+    Mixed(Tensor),
+    Apart(Apart),
+}
+
+/// The right tokens, and what teachers say at a temperature.
+struct Apart {
+    right: Tensor,
+    taught: Tensor,
+    weight: f64,
+    temperature: f64,
+}
+
+impl Apart {
+    /// The loss of logits (B, T, V).
+    fn loss(&self, logits: &Tensor) -> Result<Tensor, Error> {
+        let Self { right, taught, weight, temperature } = self;
+        let (hard, soft) = (cross_entropy(logits, right)?, cross_entropy(&(logits / *temperature)?, taught)?);
+        // Gradients of the second shrink with the square of the temperature.
+        Ok(((hard * (1.0 - weight))? + (soft * (weight * temperature * temperature))?)?)
+    }
 }
 
 /// The distributions over tokens that the loss is taken against.
@@ -109,6 +134,29 @@ impl Targets {
         Err(Error::setting("distillation_weight", problem))
     }
 
+    /// What the loss is taken against.
+    ///
+    /// # Shapes
+    /// `images` (B, height, width), `tokens` and `labels` (B, T) of u32
+    fn of(
+        &self,
+        images: &Tensor,
+        tokens: &Tensor,
+        labels: &Tensor,
+        vocabulary: usize,
+    ) -> Result<Distributions, Error> {
+        let right = self.right(labels, vocabulary)?;
+        let Some(distillation) = &self.distillation else { return Ok(Distributions::Mixed(right)) };
+        let Distillation { weight, temperature, .. } = *distillation;
+        // Where a sequence has ended there is nothing to teach.
+        let is_token = labels.ne(PAD)?.to_dtype(DType::F32)?.unsqueeze(2)?; // (B, T, 1)
+        let taught = distillation.probabilities(images, tokens)?.broadcast_mul(&is_token)?;
+        if (temperature - 1.0).abs() == 0.0 {
+            return Ok(Distributions::Mixed(((right * (1.0 - weight))? + (taught * weight)?)?));
+        }
+        Ok(Distributions::Apart(Apart { right, taught, weight, temperature }))
+    }
+
     /// The distributions without teachers: each right token has all but the smoothing, which is spread over all. What fills
     /// up a sequence has none: its row is all zeros.
     ///
@@ -140,6 +188,11 @@ mod tests {
         let (digits, shape) = (synthetic::digits(Split::Train, 30, 0), GridShape { rows: 1, cols: 3 });
         let loader = Loader::new(digits.into(), GridSource::Fresh { grids: 2 }, shape, 2, 0).unwrap();
         loader.epoch(0).batch(0)
+    }
+
+    fn batch_loss(model: &Seq2Seq, batch: &Batch, targets: &Targets) -> Result<Tensor, Error> {
+        let images = image_tensor(batch, 0..batch.len, &Device::Cpu)?;
+        memory_loss(model, batch, &images, &model.encode(&images)?, targets)
     }
 
     fn model(seed: u64) -> Seq2Seq {
@@ -229,7 +282,11 @@ mod tests {
             for targets in &all_targets {
                 let evaluate = |batch: &Batch| {
                     let loss = batch_loss(&model, batch, targets).unwrap();
-                    (loss.to_scalar::<f32>().unwrap(), model.parameters().gradient(&loss).unwrap())
+                    let loss = (loss.to_scalar().unwrap(), model.parameters().gradient(&loss).unwrap());
+                    let (value, gradients) = differentiate(&model, batch, targets).unwrap();
+                    let found = (value, model.parameters().flat_gradient(&gradients).unwrap());
+                    assert_eq!(found, loss, "the way back along a tape, or through candle's graph");
+                    loss
                 };
                 let (loss, gradient) = evaluate(&batch);
                 let total = token_count(&batch) as f32;

@@ -13,7 +13,8 @@ use super::support::{like, numbers};
 /// The gradients of a loss.
 #[derive(Debug)]
 pub struct Gradients {
-    store: GradStore,
+    /// What candle's graph found, if it was asked.
+    store: Option<GradStore>,
     of_parameters: OfParameters,
 }
 
@@ -42,8 +43,13 @@ impl Gradients {
     pub fn of(loss: &Tensor) -> Result<Self> {
         FOUND.set(Some(Vec::new()));
         let _collecting = Collecting;
-        let store = loss.backward()?;
+        let store = Some(loss.backward()?);
         Ok(Self { store, of_parameters: FOUND.take().unwrap_or_default() })
+    }
+
+    /// Gradients that were found without candle's graph.
+    pub(super) fn of_parameters(of_parameters: OfParameters) -> Self {
+        Self { store: None, of_parameters }
     }
 
     /// Adds `weight` times the gradient of a variable of rank 1, from its number `start` on, to `sum`, and says whether it has
@@ -60,7 +66,9 @@ impl Gradients {
         };
         let of_variable = self.of_parameters.iter().filter(|(id, _)| *id == variable.id());
         let found = of_variable.map(|(_, values)| add(values)).count();
-        let Some(gradient) = self.store.get(variable) else { return Ok(found > 0) };
+        let Some(gradient) = self.store.as_ref().and_then(|store| store.get(variable)) else {
+            return Ok(found > 0);
+        };
         match numbers(gradient) {
             Ok(values) => add(&values),
             Err(_) => add(&gradient.to_vec1()?), // elsewhere than in the memory of the CPU, or not contiguous

@@ -2,41 +2,79 @@
 
 use std::array;
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::gradients::hand_over;
-use super::support::{Saved, expect_size, like, numbers, operand, with_scratch};
-use crate::sizes::{check_sizes, sum};
+use super::operand::{Apply, Cut, Layer, Operand, apply};
+use super::support::{Saved, like, numbers, operand, with_scratch};
+use super::token_embedding::Lookup;
 use crate::{Backward, Forward, SubLayer};
 
-/// Applies a sub-layer to one or two inputs and its parameters. Where one of them is tracked, so is the result.
-///
-/// # Errors
-/// If the parameters are not of the sub-layer's size, a size is zero or more than memory holds, or a tensor is not `f32` on the
-/// CPU.
-pub(super) fn apply<const N: usize, L>(
-    (name, layer): (&'static str, L),
-    sizes: L::Sizes,
-    inputs: [&Tensor; N],
-    params: &Tensor,
-    output: Shape,
-) -> Result<Tensor>
-where
-    L: SubLayer<N> + Send + Sync + 'static,
-{
-    let lens = layer.lens(sizes);
-    expect_size(name, params, lens.params)?;
-    check_sizes(name, sizes.as_ref(), sum(lens.inputs.into_iter().chain([lens.y, lens.saved])))?;
-    let tracked = params.track_op() || inputs.iter().any(|input| input.track_op());
-    let op = Op { name, layer, sizes, output, saved: tracked.then(Saved::default) };
-    let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
-    let params = &params.contiguous()?;
-    match (inputs.as_slice(), tracked) {
-        ([x], true) => x.apply_op2(params, op),
-        ([x], false) => x.apply_op2_no_bwd(params, &op),
-        ([x, memory], true) => x.apply_op3(memory, params, op),
-        ([x, memory], false) => x.apply_op3_no_bwd(memory, params, &op),
-        _ => bail!("{name}: neither one input nor two"),
+impl Apply for Tensor {
+    /// Where an input or the parameters are tracked, so is the result.
+    fn apply_layer<const N: usize, L>(
+        (name, layer): (&'static str, L),
+        sizes: L::Sizes,
+        inputs: [&Self; N],
+        params: &Tensor,
+        output: Shape,
+    ) -> Result<Self>
+    where
+        L: SubLayer<N> + Send + Sync + 'static,
+    {
+        let tracked = params.track_op() || inputs.iter().any(|input| input.track_op());
+        let op = Op { name, layer, sizes, output, saved: tracked.then(Saved::default) };
+        let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
+        let params = &params.contiguous()?;
+        match (inputs.as_slice(), tracked) {
+            ([x], true) => x.apply_op2(params, op),
+            ([x], false) => x.apply_op2_no_bwd(params, &op),
+            ([x, memory], true) => x.apply_op3(memory, params, op),
+            ([x, memory], false) => x.apply_op3_no_bwd(memory, params, &op),
+            _ => bail!("{name}: neither one input nor two"),
+        }
+    }
+}
+
+impl Operand for Tensor {
+    fn shape(&self) -> &Shape {
+        Self::shape(self)
+    }
+
+    fn apply(layer: Layer, inputs: &[&Self], params: &Tensor, output: Shape) -> Result<Self> {
+        apply(layer, inputs, params, output)
+    }
+
+    fn data(&self) -> Self {
+        self.detach()
+    }
+
+    fn look_up(&self, lookup: Lookup, params: &Tensor) -> Result<Self> {
+        params.contiguous()?.apply_op1(lookup)
+    }
+
+    fn patches(&self, cut: Cut) -> Result<Self> {
+        self.contiguous()?.apply_op1(cut)
+    }
+}
+
+impl CustomOp1 for Cut {
+    fn name(&self) -> &'static str {
+        "patches"
+    }
+
+    fn cpu_fwd(&self, maps: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let maps = operand(maps, layout)?;
+        let mut patches = vec![0.0; maps.len()];
+        self.rows(|of_map, of_patch| patches[of_patch].copy_from_slice(&maps[of_map]));
+        Ok((CpuStorage::F32(patches), self.shape().into()))
+    }
+
+    fn bwd(&self, maps: &Tensor, _patches: &Tensor, d_patches: &Tensor) -> Result<Option<Tensor>> {
+        let (d_patches, mut d_maps) = (d_patches.contiguous()?, vec![0.0; maps.elem_count()]);
+        let read = numbers(&d_patches)?;
+        self.rows(|of_map, of_patch| d_maps[of_map].copy_from_slice(&read[of_patch]));
+        like(maps, d_maps).map(Some)
     }
 }
 

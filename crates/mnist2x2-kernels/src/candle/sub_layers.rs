@@ -1,8 +1,9 @@
-//! The sub-layers that read one or two tensors of `f32`.
+//! The sub-layers, and what is between pixels and tokens and them.
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use super::op::apply;
+use super::operand::{Cut, Layer, Operand};
+use super::token_embedding::Lookup;
 use crate::sizes::{numbers_in, sum};
 use crate::{CrossAttention, Head, Mlp, PatchEmbedding, SelfAttention, Stem};
 
@@ -14,11 +15,27 @@ use crate::{CrossAttention, Head, Mlp, PatchEmbedding, SelfAttention, Stem};
 ///
 /// # Errors
 /// If a shape does not fit, there is no convolution, a stride is zero, or a tensor is not `f32` on the CPU.
-pub fn stem(images: &Tensor, params: &Tensor, convolutions: &[(usize, usize)]) -> Result<Tensor> {
-    let (batch, height, width) = images.dims3()?;
+pub fn stem<X: Operand>(images: &X, params: &Tensor, convolutions: &[(usize, usize)]) -> Result<X> {
+    let (batch, height, width) = images.shape().dims3()?;
     let layer = Stem::new([height, width], convolutions)?;
     let [rows, columns, channels] = layer.shape();
-    apply(("stem", layer), [batch], [images], params, (batch, rows, columns, channels).into())
+    X::apply(Layer::Stem(layer, [batch]), &[images], params, (batch, rows, columns, channels).into())
+}
+
+/// The patches of each map, row by row, each with its numbers row by row.
+///
+/// # Shapes
+/// maps (B, height, ...), with rows of any rank; the result (B, N, P) for patches of `rows` rows and `columns` numbers of a row.
+///
+/// # Errors
+/// If patches do not fill the maps.
+pub fn cut_patches<X: Operand>(maps: &X, (rows, columns): (usize, usize)) -> Result<X> {
+    let &[batch, height, ref row @ ..] = maps.shape().dims() else { bail!("patches of no maps") };
+    let width: usize = row.iter().product();
+    if [rows, columns].contains(&0) || !height.is_multiple_of(rows) || !width.is_multiple_of(columns) {
+        bail!("patches of {rows} x {columns} numbers do not fill maps of {height} x {width}");
+    }
+    maps.patches(Cut { batch, down: height / rows, rows, across: width / columns, columns })
 }
 
 /// `proj(patches) + pos`; see [`PatchEmbedding`]. The width follows from the size of `params`.
@@ -29,14 +46,34 @@ pub fn stem(images: &Tensor, params: &Tensor, convolutions: &[(usize, usize)]) -
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
-    let (batch, positions, pixels) = patches.dims3()?;
+pub fn patch_embedding<X: Operand>(patches: &X, params: &Tensor) -> Result<X> {
+    let (batch, positions, pixels) = patches.shape().dims3()?;
     let (size, each) = (params.dims1()?, sum([pixels, 1, positions]));
     if size == 0 || !size.is_multiple_of(each) {
         bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
     }
     let layer = PatchEmbedding::new(positions, pixels, size / each)?;
-    apply(("patch-embedding", layer), [batch], [patches], params, (batch, positions, size / each).into())
+    let output = (batch, positions, size / each).into();
+    X::apply(Layer::PatchEmbedding(layer, [batch]), &[patches], params, output)
+}
+
+/// `token[tokens] + pos`; see [`TokenEmbedding`](crate::TokenEmbedding). The number of positions follows from the size of `params`.
+///
+/// # Shapes
+/// tokens (B, T) of `u32`; `params`, of [`TokenEmbeddingLayout`](crate::TokenEmbeddingLayout), one dimension; the result
+/// (B, T, D) with D = `width`. The first token of each sequence is at position `first`: 0 unless decoding goes on.
+///
+/// # Errors
+/// If a shape does not fit, a token is not below V = `vocabulary`, there are more tokens than positions, or `params` is
+/// not `f32` on the CPU.
+pub fn token_embedding(
+    tokens: &Tensor,
+    params: &Tensor,
+    vocabulary: usize,
+    width: usize,
+    first: usize,
+) -> Result<Tensor> {
+    params.look_up(Lookup::new(tokens, params, [vocabulary, width], first)?, params)
 }
 
 /// `x + out(attention(qkv(norm(x))))`, with a causal mask on request; see [`SelfAttention`].
@@ -46,10 +83,10 @@ pub fn patch_embedding(patches: &Tensor, params: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// If a shape does not fit, `heads` does not divide D, or a tensor is not `f32` on the CPU.
-pub fn self_attention(x: &Tensor, params: &Tensor, heads: usize, causal: bool) -> Result<Tensor> {
-    let (batch, tokens, width) = x.dims3()?;
+pub fn self_attention<X: Operand>(x: &X, params: &Tensor, heads: usize, causal: bool) -> Result<X> {
+    let (batch, tokens, width) = x.shape().dims3()?;
     let layer = SelfAttention::new(width, heads, causal)?;
-    apply(("self-attention", layer), [batch, tokens, tokens], [x], params, x.shape().clone())
+    X::apply(Layer::SelfAttention(layer, [batch, tokens, tokens]), &[x], params, x.shape().clone())
 }
 
 /// `x + out(attention(q(norm(x)), kv(memory)))`; see [`CrossAttention`].
@@ -60,14 +97,19 @@ pub fn self_attention(x: &Tensor, params: &Tensor, heads: usize, causal: bool) -
 ///
 /// # Errors
 /// If a shape does not fit, `heads` does not divide D, or a tensor is not `f32` on the CPU.
-pub fn cross_attention(x: &Tensor, memory: &Tensor, params: &Tensor, heads: usize) -> Result<Tensor> {
-    let (batch, tokens, width) = x.dims3()?;
-    let (of_memory, places, memory_width) = memory.dims3()?;
+pub fn cross_attention<X: Operand>(x: &X, memory: &X, params: &Tensor, heads: usize) -> Result<X> {
+    let (batch, tokens, width) = x.shape().dims3()?;
+    let (of_memory, places, memory_width) = memory.shape().dims3()?;
     if (of_memory, memory_width) != (batch, width) {
-        bail!("cross-attention: a memory of shape {:?} beside x of {:?}", memory.dims(), x.dims());
+        bail!(
+            "cross-attention: a memory of shape {:?} beside x of {:?}",
+            memory.shape().dims(),
+            x.shape().dims()
+        );
     }
     let layer = CrossAttention::new(width, heads)?;
-    apply(("cross-attention", layer), [batch, tokens, places], [x, memory], params, x.shape().clone())
+    let layer = Layer::CrossAttention(layer, [batch, tokens, places]);
+    X::apply(layer, &[x, memory], params, x.shape().clone())
 }
 
 /// `x + fc2(gelu(fc1(norm(x))))`; see [`Mlp`]. The inner width follows from the size of `params`.
@@ -77,10 +119,10 @@ pub fn cross_attention(x: &Tensor, memory: &Tensor, params: &Tensor, heads: usiz
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn mlp(x: &Tensor, params: &Tensor) -> Result<Tensor> {
-    let Some(&width) = x.dims().last() else { bail!("mlp: x is a scalar") };
+pub fn mlp<X: Operand>(x: &X, params: &Tensor) -> Result<X> {
+    let Some(&width) = x.shape().dims().last() else { bail!("mlp: x is a scalar") };
     let layer = Mlp::new(width, hidden(width, params.dims1()?)?)?;
-    apply(("mlp", layer), [x.elem_count() / width], [x], params, x.shape().clone())
+    X::apply(Layer::Mlp(layer, [x.shape().elem_count() / width]), &[x], params, x.shape().clone())
 }
 
 /// The inner width F of `3 D + F (2 D + 1)` parameters.
@@ -99,11 +141,12 @@ fn hidden(width: usize, size: usize) -> Result<usize> {
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn logits(x: &Tensor, params: &Tensor) -> Result<Tensor> {
-    let (layer, vocabulary) = head("logits", x, params)?;
-    let (rest, rows) = (&x.dims()[..x.rank() - 1], x.elem_count() / x.dims()[x.rank() - 1]);
+pub fn logits<X: Operand>(x: &X, params: &Tensor) -> Result<X> {
+    let (layer, vocabulary) = head("logits", x.shape(), params)?;
+    let (x_dims, last) = (x.shape().dims(), x.shape().rank() - 1);
+    let (rest, rows) = (&x_dims[..last], x.shape().elem_count() / x_dims[last]);
     let output = Shape::from([rest, &[vocabulary]].concat());
-    apply(("logits", layer), [rows], [x], params, output)
+    X::apply(Layer::Head(layer, [rows]), &[x], params, output)
 }
 
 /// The mean cross-entropy of [`logits`] against target distributions, a scalar, without the logits as a tensor in between.
@@ -113,18 +156,19 @@ pub fn logits(x: &Tensor, params: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn head_loss(x: &Tensor, params: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    let (layer, vocabulary) = head("loss", x, params)?;
-    let rows = x.dims().split_last().map_or(&[][..], |(_, rows)| rows);
-    if targets.dims() != [rows, &[vocabulary]].concat() {
-        bail!("loss: targets of shape {:?} for x of shape {:?}", targets.dims(), x.dims());
+pub fn head_loss<X: Operand>(x: &X, params: &Tensor, targets: &X) -> Result<X> {
+    let (layer, vocabulary) = head("loss", x.shape(), params)?;
+    let (x_dims, of_targets) = (x.shape().dims(), targets.shape().dims());
+    let rows = x_dims.split_last().map_or(&[][..], |(_, rows)| rows);
+    if of_targets != [rows, &[vocabulary]].concat() {
+        bail!("loss: targets of shape {of_targets:?} for x of shape {x_dims:?}");
     }
-    let (rows, targets) = (rows.iter().product(), targets.detach());
-    apply(("head-loss", layer.loss()), [rows], [x, &targets], params, ().into())
+    let (rows, targets) = (rows.iter().product(), targets.data());
+    X::apply(Layer::HeadLoss(layer.loss(), [rows]), &[x, &targets], params, ().into())
 }
 
 /// The head that these shapes ask for, and its vocabulary.
-fn head(what: &str, x: &Tensor, params: &Tensor) -> Result<(Head, usize)> {
+fn head(what: &str, x: &Shape, params: &Tensor) -> Result<(Head, usize)> {
     let (Some(width), size) = (x.dims().last(), params.dims1()?) else { bail!("{what}: x is a scalar") };
     let each = sum([*width, 1]);
     if size == 0 || !size.is_multiple_of(each) {

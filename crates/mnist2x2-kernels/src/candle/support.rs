@@ -1,7 +1,8 @@
 //! What all operations share: slices of tensors, reused memory, and the slot for what a forward pass saves.
 
 use std::cell::RefCell;
-use std::ops::{Deref, Range};
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, Error, Layout, Result, Storage, Tensor, bail};
@@ -17,33 +18,57 @@ pub(super) fn with_scratch<R>(kernel: impl FnOnce(&mut Scratch) -> R) -> R {
     SCRATCH.with_borrow_mut(kernel)
 }
 
-/// Buffers whose graphs are gone. The system's allocator would hand such sizes back to the kernel and fetch them again,
-/// page by page, in every training step.
-static POOL: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+/// Buffers that are done with, by their lengths. The system's allocator would hand such sizes back to the kernel and fetch them
+/// again, page by page, in every training step.
+static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
 
-/// Memory that returns to the pool when its graph is dropped; it holds anything.
+/// Memory that returns to the pool when it is dropped; it holds anything.
 #[derive(Debug)]
-struct Buffer(Vec<f32>);
+pub(super) struct Buffer {
+    numbers: Vec<f32>,
+    len: usize,
+}
 
 impl Buffer {
-    /// The smallest buffer of the pool that holds `len` numbers, or a new one.
-    fn new(len: usize) -> Self {
+    /// A buffer of `len` numbers: the smallest of the pool that holds them and is not much larger, or a new one.
+    pub(super) fn new(len: usize) -> Self {
         if len == 0 {
-            return Self(Vec::new());
+            return Self { numbers: Vec::new(), len };
         }
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitting = pool.iter().enumerate().filter(|(_, buffer)| buffer.len() >= len);
-        match fitting.min_by_key(|(_, buffer)| buffer.len()).map(|(i, _)| i) {
-            Some(i) => Self(pool.swap_remove(i)),
-            None => Self(vec![0.0; len]),
-        }
+        let fitting = pool.range_mut(len..=len.saturating_mul(2)).find_map(|(_, buffers)| buffers.pop());
+        drop(pool);
+        Self { numbers: fitting.unwrap_or_else(|| vec![0.0; len]), len }
+    }
+
+    /// A buffer of zeros.
+    pub(super) fn zeros(len: usize) -> Self {
+        let mut buffer = Self::new(len);
+        buffer.fill(0.0);
+        buffer
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.numbers[..self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.numbers[..self.len]
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if !self.0.is_empty() {
-            POOL.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+        let numbers = std::mem::take(&mut self.numbers);
+        if !numbers.is_empty() {
+            let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+            pool.entry(numbers.len()).or_default().push(numbers);
         }
     }
 }
@@ -56,7 +81,7 @@ impl Saved {
     /// Runs a forward pass that saves `len` numbers.
     pub(super) fn write(&self, len: usize, forward: impl FnOnce(&mut [f32], &mut Scratch)) {
         let mut buffer = Buffer::new(len);
-        with_scratch(|scratch| forward(&mut buffer.0[..len], scratch));
+        with_scratch(|scratch| forward(&mut buffer, scratch));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(buffer);
     }
 
@@ -66,7 +91,7 @@ impl Saved {
         let Some(buffer) = &*saved else {
             bail!("no forward pass came before this backward pass");
         };
-        with_scratch(|scratch| backward(&buffer.0, scratch));
+        with_scratch(|scratch| backward(buffer, scratch));
         Ok(())
     }
 }

@@ -1,0 +1,213 @@
+//! A forward pass that is written down, and the way back along it: gradients without candle's graph.
+//!
+//! candle's graph differentiates anything. For that it makes a tensor of every gradient on the way, and adds it to zeros. A tape
+//! knows sub-layers only, and hands each gradient from one to the next. Both give the same bits.
+
+use std::array;
+use std::cell::RefCell;
+use std::fmt;
+
+use candle_core::{Result, Shape, Tensor, TensorId};
+
+use super::gradients::Gradients;
+use super::operand::{Apply, Cut, Layer, Operand, apply};
+use super::support::{Buffer, numbers, with_scratch};
+use super::token_embedding::Lookup;
+use crate::{Backward, Forward, SubLayer};
+
+/// What a forward pass has computed, and how to go back.
+#[derive(Default)]
+pub struct Tape {
+    values: RefCell<Vec<Buffer>>,
+    steps: RefCell<Vec<Step>>,
+}
+
+/// Takes the gradient of one value back to what the value was made of.
+type Step = Box<dyn FnOnce(&[Buffer], &mut WayBack) -> Result<()>>;
+
+/// The gradients that are known on the way back.
+struct WayBack {
+    /// Of each value on the tape.
+    of_values: Vec<Option<Buffer>>,
+    of_parameters: Vec<(TensorId, Vec<f32>)>,
+}
+
+/// A value on a tape.
+#[derive(Clone, Debug)]
+pub struct Recorded<'t> {
+    tape: &'t Tape,
+    place: usize,
+    shape: Shape,
+    /// Whether it gets no gradient.
+    is_data: bool,
+}
+
+impl Tape {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The numbers of a tensor, which gets no gradient.
+    ///
+    /// # Errors
+    /// If it is not `f32` on the CPU.
+    pub fn data(&self, tensor: &Tensor) -> Result<Recorded<'_>> {
+        let tensor = tensor.contiguous()?;
+        let mut value = Buffer::new(tensor.elem_count());
+        value.copy_from_slice(&numbers(&tensor)?);
+        Ok(Recorded { is_data: true, ..self.put(value, tensor.shape().clone()) })
+    }
+
+    fn put(&self, value: Buffer, shape: Shape) -> Recorded<'_> {
+        let mut values = self.values.borrow_mut();
+        values.push(value);
+        Recorded { tape: self, place: values.len() - 1, shape, is_data: false }
+    }
+
+    fn go_back_by(&self, step: impl FnOnce(&[Buffer], &mut WayBack) -> Result<()> + 'static) {
+        self.steps.borrow_mut().push(Box::new(step));
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tape of {} values", self.values.borrow().len())
+    }
+}
+
+impl Recorded<'_> {
+    /// The value of a scalar, and the gradients of the parameters that it was made of, in the order of the way back. The tape is
+    /// empty then.
+    ///
+    /// # Errors
+    /// If parameters are not `f32` on the CPU any more.
+    ///
+    /// # Panics
+    /// If it is no scalar, or its tape was emptied before.
+    pub fn differentiate(&self) -> Result<(f32, Gradients)> {
+        assert_eq!(self.shape.elem_count(), 1, "only a scalar is differentiated");
+        let (values, steps) = (self.tape.values.take(), self.tape.steps.take());
+        let mut back = WayBack { of_values: Vec::new(), of_parameters: Vec::new() };
+        back.of_values.resize_with(values.len(), || None);
+        let mut one = Buffer::new(1);
+        one[0] = 1.0;
+        back.of_values[self.place] = Some(one);
+        for step in steps.into_iter().rev() {
+            step(&values, &mut back)?;
+        }
+        Ok((values[self.place][0], Gradients::of_parameters(back.of_parameters)))
+    }
+}
+
+impl WayBack {
+    /// Keeps the gradient of parameters that are trained.
+    fn keep(&mut self, params: &Tensor, gradient: Vec<f32>) {
+        if params.is_variable() {
+            self.of_parameters.push((params.id(), gradient));
+        }
+    }
+}
+
+impl Apply for Recorded<'_> {
+    fn apply_layer<const N: usize, L>(
+        (_, layer): (&'static str, L),
+        sizes: L::Sizes,
+        inputs: [&Self; N],
+        params: &Tensor,
+        output: Shape,
+    ) -> Result<Self>
+    where
+        L: SubLayer<N> + Send + Sync + 'static,
+    {
+        let (tape, lens, params) = (inputs[0].tape, layer.lens(sizes), params.contiguous()?);
+        let (places, is_data) = (inputs.map(|input| input.place), inputs.map(|input| input.is_data));
+        let (mut y, mut saved) = (Buffer::new(lens.y), Buffer::new(lens.saved));
+        {
+            let (values, params) = (tape.values.borrow(), numbers(&params)?);
+            let inputs = places.map(|place| &*values[place]);
+            let pass = Forward { params: &params, inputs, y: &mut y, saved: &mut saved };
+            with_scratch(|scratch| layer.forward(sizes, pass, scratch));
+        }
+        let result = tape.put(y, output);
+        let place = result.place;
+        tape.go_back_by(move |values, back| {
+            let Some(dy) = back.of_values[place].take() else { return Ok(()) };
+            // The gradient of x is overwritten, that of a memory is added to.
+            let mut dx: [Buffer; N] = array::from_fn(|i| match i {
+                _ if is_data[i] && L::DATA[i] => Buffer::new(0),
+                0 => Buffer::new(lens.inputs[i]),
+                _ => Buffer::zeros(lens.inputs[i]),
+            });
+            let of_params = numbers(&params)?;
+            let mut d_params = vec![0.0; lens.params];
+            let pass = Backward {
+                params: &of_params,
+                inputs: places.map(|place| &*values[place]),
+                saved: &saved,
+                dy: &dy,
+                dx: dx.each_mut().map(|dx| &mut **dx),
+                d_params: &mut d_params,
+            };
+            with_scratch(|scratch| layer.backward(sizes, pass, scratch));
+            back.keep(&params, d_params);
+            for (i, mut dx) in dx.into_iter().enumerate().filter(|(i, _)| !is_data[*i]) {
+                let of_value = &mut back.of_values[places[i]];
+                if let Some(other) = of_value {
+                    dx.iter_mut().zip(&**other).for_each(|(sum, other)| *sum += other);
+                }
+                *of_value = Some(dx);
+            }
+            Ok(())
+        });
+        Ok(result)
+    }
+}
+
+impl Operand for Recorded<'_> {
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn data(&self) -> Self {
+        Self { is_data: true, ..self.clone() }
+    }
+
+    fn apply(layer: Layer, inputs: &[&Self], params: &Tensor, output: Shape) -> Result<Self> {
+        apply(layer, inputs, params, output)
+    }
+
+    fn look_up(&self, lookup: Lookup, params: &Tensor) -> Result<Self> {
+        let params = params.contiguous()?;
+        let mut y = Buffer::new(lookup.shape().elem_count());
+        lookup.forward(&numbers(&params)?, &mut y);
+        let result = self.tape.put(y, lookup.shape().clone());
+        let place = result.place;
+        self.tape.go_back_by(move |_, back| {
+            let Some(dy) = back.of_values[place].take() else { return Ok(()) };
+            let mut d_params = vec![0.0; params.elem_count()];
+            lookup.backward(&dy, &mut d_params);
+            back.keep(&params, d_params);
+            Ok(())
+        });
+        Ok(result)
+    }
+
+    fn patches(&self, cut: Cut) -> Result<Self> {
+        let mut y = Buffer::new(self.shape.elem_count());
+        {
+            let values = self.tape.values.borrow();
+            cut.rows(|of_map, of_patch| y[of_patch].copy_from_slice(&values[self.place][of_map]));
+        }
+        let result = Self { is_data: self.is_data, ..self.tape.put(y, cut.shape().into()) };
+        let (place, of_maps, is_data) = (result.place, self.place, self.is_data);
+        self.tape.go_back_by(move |_, back| {
+            let Some(dy) = back.of_values[place].take().filter(|_| !is_data) else { return Ok(()) };
+            let mut dx = Buffer::new(dy.len());
+            cut.rows(|of_map, of_patch| dx[of_map].copy_from_slice(&dy[of_patch]));
+            back.of_values[of_maps] = Some(dx);
+            Ok(())
+        });
+        Ok(result)
+    }
+}
