@@ -101,6 +101,14 @@ impl Recorded<'_> {
 }
 
 impl WayBack {
+    /// Adds to the gradient of a value.
+    fn add(&mut self, place: usize, mut gradient: Buffer) {
+        if let Some(other) = &self.of_values[place] {
+            gradient.iter_mut().zip(&**other).for_each(|(sum, other)| *sum += other);
+        }
+        self.of_values[place] = Some(gradient);
+    }
+
     /// Keeps the gradient of parameters that are trained.
     fn keep(&mut self, params: &Tensor, gradient: Vec<f32>) {
         if params.is_variable() {
@@ -121,46 +129,63 @@ impl Apply for Recorded<'_> {
         L: SubLayer<N> + Send + Sync + 'static,
     {
         let (tape, lens, params) = (inputs[0].tape, layer.lens(sizes), params.contiguous()?);
-        let (places, is_data) = (inputs.map(|input| input.place), inputs.map(|input| input.is_data));
         let (mut y, mut saved) = (Buffer::new(lens.y), Buffer::new(lens.saved));
         {
             let (values, params) = (tape.values.borrow(), numbers(&params)?);
-            let inputs = places.map(|place| &*values[place]);
+            let inputs = inputs.map(|input| &*values[input.place]);
             let pass = Forward { params: &params, inputs, y: &mut y, saved: &mut saved };
             with_scratch(|scratch| layer.forward(sizes, pass, scratch));
         }
         let result = tape.put(y, output);
-        let place = result.place;
-        tape.go_back_by(move |values, back| {
-            let Some(dy) = back.of_values[place].take() else { return Ok(()) };
-            // The gradient of x is overwritten, that of a memory is added to.
-            let mut dx: [Buffer; N] = array::from_fn(|i| match i {
-                _ if is_data[i] && L::DATA[i] => Buffer::new(0),
-                0 => Buffer::new(lens.inputs[i]),
-                _ => Buffer::zeros(lens.inputs[i]),
-            });
-            let of_params = numbers(&params)?;
-            let mut d_params = vec![0.0; lens.params];
-            let pass = Backward {
-                params: &of_params,
-                inputs: places.map(|place| &*values[place]),
-                saved: &saved,
-                dy: &dy,
-                dx: dx.each_mut().map(|dx| &mut **dx),
-                d_params: &mut d_params,
-            };
-            with_scratch(|scratch| layer.backward(sizes, pass, scratch));
-            back.keep(&params, d_params);
-            for (i, mut dx) in dx.into_iter().enumerate().filter(|(i, _)| !is_data[*i]) {
-                let of_value = &mut back.of_values[places[i]];
-                if let Some(other) = of_value {
-                    dx.iter_mut().zip(&**other).for_each(|(sum, other)| *sum += other);
-                }
-                *of_value = Some(dx);
-            }
-            Ok(())
-        });
+        let inputs = inputs.map(|input| Source { place: input.place, is_data: input.is_data });
+        let applied = Applied { layer, sizes, inputs, params, saved, result: result.place };
+        tape.go_back_by(move |values, back| applied.go_back(values, back));
         Ok(result)
+    }
+}
+
+/// A sub-layer that was applied.
+struct Applied<L: SubLayer<N>, const N: usize> {
+    layer: L,
+    sizes: L::Sizes,
+    inputs: [Source; N],
+    params: Tensor,
+    saved: Buffer,
+    /// Where its result lies on the tape.
+    result: usize,
+}
+
+/// Where an input lies on the tape, and whether it gets no gradient.
+#[derive(Clone, Copy)]
+struct Source {
+    place: usize,
+    is_data: bool,
+}
+
+impl<L: SubLayer<N>, const N: usize> Applied<L, N> {
+    fn go_back(&self, values: &[Buffer], back: &mut WayBack) -> Result<()> {
+        let Some(dy) = back.of_values[self.result].take() else { return Ok(()) };
+        let lens = self.layer.lens(self.sizes);
+        // The gradient of x is overwritten, that of a memory is added to.
+        let mut dx: [Buffer; N] = array::from_fn(|i| match i {
+            _ if self.inputs[i].is_data && L::DATA[i] => Buffer::new(0),
+            0 => Buffer::new(lens.inputs[i]),
+            _ => Buffer::zeros(lens.inputs[i]),
+        });
+        let (params, mut d_params) = (numbers(&self.params)?, vec![0.0; lens.params]);
+        let pass = Backward {
+            params: &params,
+            inputs: self.inputs.map(|input| &*values[input.place]),
+            saved: &self.saved,
+            dy: &dy,
+            dx: dx.each_mut().map(|dx| &mut **dx),
+            d_params: &mut d_params,
+        };
+        with_scratch(|scratch| self.layer.backward(self.sizes, pass, scratch));
+        back.keep(&self.params, d_params);
+        let wanted = dx.into_iter().zip(self.inputs).filter(|(_, input)| !input.is_data);
+        wanted.for_each(|(dx, input)| back.add(input.place, dx));
+        Ok(())
     }
 }
 
@@ -205,7 +230,7 @@ impl Operand for Recorded<'_> {
             let Some(dy) = back.of_values[place].take().filter(|_| !is_data) else { return Ok(()) };
             let mut dx = Buffer::new(dy.len());
             cut.rows(|of_map, of_patch| dx[of_map].copy_from_slice(&dy[of_patch]));
-            back.of_values[of_maps] = Some(dx);
+            back.add(of_maps, dx);
             Ok(())
         });
         Ok(result)
