@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn every_name_is_given_once_and_before_it_is_taken_and_constants_are_whole() {
-        for config in [Config::tiny(), Config::reference(), Config::fine(), Config::line()] {
+        for config in [Config::tiny(), Config::reference(), Config::fine(), Config::line(), Config::scatter()]
+        {
             let onnx = to_onnx(&Parameters::init(&config, 3, &Device::Cpu).unwrap()).unwrap();
             for (bytes, output) in [(onnx.encoder, "last_hidden_state"), (onnx.decoder, "logits")] {
                 let model = Model::decode(&*bytes).unwrap();

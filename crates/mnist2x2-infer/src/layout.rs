@@ -40,9 +40,10 @@ mod tests {
             config.validate().unwrap();
             assert_eq!((layout_of(&config), config.max_digits()), (layout, layout.max_digits()));
         }
-        assert_eq!(
-            config_for(Config::reference(), GridShape { rows: 2, cols: 2 }.into()),
-            Config::reference()
-        );
+        let presets =
+            [("2x2", Config::reference()), ("line:8", Config::line()), ("scatter:10", Config::scatter())];
+        for (text, preset) in presets {
+            assert_eq!(config_for(preset.clone(), text.parse().unwrap()), preset, "{text}");
+        }
     }
 }

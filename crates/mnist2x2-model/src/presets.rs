@@ -44,6 +44,23 @@ impl Config {
         }
     }
 
+    /// A model for up to ten scattered digits: the convolutions of [`Config::fine`], then 49 patches of 12 x 12; 262,133
+    /// parameters.
+    pub fn scatter() -> Self {
+        let fine = Self::fine();
+        let (patch_height, patch_width, digits) = (12, 12, 10);
+        Self {
+            rows: 3,
+            cols: 3,
+            patch_height,
+            patch_width,
+            encoder_layers: 3,
+            arrangement: LayoutKind::Scatter,
+            digits,
+            ..fine
+        }
+    }
+
     /// A finer model of the same kind: four convolutions (T. Xiao and others, *Early Convolutions Help Transformers See
     /// Better*, 2021), then one patch for each digit's cell, and half of the encoder's blocks; 286,837 parameters.
     pub fn fine() -> Self {

@@ -125,8 +125,10 @@ enum Architecture {
     Reference4x4,
     /// Four convolutions, then one patch per digit: 286,837 parameters, more accurate, 0.4 times as fast
     Fine,
-    /// Three convolutions, then patches of 28 x 8 pixels: for lines
+    /// Four convolutions, then patches of 28 x 8 pixels: for lines
     Line,
+    /// Four convolutions, then 49 patches of 12 x 12 pixels: for up to ten scattered digits
+    Scatter,
 }
 
 /// A configuration file. A run's record is one too: what it holds besides settings is ignored.
@@ -156,6 +158,7 @@ impl Plan {
             Architecture::Reference4x4 => Config::reference_4x4(),
             Architecture::Fine => Config::fine(),
             Architecture::Line => Config::line(),
+            Architecture::Scatter => Config::scatter(),
         };
         let (mut recipe, model) = self.read_config(recipe.on(device), model)?;
         for setting in &self.set {
