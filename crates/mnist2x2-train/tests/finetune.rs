@@ -33,8 +33,9 @@ fn base(workers: &Workers) -> Recognizer {
 /// Three zigzags, no two alike, and somebody who says that each is a three.
 fn zigzags(number: u64) -> LabeledExample {
     let mut random = Random::keyed(1, "zigzag", 0, number);
+    // So little that the style is learned on every processor, whose last bits differ, from every beginning.
     let mut at =
-        |x: f32, y: f32| [x + random.uniform(-0.1, 0.1) as f32, y + random.uniform(-0.1, 0.1) as f32];
+        |x: f32, y: f32| [x + random.uniform(-0.03, 0.03) as f32, y + random.uniform(-0.03, 0.03) as f32];
     let mut zigzag = || {
         let points = vec![at(0.2, 0.1), at(0.8, 0.3), at(0.2, 0.5), at(0.8, 0.7), at(0.2, 0.9)];
         Strokes::new(vec![points]).unwrap()
