@@ -1,6 +1,7 @@
 //! How likely what was found in a picture is all that is there, and nothing else.
 
 use crate::blot::quantile;
+use crate::rules::Rules;
 use crate::segmentation::Segment;
 
 /// Ink so many times as wide as it is high may be two digits.
@@ -9,15 +10,16 @@ const WIDE: f32 = 1.2;
 const BOLD: f32 = 2.0;
 /// And strokes of more than this share of a digit's size are a blob.
 const BLOB: f32 = 0.33;
-/// How likely ink is a digit all the same: ink that is wide, at the picture's edge, or bold; how likely lines are right that are no
-/// grid; and digits of which there is only a trace. Chosen on the set `tuning` of `eval --paper`.
-const DOUBTS: [f32; 5] = [0.7, 0.8, 0.8, 0.85, 0.8];
+/// How likely ink is a digit all the same: ink that is wide, at the picture's edge, bold, or at a side of its box; how likely lines
+/// are right that are no grid; and digits of which there is only a trace. Chosen on the set `tuning` of `eval --paper`.
+const DOUBTS: [f32; 6] = [0.7, 0.8, 0.8, 0.85, 0.85, 0.8];
 
 /// How likely it is that these are the digits: less for ink in cells that is wider than a digit and may be two, for ink at the
-/// edge of the picture, which may be a table's, for strokes much wider than the others, for lines of no even length, and where one is
-/// only a trace.
+/// edge of the picture, which may be a table's, for strokes much wider than the others, for ink at a side of its box, for lines of no
+/// even length, and where one is only a trace.
 pub(crate) fn confidence(
     rows: &[Vec<Option<Segment>>],
+    rules: &Rules,
     [is_grid, in_cells, has_traces]: [bool; 3],
     [width, height]: [usize; 2],
 ) -> f32 {
@@ -29,9 +31,10 @@ pub(crate) fn confidence(
             digit.x.start == 0 || digit.y.start == 0 || digit.x.end == width || digit.y.end == height;
         let size = digit.x.len().max(digit.y.len()) as f32;
         let is_bold = digit.stroke_width > (BOLD * usual).min(BLOB * size);
-        doubts([(is_wide, DOUBTS[0]), (is_at_edge, DOUBTS[1]), (is_bold, DOUBTS[2])])
+        let is_cut = rules.are_touched_by(&digit.x, &digit.y);
+        doubts([(is_wide, DOUBTS[0]), (is_at_edge, DOUBTS[1]), (is_bold, DOUBTS[2]), (is_cut, DOUBTS[3])])
     };
-    let of_all = [(rows.len() > 1 && !is_grid, DOUBTS[3]), (has_traces, DOUBTS[4])];
+    let of_all = [(rows.len() > 1 && !is_grid, DOUBTS[4]), (has_traces, DOUBTS[5])];
     doubts(of_all) * digits.iter().map(of_digit).product::<f32>()
 }
 

@@ -198,7 +198,7 @@ impl Page {
             run: (!in_cells && is_wide(&&segment)).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
         };
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
-        let confidence = confidence(&lines, [is_grid, in_cells, has_traces], self.sides());
+        let confidence = confidence(&lines, &self.rules, [is_grid, in_cells, has_traces], self.sides());
         let lines = lines.into_iter().map(line).collect();
         Findings { lines, is_grid, confidence, unseen: None }
     }

@@ -26,6 +26,7 @@ mod sheet;
 mod ink;
 mod mask;
 mod straight_lines;
+mod boxes;
 mod rules;
 mod blot;
 mod digits;

@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use mnist2x2_data::GridShape;
 
-use crate::blot::{Blot, digit_size, overlap, quantile};
+use crate::blot::{Blot, digit_size, quantile};
+use crate::boxes::{boxes, insides};
 use crate::ink::Ink;
 use crate::mask::{Mask, Sides};
 use crate::straight_lines::{Line, erase, trace};
@@ -24,10 +25,8 @@ const GAP: [usize; 2] = [3, 10];
 const THICK: f32 = 0.018;
 /// The least length of a side of a box, as a share of the picture's shorter side.
 const SIDE: f32 = 0.08;
-/// How far the ends of two lines may lie apart that meet in a corner: in thicknesses and as a share of their length.
-const CORNER: [f32; 2] = [0.7, 0.06];
-/// The least length of the sides of a box of which one is hidden.
-const HIDDEN: f32 = 0.14;
+/// Ink so near to the middle of a box's side touches it, in pixels.
+const REACH: usize = 4;
 /// The least length of a rule that is no side of a box, as a share of the picture.
 const LONG: f32 = 0.6;
 /// The most lines of one direction among which boxes are looked for.
@@ -64,7 +63,7 @@ pub(crate) fn remove(ink: &mut Ink) -> (Rules, Mask) {
     let mut lines =
         [[&turned, &strong.turned()], [&mask, &strong]].map(|masks| longest(masks, most, shortest));
     let mut boxes = boxes(&lines, most as f32, sides);
-    boxes.retain(|of_box| !of_box.is_open || holds_ink(&mask, of_box, most));
+    boxes.retain(|of_box| !of_box.is_open || of_box.holds_ink(&mask, most));
     let of_boxes = |axis: usize| boxes.iter().flat_map(|of_box| of_box.sides[axis].iter().cloned()).collect();
     let mut rules: [Vec<Line>; 2] = [0, 1].map(of_boxes);
     let add = |to: &mut [Vec<Line>; 2], lines: &[Vec<Line>; 2]| {
@@ -166,27 +165,20 @@ fn long(mask: &Mask, mut long: [Vec<Line>; 2], rules: &[Vec<Line>; 2]) -> [Vec<L
     long
 }
 
-/// The insides of boxes that hold no other.
-fn insides(boxes: &[Frame]) -> Vec<Sides> {
-    let all: Vec<Sides> = boxes.iter().map(Frame::inside).collect();
-    let holds = |a: &Sides, b: &Sides| {
-        a != b
-            && (0..2)
-                .all(|k| a[k].contains(&usize::midpoint(b[k].start, b[k].end)) && a[k].len() > b[k].len())
-    };
-    let inner: Vec<_> = all.iter().filter(|a| !all.iter().any(|b| holds(a, b))).cloned().collect();
-    let mut apart: Vec<Sides> = Vec::new();
-    for sides in inner {
-        // The same box, once by each of two lines that lie close together.
-        let is_same = |other: &Sides| (0..2).all(|k| 2 * overlap(&sides[k], &other[k]) > sides[k].len());
-        if !apart.iter().any(is_same) {
-            apart.push(sides);
-        }
-    }
-    apart
-}
-
 impl Rules {
+    /// Whether ink of these columns and rows reaches a side of a box around it, where a stroke may have gone along that side and
+    /// have been taken out with it.
+    pub(crate) fn are_touched_by(&self, x: &Range<usize>, y: &Range<usize>) -> bool {
+        let reaches = |inner: &Range<usize>, outer: &Range<usize>| {
+            inner.start <= outer.start + REACH || outer.end <= inner.end + REACH
+        };
+        let is_in = |[columns, rows]: &&Sides| {
+            columns.contains(&usize::midpoint(x.start, x.end))
+                && rows.contains(&usize::midpoint(y.start, y.end))
+        };
+        self.boxes.iter().filter(is_in).any(|[columns, rows]| reaches(x, columns) || reaches(y, rows))
+    }
+
     /// Where the cells of a grid begin and end: the borders of its rows, one more than there are, and those of its columns;
     /// at long rules where those part the cells so, else at equal distances.
     pub(crate) fn borders(&self, shape: GridShape, [width, height]: [usize; 2]) -> [Vec<usize>; 2] {
@@ -206,93 +198,6 @@ fn borders(rules: &[usize], cells: usize, length: usize) -> Vec<usize> {
         return lines;
     }
     (0..=cells).map(|cell| cell * length / cells).collect()
-}
-
-/// Four lines around a box: the level ones, above and below, and the upright ones, left and right.
-struct Frame {
-    sides: [[Line; 2]; 2],
-    /// Whether one of them was not seen.
-    is_open: bool,
-}
-
-impl Frame {
-    /// The columns and the rows that it holds.
-    fn inside(&self) -> Sides {
-        let middle = |line: &Line| line.y((line.x.start + line.x.end) as f32 / 2.0).max(0.0) as usize;
-        [1, 0].map(|axis| middle(&self.sides[axis][0])..middle(&self.sides[axis][1]))
-    }
-}
-
-/// Whether there is ink within a box, away from its lines: what hides a side of it.
-fn holds_ink(mask: &Mask, of_box: &Frame, thick: usize) -> bool {
-    let [x, y] = of_box.inside();
-    let within = |side: Range<usize>, end: usize| {
-        (side.start + thick).min(end)..side.end.saturating_sub(thick).min(end)
-    };
-    let columns = within(x, mask.width);
-    let rows = within(y, mask.height);
-    let inked =
-        |y: usize| mask.inked[y * mask.width..][columns.clone()].iter().filter(|inked| **inked).count();
-    columns.start < columns.end && rows.map(inked).sum::<usize>() > thick * thick
-}
-
-/// The boxes that lines make on a page of these sides: two lines side by side and at least one between their ends. The
-/// other may be hidden by a digit.
-fn boxes(lines: &[Vec<Line>; 2], thick: f32, sides: [usize; 2]) -> Vec<Frame> {
-    let mut boxes: Vec<Frame> = Vec::new();
-    for axis in 0..2 {
-        let [along, across] = [&lines[axis], &lines[1 - axis]];
-        for first in along {
-            for second in along {
-                let found = between([first, second], across, thick, sides);
-                let Some((others, is_open)) = found else { continue };
-                let pair = [first.clone(), second.clone()];
-                let sides = if axis == 0 { [pair, others] } else { [others, pair] };
-                let frame = Frame { sides, is_open };
-                if boxes.iter().all(|other| other.inside() != frame.inside()) {
-                    boxes.push(frame);
-                }
-            }
-        }
-    }
-    boxes
-}
-
-/// The lines between the ends of two lines, the first of which comes first; nothing if they do not make a box.
-fn between(
-    [first, second]: [&Line; 2],
-    across: &[Line],
-    thick: f32,
-    sides: [usize; 2],
-) -> Option<([Line; 2], bool)> {
-    let [high, low] = [first.ends(), second.ends()];
-    let near = CORNER[0] * thick + CORNER[1] * first.len().min(second.len());
-    let distance = low[0][1] - high[0][1];
-    if distance < 2.0 * near || (0..2).any(|end| (high[end][0] - low[end][0]).abs() > 2.0 * near) {
-        return None;
-    }
-    let side = |end: usize| {
-        let off = |line: &Line| {
-            let ends = line.ends().map(|[y, x]| [x, y]);
-            let off = |a: [f32; 2], b: [f32; 2]| (a[0] - b[0]).abs().max((a[1] - b[1]).abs());
-            off(ends[0], high[end]).max(off(ends[1], low[end]))
-        };
-        across.iter().filter(|line| off(line) <= near).min_by(|a, b| off(a).total_cmp(&off(b)))
-    };
-    match [0, 1].map(side) {
-        [Some(left), Some(right)] => Some(([left.clone(), right.clone()], false)),
-        [None, None] => None,
-        [left, right] => {
-            let least = HIDDEN * sides[0].min(sides[1]) as f32;
-            let is_sure =
-                [left, right].into_iter().flatten().all(|line| line.len() >= least) && first.len() >= least;
-            let hidden = |end: usize| Line::through(high[end], low[end], first.thick);
-            let is_even = (0..2).all(|end| (high[end][0] - low[end][0]).abs() <= near);
-            let is_square = is_even && distance < 2.5 * first.len() && first.len() < 2.5 * distance;
-            (is_sure && is_square)
-                .then(|| ([0, 1].map(|end| [left, right][end].cloned().unwrap_or_else(|| hidden(end))), true))
-        }
-    }
 }
 
 /// The ink without these lines, level ones and upright ones; it is given with its axes swapped.
@@ -356,6 +261,24 @@ mod tests {
         let mut ink = page(&[&[(0..80, 29..31, 100)][..], &strokes].concat());
         remove(&mut ink);
         assert!(ink.values == page(&strokes).values);
+    }
+
+    #[test]
+    fn a_box_goes_whose_level_sides_are_hidden_in_the_middle_and_what_reaches_them_is_in_doubt() {
+        let (upright, level) = ([10..11, 59..60], [5..6, 54..55]);
+        let mut frame: Vec<_> = upright.into_iter().map(|x| (x, 5..55, 120)).collect();
+        for y in level {
+            frame.extend([(10..27, y.clone(), 120), (45..60, y, 120)]);
+        }
+        let hidden = |end: usize| (27..45, 5 + 45 * end..10 + 45 * end, 250);
+        let digit = [hidden(0), hidden(1), (34..38, 5..55, 250)];
+        let mut ink = page(&[&frame[..], &digit].concat());
+        let (rules, mask) = remove(&mut ink);
+        let [digit] = &mask.pieces()[..] else { panic!("{} pieces", mask.pieces().len()) };
+        let [x, y] = crate::mask::spans(digit);
+        assert!((25..30).contains(&x.start) && (42..48).contains(&x.end), "{x:?}");
+        assert!(rules.are_touched_by(&x, &y));
+        assert!(!rules.are_touched_by(&(30..40), &(20..40)) && !rules.are_touched_by(&(65..70), &(5..55)));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::mask::{Mask, runs};
 const STEEPEST: f32 = 0.15;
 /// How far its points may lie beside a straight line, in pixels and as a share of its length.
 const BENT: [f32; 2] = [1.2, 0.003];
-/// The share of its length that must be seen; the rest may be hidden under digits.
+/// The share of its length that must be seen; the rest may be hidden under digits. More of it where only its ends are known.
 const SEEN: f32 = 0.6;
+const SEEN_IN_PIECES: f32 = 0.7;
 
 /// A line of ink, level or nearly so; or an upright one in a mask whose axes are swapped.
 #[derive(Clone, Debug)]
@@ -60,6 +61,16 @@ impl Line {
             fit: [from[0] - slope * from[1], slope],
             thick,
         }
+    }
+
+    /// Whether most of it is among `lines`, in pieces that do not go beyond it.
+    pub(crate) fn is_seen_in(&self, lines: &[Self]) -> bool {
+        let near = 2.0 * self.half();
+        let span = self.x.start as f32 - near..self.x.end as f32 + near;
+        let is_on = |[x, y]: [f32; 2]| span.contains(&x) && (y - self.y(x)).abs() <= near;
+        let pieces: Vec<&Self> = lines.iter().filter(|line| line.ends().into_iter().all(is_on)).collect();
+        let is_seen = |x: &usize| pieces.iter().any(|piece| piece.x.contains(x));
+        self.x.clone().filter(is_seen).count() as f32 >= SEEN_IN_PIECES * self.len()
     }
 
     /// Its two ends.
@@ -115,11 +126,13 @@ pub(crate) fn trace(turned: &Mask, most: usize, gap: usize) -> Vec<Line> {
         }
         for run in runs(column) {
             let middle = (run.start + run.end - 1) as f32 / 2.0;
+            // A stroke over a line hides it, also one that goes along it for a while.
+            let hides = |expected: f32| run.start as f32 - 1.0 <= expected && expected <= run.end as f32;
+            trails.iter_mut().filter(|trail| hides(trail.expected)).for_each(|trail| trail.seen = x);
             if run.len() > most {
-                let hides = |expected: f32| run.start as f32 - 1.0 <= expected && expected <= run.end as f32;
-                trails.iter_mut().filter(|trail| hides(trail.expected)).for_each(|trail| trail.seen = x);
-            } else if let Some(trail) = trails.iter_mut().find(|trail| (middle - trail.expected).abs() <= 1.6)
-            {
+                continue;
+            }
+            if let Some(trail) = trails.iter_mut().find(|trail| (middle - trail.expected).abs() <= 1.6) {
                 trail.points.push([x as f32, middle]);
                 trail.thick += run.len();
                 (trail.seen, trail.expected) = (x, middle);
@@ -195,6 +208,27 @@ mod tests {
         assert!((line.slope() - 0.1).abs() < 0.01 && (line.thick - 2.0).abs() < 0.2, "{line:?}");
         assert!((line.y(60.0) - 21.5).abs() < 0.6, "{line:?}");
         assert_eq!(trace(&mask, 4, 2).len(), 2, "the gap is wider");
+    }
+
+    /// Where the two are one run of ink, its middle is not that of the line.
+    #[test]
+    fn a_stroke_that_goes_along_a_line_does_not_part_it() {
+        let stroke = |x: f32, y: f32| (40.0..75.0).contains(&x) && (2.0..6.0).contains(&(y - 15.0 - 0.1 * x));
+        let lines = trace(&turned(|x, y| is_line(x, y) || stroke(x, y)), 7, 3);
+        assert!(
+            lines.iter().any(|line| line.x == (0..120) && (line.y(60.0) - 21.5).abs() < 0.6),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn a_line_is_seen_where_most_of_it_is_there_in_pieces_that_end_with_it() {
+        let of = |x: Range<usize>| Line { x, fit: [20.0, 0.1], thick: 2.0 };
+        let line = of(10..110);
+        assert!(line.is_seen_in(&[of(8..50), of(70..112)]));
+        assert!(!line.is_seen_in(&[of(10..50), of(90..110)]), "too little");
+        assert!(!line.is_seen_in(&[of(10..200)]), "a longer one");
+        assert!(!line.is_seen_in(&[Line { fit: [30.0, 0.1], ..of(10..110) }]), "beside it");
     }
 
     #[test]
