@@ -3,9 +3,10 @@
 use candle_core::{D, DType, Tensor};
 use candle_nn::ops::softmax;
 use mnist2x2_data::Batch;
+use mnist2x2_infer::layout_of;
 use mnist2x2_model::transformer::cross_entropy;
-use mnist2x2_model::{Gradients, Seq2Seq};
-use mnist2x2_tokenizer::PAD;
+use mnist2x2_model::{Config, Gradients, Seq2Seq};
+use mnist2x2_tokenizer::{FINISH, PAD, START};
 
 use crate::batch::{image_tensor, token_tensors};
 use crate::{Error, Recipe};
@@ -84,15 +85,19 @@ struct Distillation {
 }
 
 impl Distillation {
-    /// The mean of the teachers' probabilities at the temperature.
+    /// The mean of the teachers' probabilities at the temperature. A teacher of single digits reads each cell of a full grid by
+    /// itself.
     ///
     /// # Shapes
     /// `images` (B, height, width), `tokens` (B, T) of u32 -> (B, T, V)
     fn probabilities(&self, images: &Tensor, tokens: &Tensor) -> Result<Tensor, Error> {
         let mut sum = None;
         for teacher in &self.teachers {
-            let logits = (teacher.forward(images, tokens)? / self.temperature)?;
-            let probabilities = softmax(&logits, D::Minus1)?;
+            let reads_cells =
+                images.dims()[1..] != [teacher.config().image_height(), teacher.config().image_width()];
+            let logits =
+                if reads_cells { read_cells(teacher, images)? } else { teacher.forward(images, tokens)? };
+            let probabilities = softmax(&(logits / self.temperature)?, D::Minus1)?;
             sum = Some(match sum {
                 None => probabilities,
                 Some(sum) => (sum + probabilities)?,
@@ -101,6 +106,43 @@ impl Distillation {
         let sum = sum.expect("there is a teacher wherever there is distillation");
         Ok((sum / self.teachers.len() as f64)?)
     }
+}
+
+/// Refuses a teacher that reads neither what the student reads nor, in a full grid, a cell of it.
+pub(crate) fn check_teacher(student: &Config, teacher: &Config) -> Result<(), Error> {
+    let pictures =
+        |config: &Config| (layout_of(config).to_string(), config.arrangement, config.cell, config.vocabulary);
+    let of_a_cell = Config { rows: 1, cols: 1, ..student.clone() };
+    if pictures(teacher) == pictures(student)
+        || student.arrangement.is_grid() && pictures(teacher) == pictures(&of_a_cell)
+    {
+        return Ok(());
+    }
+    let problem = format!(
+        "reads {}, but the model that it is to teach reads {}; a teacher reads the same, or, for full grids, 1x1",
+        layout_of(teacher),
+        layout_of(student)
+    );
+    Err(Error::setting("teacher", problem))
+}
+
+/// Logits by a model of single digits for each cell of full grids, row by row, and then for their end, of which it is certain.
+///
+/// # Shapes
+/// `images` (B, height, width) -> (B, cells + 1, V)
+fn read_cells(model: &Seq2Seq, images: &Tensor) -> Result<Tensor, Error> {
+    let Config { cell, vocabulary, .. } = *model.config();
+    let (batch, height, width) = images.dims3()?;
+    let [rows, cols] = [height / cell, width / cell];
+    let cells = images.reshape((batch, rows, cell, cols, cell))?.transpose(2, 3)?; // (B, rows, cols, cell, cell)
+    let cells = cells.reshape((batch * rows * cols, cell, cell))?;
+    let start = Tensor::full(START, (batch * rows * cols, 1), images.device())?;
+    let digits = model.forward(&cells, &start)?.reshape((batch, rows * cols, vocabulary))?;
+    let end =
+        (0..vocabulary as u32).map(|token| if token == FINISH { 0.0 } else { f32::NEG_INFINITY }).collect();
+    let end =
+        Tensor::from_vec(end, (1, 1, vocabulary), images.device())?.broadcast_as((batch, 1, vocabulary))?;
+    Ok(Tensor::cat(&[digits, end], 1)?)
 }
 
 impl Targets {
@@ -178,7 +220,7 @@ mod tests {
     use candle_core::Device;
     use mnist2x2_data::mnist::Split;
     use mnist2x2_data::{GridShape, GridSource, Layout, Loader, synthetic};
-    use mnist2x2_model::{Config, Parameters};
+    use mnist2x2_model::{Config, LayoutKind, Parameters};
 
     use super::*;
     use crate::batch::token_count;
@@ -300,6 +342,59 @@ mod tests {
                 let worst = gradient.iter().zip(&sum).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(worst < 1e-5, "a gradient is off by {worst}");
             }
+        }
+    }
+
+    /// Each cell of a grid by itself: what the student's targets are is what the teacher says of pictures of that cell alone.
+    #[test]
+    fn a_reader_of_single_digits_teaches_each_cell_of_a_full_grid() {
+        let one = Config { rows: 1, cols: 1, patch_width: 14, ..Config::tiny() };
+        let teacher = Seq2Seq::new(Parameters::init(&one, 5, &Device::Cpu).unwrap()).unwrap();
+        let shape = GridShape { rows: 2, cols: 3 };
+        let digits = synthetic::digits(Split::Train, 30, 0).into();
+        let loader = Loader::new(digits, GridSource::Fresh { grids: 2 }, shape, 2, 0).unwrap();
+        let batch = loader.epoch(0).batch(0);
+        let images = image_tensor(&batch, 0..2, &Device::Cpu).unwrap();
+        let (tokens, labels) = token_tensors(&batch, &Device::Cpu).unwrap();
+        let recipe = Recipe { distillation_weight: 1.0, ..Recipe::reference() };
+        let targets = Targets::new(&recipe, std::slice::from_ref(&teacher)).unwrap();
+        let Distributions::Mixed(found) = targets.of(&images, &tokens, &labels, 13).unwrap() else {
+            panic!("a temperature of 1 needs one distribution")
+        };
+        let found = found.to_vec3::<f32>().unwrap();
+        for (grid, found) in found.iter().enumerate() {
+            for (cell, found) in found[..6].iter().enumerate() {
+                let cut = images.narrow(0, grid, 1).unwrap().narrow(1, cell / 3 * 28, 28).unwrap();
+                let cut = cut.narrow(2, cell % 3 * 28, 28).unwrap();
+                let start = Tensor::new(&[[START]], &Device::Cpu).unwrap();
+                let expected = softmax(&teacher.forward(&cut, &start).unwrap(), D::Minus1).unwrap();
+                let expected = expected.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-6, "grid {grid}, cell {cell}: off by {worst}");
+            }
+            let end: Vec<u32> = found[6].iter().map(|share| share.to_bits()).collect();
+            assert_eq!(
+                end,
+                (0..13).map(|token| if token == FINISH { 1.0_f32.to_bits() } else { 0 }).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn a_teacher_reads_what_its_student_reads_or_a_cell_of_it() {
+        let tiny = Config::tiny();
+        let one = Config { rows: 1, cols: 1, ..tiny.clone() };
+        let wider = Config { width: 48, ..tiny.clone() };
+        for teacher in [&tiny, &one, &wider] {
+            check_teacher(&tiny, teacher).unwrap();
+        }
+        let line = Config { arrangement: LayoutKind::Line, ..tiny.clone() };
+        let higher = Config { rows: 2, ..tiny.clone() };
+        for (student, teacher) in
+            [(&tiny, &line), (&line, &one), (&line, &tiny), (&one, &tiny), (&tiny, &higher)]
+        {
+            let message = check_teacher(student, teacher).unwrap_err().to_string();
+            assert!(message.contains("`teacher` reads "), "{message}");
         }
     }
 

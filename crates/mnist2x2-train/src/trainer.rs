@@ -12,7 +12,7 @@ use crate::ema::update_ema;
 use crate::evaluate::validate;
 use crate::gradient::batch_gradient;
 use crate::loaders::check_layout;
-use crate::loss::Targets;
+use crate::loss::{Targets, check_teacher};
 use crate::workers::{all, are_finite};
 use crate::{
     Checkpoint, EpochMetrics, Error, Exposure, Group, Loaders, ModelSelection, Optimizer, Position, Recipe,
@@ -108,11 +108,14 @@ impl Trainer {
         Ok(Self { validation: Some(validation), ..self })
     }
 
-    /// The same run, taught by `teachers`: models trained before, needed if the recipe distills.
+    /// The same run, taught by `teachers`: models trained before, needed if the recipe distills. They read what the model reads, or,
+    /// where that is full grids, single digits; such a teacher reads each cell.
     ///
     /// # Errors
-    /// [`Error::Setting`] if the recipe asks for teachers and there are none, or the reverse.
+    /// [`Error::Setting`] if the recipe asks for teachers and there are none, or the reverse, or if a teacher reads something else.
     pub fn with_teachers(self, teachers: &[Seq2Seq]) -> Result<Self, Error> {
+        let mut configs = teachers.iter().map(Seq2Seq::config);
+        configs.try_for_each(|config| check_teacher(self.model.config(), config))?;
         Ok(Self { targets: Targets::new(&self.recipe, teachers)?, ..self })
     }
 

@@ -65,6 +65,8 @@ pub(crate) struct Plan {
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_GRIDS as u64))]
     epoch_grids: Option<usize>,
     /// A teacher, if the recipe distills: a model folder, a .safetensors or a .pt; may be given several times
+    ///
+    /// It reads the layout that is trained. For full grids it may be a model of single digits, which teaches each cell.
     #[arg(long, value_name = "MODEL")]
     pub(super) teacher: Vec<PathBuf>,
     /// Start from the weights of this model, which has the same shape, instead of new ones
