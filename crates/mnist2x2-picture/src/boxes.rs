@@ -40,7 +40,7 @@ impl Frame {
 }
 
 /// The boxes that lines make on a page of these sides: two lines side by side and at least one between their ends. The
-/// other may be hidden by a digit.
+/// other may be hidden by a digit, or both be seen in pieces.
 pub(crate) fn boxes(lines: &[Vec<Line>; 2], thick: f32, sides: [usize; 2]) -> Vec<Frame> {
     let mut boxes: Vec<Frame> = Vec::new();
     for axis in 0..2 {
