@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use crate::Picture;
 use crate::histogram::Histogram;
-use crate::resample::{resample, whole};
-use crate::{paper, sheet};
+use crate::paper::{self, taken};
+use crate::resample::resample;
+use crate::sheet;
 
 /// The pixels at which a picture is looked at: enough for the strokes of a dozen digits to have a shape, few enough to be
 /// quick.
@@ -52,7 +53,10 @@ impl Ink {
             sheet::clear_table(&mut light, width);
         }
         let [values, certain] = match flat {
-            Some(level) => [(); 2].map(|()| light.iter().map(|&light| taken(light, level)).collect()),
+            Some(level) => {
+                let values: Vec<u8> = light.iter().map(|&light| taken(light, level)).collect();
+                [values.clone(), values]
+            }
             None => on_local_paper(&light, width),
         };
         let mut ink = Self { width, height, values, certain, faintest: 0 };
@@ -74,10 +78,12 @@ impl Ink {
         let (histogram, pixels) = (Histogram::of(&self.values), self.values.len() as u32);
         // Most of a picture is paper, and of its grain the lighter half is free of ink.
         let (paper, light) = (histogram.median(), histogram.ranked(pixels / 6));
-        let table: [u8; 256] =
-            std::array::from_fn(|value| (255 * value.saturating_sub(paper) / (255 - paper).max(1)) as u8);
-        for value in self.values.iter_mut().chain(&mut self.certain) {
-            *value = table[usize::from(*value)];
+        if paper > 0 {
+            let table: [u8; 256] =
+                std::array::from_fn(|value| (255 * value.saturating_sub(paper) / (255 - paper).max(1)) as u8);
+            for value in self.values.iter_mut().chain(&mut self.certain) {
+                *value = table[usize::from(*value)];
+            }
         }
         self.faintest = FAINTEST.max((DEVIATIONS * (paper - light)).min(255) as u8);
     }
@@ -106,11 +112,6 @@ fn on_local_paper(light: &[u8], width: usize) -> [Vec<u8>; 2] {
     // The narrower the window, the narrower the shadows that are told from ink.
     let window = (PENS * stroke_run(&taken(most, most / 2), width)).clamp(least.min(most), most);
     [taken(window, window / 2), taken(window, window - 1)]
-}
-
-/// The share of the paper's light that is missing, of 255.
-fn taken(light: u8, paper: u8) -> u8 {
-    whole(255.0 * f32::from(paper.saturating_sub(light)) / f32::from(paper.max(1)))
 }
 
 /// How far the pen's strokes go along a row or a column, as a median: somewhat more than the pen is wide.

@@ -15,6 +15,9 @@ const MAX_SIDE: usize = 110;
 /// Steps of a pixel in which depths are counted.
 const STEPS: f32 = 8.0;
 
+/// The greatest distance whose square is an `i16`, which processors take eight or more of at once: farther than any stroke is deep.
+const FARTHEST: i16 = 181;
+
 /// The ink of `segment` as a pen of `width` pixels would have drawn it in a digit of 28 x 28.
 pub(crate) fn normalize_digit(segment: &Segment, width: f32) -> [u8; PIXELS] {
     let longer = segment.x.len().max(segment.y.len());
@@ -76,20 +79,15 @@ fn redraw(segment: &Segment, width: f32, side: usize, columns: impl Fn(f32) -> u
     (0..columns * SIDE).map(ink).collect()
 }
 
-/// How deep each pixel lies in the ink, in pixels; below 0 outside. It is found where it is asked for: on most paper it never
-/// is.
+/// How deep each pixel lies in the ink, in pixels; below 0 outside.
 struct DepthMap {
     width: usize,
     height: usize,
-    inked: Vec<bool>,
-    /// How far in its column the nearest pixel of the other kind is.
-    upright: Vec<u32>,
-    /// Paper deeper than this counts as so deep.
-    most: usize,
+    depths: Vec<f32>,
 }
 
 impl DepthMap {
-    /// Of every `step`-th pixel of `segment`, and of so many around it.
+    /// Of every `step`-th pixel of `segment`, and of so many around it, than which no paper counts as deeper.
     fn of(segment: &Segment, step: usize, margin: usize) -> Self {
         let [width, height] = [&segment.x, &segment.y].map(|range| range.len().div_ceil(step) + 2 * margin);
         let mut inked = vec![false; width * height];
@@ -102,14 +100,7 @@ impl DepthMap {
             let inked = inked[(row + margin) * width + margin..].iter_mut();
             inked.zip(places(&segment.x)).for_each(|(inked, x)| *inked = segment.has(x, y));
         }
-        let upright = distances_in_columns(&inked, width);
-        Self { width, height, inked, upright, most: margin }
-    }
-
-    /// The depth of a pixel, given as its place in the map.
-    fn depth(&self, pixel: usize) -> f32 {
-        let row = pixel - pixel % self.width..pixel - pixel % self.width + self.width;
-        depth(&self.inked[row.clone()], &self.upright[row], pixel % self.width, self.most)
+        Self { width, height, depths: depths(&inked, width, margin as i16) }
     }
 
     /// How wide the strokes are: four times the mean depth, since depths in a stroke are uniform up to half its width.
@@ -118,8 +109,8 @@ impl DepthMap {
     /// strokes are.
     fn stroke_width(&self) -> f32 {
         let mut counts = vec![0_u32; STEPS as usize * self.width.max(self.height)];
-        for pixel in (0..self.inked.len()).filter(|&pixel| self.inked[pixel]) {
-            counts[(STEPS * self.depth(pixel)) as usize] += 1;
+        for depth in self.depths.iter().filter(|&&depth| depth > 0.0) {
+            counts[(STEPS * depth) as usize] += 1;
         }
         let quarter = counts.iter().sum::<u32>() as f32 / 4.0;
         let (mut below, mut sum) = (0.0_f32, 0.0);
@@ -138,7 +129,7 @@ impl DepthMap {
         let (left, top) = ((x as usize).min(self.width - 2), (y as usize).min(self.height - 2));
         let (right_share, bottom_share) = (x - left as f32, y - top as f32);
         let mix = |row: usize| {
-            let [left, right] = [0, 1].map(|aside| self.depth(row * self.width + left + aside));
+            let [left, right] = [0, 1].map(|aside| self.depths[row * self.width + left + aside]);
             left + right_share * (right - left)
         };
         let [above, below] = [mix(top), mix(top + 1)];
@@ -146,9 +137,29 @@ impl DepthMap {
     }
 }
 
+/// The depth of each pixel, of paper at most so deep.
+fn depths(inked: &[bool], width: usize, most: i16) -> Vec<f32> {
+    let upright = distances_in_columns(inked, width);
+    let mut depths = Vec::with_capacity(inked.len());
+    for (inked, upright) in inked.chunks_exact(width).zip(upright.chunks_exact(width)) {
+        // Of ink to the nearest paper, and of paper to the nearest ink; the other kind is there already.
+        let squares = |of_ink: bool, most: i16| {
+            let in_column =
+                |(&inked, &far): (&bool, &i16)| if inked == of_ink { far.min(most).pow(2) } else { 0 };
+            squares_in_row(&inked.iter().zip(upright).map(in_column).collect::<Vec<_>>())
+        };
+        let to_paper = squares(true, FARTHEST).into_iter().map(|square| f32::from(square).sqrt() - 0.5);
+        let to_ink =
+            squares(false, most.min(FARTHEST)).into_iter().map(|square| 0.5 - f32::from(square).sqrt());
+        let both = inked.iter().zip(to_paper.zip(to_ink));
+        depths.extend(both.map(|(&inked, (to_paper, to_ink))| if inked { to_paper } else { to_ink }));
+    }
+    depths
+}
+
 /// How far in its column the nearest pixel of the other kind is; the height if there is none.
-fn distances_in_columns(inked: &[bool], width: usize) -> Vec<u32> {
-    let none = (inked.len() / width) as u32;
+fn distances_in_columns(inked: &[bool], width: usize) -> Vec<i16> {
+    let none = (inked.len() / width) as i16;
     let mut distances = vec![none; inked.len()];
     let mut step = |at: usize, before: usize| {
         let far = if inked[at] == inked[before] { distances[before] + 1 } else { 1 };
@@ -159,24 +170,21 @@ fn distances_in_columns(inked: &[bool], width: usize) -> Vec<u32> {
     distances
 }
 
-/// The depth of pixel `x` of a row, from what is known of the columns: the nearest pixel of the other kind is in some
-/// column nearby, no farther than the best one found so far.
-fn depth(inked: &[bool], upright: &[u32], x: usize, most: usize) -> f32 {
-    let own = inked[x];
-    let square = |at: usize| if inked[at] == own { upright[at].pow(2) } else { 0 };
-    // On paper nobody asks beyond the margin.
-    let mut nearest = square(x).min(if own { u32::MAX } else { (most * most) as u32 });
+/// How far the nearest pixel of the other kind is from each pixel of a row, squared, from the same for each column alone: it is in
+/// some column nearby, no farther than the nearest one found so far.
+fn squares_in_row(in_columns: &[i16]) -> Vec<i16> {
+    let mut nearest = in_columns.to_vec();
     let mut aside = 1;
-    while aside * aside < nearest {
-        for at in [x.checked_sub(aside as usize), Some(x + aside as usize)].into_iter().flatten() {
-            if at < inked.len() {
-                nearest = nearest.min(aside * aside + square(at));
-            }
-        }
+    while nearest.iter().any(|&square| square > aside * aside) {
+        let closer = |(nearest, other): (&mut i16, &i16)| {
+            *nearest = (*nearest).min(other.saturating_add(aside * aside));
+        };
+        let first = nearest.len().min(aside as usize);
+        nearest[first..].iter_mut().zip(in_columns).for_each(closer);
+        nearest.iter_mut().zip(&in_columns[first..]).for_each(closer);
         aside += 1;
     }
-    let distance = (nearest as f32).sqrt() - 0.5;
-    if own { distance } else { -distance }
+    nearest
 }
 
 #[cfg(test)]

@@ -7,6 +7,11 @@
 use crate::histogram::Histogram;
 use crate::resample::whole;
 
+/// The share of the paper's light that is missing at a point, of 255.
+pub(crate) fn taken(light: u8, paper: u8) -> u8 {
+    whole(255.0 * f32::from(paper.saturating_sub(light)) / f32::from(paper.max(1)))
+}
+
 /// What `grays` would be without dark things that a square of `window` pixels does not fit into, of which up to `margin`
 /// may lie outside of the picture.
 pub(crate) fn close(grays: &[u8], width: usize, window: usize, margin: usize) -> Vec<u8> {
@@ -126,7 +131,7 @@ const ROUNDS: usize = 6;
 const EVERY: usize = 8;
 /// How far, in nats, a block of paper may lie beside the fit, and the share of blocks that must not.
 const TOLERANCE: f64 = 0.05;
-const AGREEING: f64 = 0.85;
+const AGREEING: f64 = 0.9;
 
 /// The level of paper that is the same at more than this share of the pixels, and somewhere in each block: no shadow is so
 /// small.

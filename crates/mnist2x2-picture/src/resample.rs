@@ -1,6 +1,7 @@
 //! Pictures of another size.
 
 use image::GrayImage;
+use pulp::Arch;
 
 /// `picture` at another size, row by row.
 pub(crate) fn resample(picture: &GrayImage, width: usize, height: usize) -> Vec<u8> {
@@ -8,9 +9,18 @@ pub(crate) fn resample(picture: &GrayImage, width: usize, height: usize) -> Vec<
     if (from_width, from_height) == (width, height) {
         return picture.as_raw().clone();
     }
+    let mut out = Vec::with_capacity(width * height);
+    // With the widest vectors of the processor.
+    Arch::new().dispatch(|| resample_into(&mut out, picture, width, height));
+    out
+}
+
+/// Appends `picture` at another size.
+#[inline(always)]
+fn resample_into(out: &mut Vec<u8>, picture: &GrayImage, width: usize, height: usize) {
+    let [from_width, from_height] = [picture.width(), picture.height()].map(|side| side as usize);
     let (down, across) = (Taps::new(from_height, height), Taps::new(from_width, width));
     let (mut columns, mut row) = (vec![0.0; from_width], vec![0.0; width]);
-    let mut out = Vec::with_capacity(width * height);
     for (y, &top) in down.firsts.iter().enumerate() {
         columns.fill(0.0);
         let grays = picture.as_raw()[top * from_width..].chunks_exact(from_width);
@@ -27,7 +37,6 @@ pub(crate) fn resample(picture: &GrayImage, width: usize, height: usize) -> Vec<
         }
         out.extend(row.iter().map(|sum| whole(sum + 0.5)));
     }
-    out
 }
 
 /// The whole part of a number from 0 to less than 256, as `as u8` gives it; that one saturates, for which processors have no
