@@ -3,10 +3,11 @@
 //! In turn, because a machine's speed drifts with its heat and its other work: then both sides have the same share of
 //! it. Medians, because single measurements are disturbed in one direction only.
 
+mod sprint;
 mod table;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::available_parallelism;
 use std::{env, fs};
@@ -16,6 +17,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::sprint::Sides;
 use self::table::{Measurement, markdown, rows};
 use crate::workspace::{PROGRAM, build, root};
 
@@ -54,6 +56,12 @@ pub(crate) struct Arguments {
     /// How long a measurement lasts, after its warm-up.
     #[arg(long, value_name = "S", default_value = "5")]
     seconds: NonZeroUsize,
+    /// Measure how long both sides train until they reach an accuracy, with so many seeds, instead of how fast they are.
+    #[arg(long, value_name = "SEEDS")]
+    sprint: Option<u32>,
+    /// The folder with MNIST's files, for `--sprint`.
+    #[arg(long, value_name = "PATH", env = "MNIST_DIR", default_value = "data/mnist")]
+    data_dir: PathBuf,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -80,20 +88,48 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let versions = versions(&arguments.python)?; // Before the build, which takes minutes.
     let built = "--release --package mnist2x2-cli";
     eprintln!("first `cargo build {built}`; that may take minutes");
-    let samples = measure_all(&build(built, PROGRAM)?, arguments)?;
-    check_same_work(&samples)?;
-    let (machine, rows) = (Machine::this(), rows(&samples));
+    let ours = build(built, PROGRAM)?;
+    let (what, table, rows) = match arguments.sprint {
+        Some(seeds) => sprint(&ours, arguments, seeds)?,
+        None => speed(&ours, arguments)?,
+    };
+    let machine = Machine::this();
     if arguments.json {
-        let Arguments { rounds, seconds, layout, .. } = arguments;
         let Versions { python, torch } = versions;
         let ours = env!("CARGO_PKG_VERSION");
-        let report = json!({ "layout": layout, "rounds": rounds, "seconds": seconds, "machine": machine, PROGRAM: ours,
-            "python": python, "torch": torch, "rows": rows });
+        let report = json!({ "measured": what, "machine": machine, PROGRAM: ours, "python": python, "torch": torch,
+            "rows": rows });
         println!("{report}");
     } else {
-        println!("{}\n{}", markdown(&rows), footnote(arguments, &machine, &versions));
+        println!("{table}\n{}", footnote(&what, &machine, &versions));
     }
     Ok(())
+}
+
+/// What was measured in a line, the table, and its rows.
+type Report = (String, String, serde_json::Value);
+
+/// How fast both sides are.
+fn speed(ours: &Path, arguments: &Arguments) -> Result<Report> {
+    let samples = measure_all(ours, arguments)?;
+    check_same_work(&samples)?;
+    let (rows, Arguments { rounds, seconds, layout, .. }) = (rows(&samples), arguments);
+    let what = format!("Layout {layout}; medians of {rounds} rounds of {seconds} s each, in turn");
+    Ok((what, markdown(&rows), serde_json::to_value(rows)?))
+}
+
+/// How long both sides train until they reach an accuracy.
+fn sprint(ours: &Path, arguments: &Arguments, seeds: u32) -> Result<Report> {
+    let Arguments { python, data_dir, threads, .. } = arguments;
+    let sides = Sides { program: ours, python, data_dir };
+    let rows: Vec<_> =
+        threads.iter().map(|threads| sides.sprint(threads.get(), seeds)).collect::<Result<_>>()?;
+    let rows: Vec<_> = rows.into_iter().flatten().collect();
+    let what = format!(
+        "Recipe sprint; seconds of training, without those of compiling and validating; means and standard deviations of {seeds} \
+         seeds, in turn"
+    );
+    Ok((what, sprint::markdown(&rows), serde_json::to_value(rows)?))
 }
 
 /// Ours and theirs take turns; a round goes through all numbers of threads.
@@ -183,19 +219,12 @@ fn cpu_model(cpuinfo: &str) -> Option<&str> {
 }
 
 /// One line on the circumstances, to stand below the table.
-fn footnote(
-    Arguments { rounds, seconds, layout, .. }: &Arguments,
-    machine: &Machine,
-    versions: &Versions,
-) -> String {
+fn footnote(what: &str, machine: &Machine, versions: &Versions) -> String {
     let Machine { cores, cpu, system } = machine;
     let (cpu, ours) =
         (cpu.as_ref().map(|cpu| format!(" of {cpu}")).unwrap_or_default(), env!("CARGO_PKG_VERSION"));
     let Versions { python, torch } = versions;
-    format!(
-        "Layout {layout}; medians of {rounds} rounds of {seconds} s each, in turn; {cores} cores{cpu}, {system}; {PROGRAM} {ours}, \
-         PyTorch {torch}, Python {python}."
-    )
+    format!("{what}; {cores} cores{cpu}, {system}; {PROGRAM} {ours}, PyTorch {torch}, Python {python}.")
 }
 
 #[cfg(test)]
@@ -260,18 +289,8 @@ mod tests {
     fn the_footnote_is_one_line_that_says_what_was_compared_where() {
         let machine = Machine { cores: 6, cpu: Some("Some CPU".into()), system: "linux aarch64".into() };
         let versions = Versions { python: "3.11.2".into(), torch: "2.15.0".into() };
-        let number = |number| NonZeroUsize::new(number).unwrap();
-        let arguments = Arguments {
-            python: "python3".into(),
-            rounds: number(3),
-            threads: vec![number(1)],
-            layout: "4x4".into(),
-            batch: number(64),
-            seconds: number(5),
-            json: false,
-        };
-        let expected = "Layout 4x4; medians of 3 rounds of 5 s each, in turn; 6 cores of Some CPU, linux aarch64; \
+        let expected = "Layout 4x4, in turn; 6 cores of Some CPU, linux aarch64; \
             mnist2x2 0.1.0, PyTorch 2.15.0, Python 3.11.2.";
-        assert_eq!(footnote(&arguments, &machine, &versions), expected);
+        assert_eq!(footnote("Layout 4x4, in turn", &machine, &versions), expected);
     }
 }

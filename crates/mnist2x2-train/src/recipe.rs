@@ -200,14 +200,13 @@ impl Recipe {
         }
     }
 
-    /// The fewest seconds to the published accuracy on validation grids: little augmentation, a higher learning rate, and
-    /// short epochs, so that it is seen when the accuracy is reached.
+    /// The fewest seconds to the published accuracy on validation grids: positions that are waves at the start, a higher learning
+    /// rate, and short epochs, so that it is seen when the accuracy is reached.
     pub fn sprint() -> Self {
         let mut sprint = Self { name: "sprint".into(), ema_decay: 0.995, ..Self::default() };
-        (sprint.epochs, sprint.epoch_grids) = (3, 18_000);
+        (sprint.epochs, sprint.epoch_grids) = (4, 9_000);
+        sprint.initialization = Initialization::Waves;
         sprint.optimizer.learning_rate = 1e-2;
-        sprint.augmentation =
-            Augmentation { rotation: 8.0, shear: 0.15, shift: 0.8, elastic: 0.8, ..Augmentation::default() };
         sprint
     }
 
