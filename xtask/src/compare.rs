@@ -19,7 +19,7 @@ use serde_json::json;
 
 use self::sprint::Sides;
 use self::table::{Measurement, markdown, rows};
-use crate::workspace::{PROGRAM, build, root};
+use crate::workspace::{PROGRAM, build, output, root};
 
 /// What takes turns: the task, and how our program, whose verb is `bench`, and PyTorch's are asked for it.
 const TURNS: [(&str, &str); 6] = [
@@ -160,14 +160,6 @@ fn pytorch(python: &str) -> Command {
     let mut command = Command::new(python);
     command.arg(root().join("xtask/pytorch/mnist2x2.py"));
     command
-}
-
-/// What a command prints; an error is what it says last.
-fn output(command: &mut Command) -> Result<String> {
-    let output = command.output()?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{}", errors.trim().lines().last().unwrap_or("it says nothing"));
-    Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Asks `python` for its version and PyTorch's.

@@ -80,6 +80,14 @@ pub(crate) fn build(arguments: &str, name: &str) -> Result<PathBuf> {
     executable.map(PathBuf::from).with_context(|| format!("cargo did not say where it put {name}"))
 }
 
+/// What a command prints; an error is what it says last.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{}", errors.trim().lines().last().unwrap_or("it says nothing"));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
 /// All paths that git tracks and that are there.
 pub(crate) fn tracked_paths() -> Result<BTreeSet<String>> {
     let mut git = Command::new("git");

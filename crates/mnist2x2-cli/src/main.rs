@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(args),
         Command::Corrections(args) => commands::corrections::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
-        Command::Bench(args) => commands::bench::run(&args),
+        Command::Bench(args) => in_group(|group| commands::bench::run(&args, group)),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Info(args) => commands::info::run(&args),

@@ -1,20 +1,25 @@
 //! Processes that train one model together, on one machine or several.
 //!
 //! Each process is a *rank*. A batch is cut into shards, whose gradients are added up as a tree of pairs; a rank computes the
-//! branch of its own shards, and the ranks add their branches by *recursive doubling* (R. Thakur, R. Rabenseifner and W. Gropp,
-//! *Optimization of Collective Communication Operations in MPICH*, 2005, section 4.5): in round k each swaps what it has with
-//! the rank whose number differs in bit k. That is the order of the same tree, so any number of ranks ends with the same bytes.
+//! branch of its own shards, and the ranks add their branches in the order of the same tree, so any number of ranks ends with the
+//! same bytes: in round k each swaps with the rank whose number differs in bit k (R. Thakur, R. Rabenseifner and W. Gropp,
+//! *Optimization of Collective Communication Operations in MPICH*, 2005, section 4.5). Of few numbers it swaps all (*recursive
+//! doubling*), of many the half that it goes on without (*recursive halving*), and the halves come back at the end.
 
 use std::fmt::Debug;
-use std::iter;
 use std::ops::{Add, Range};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
-use bytemuck::Pod;
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
+
+/// From so many bytes on the time of a sum is that of its bytes, and not that of its rounds.
+const LARGE: usize = 1 << 16;
 
 /// How a rank reaches the others of its group.
 pub trait Link: Debug + Send + Sync {
@@ -24,8 +29,8 @@ pub trait Link: Debug + Send + Sync {
     /// How many ranks there are.
     fn size(&self) -> usize;
 
-    /// Sends `mine` to the rank `partner`, and fills `theirs` with what that one sends at the same time: as many bytes. Where a
-    /// rank is gone, all others end, or this panics.
+    /// Sends `mine` to the rank `partner`, and fills `theirs` with what that one sends at the same time. Where a rank is gone, all
+    /// others end, or this panics.
     fn swap(&self, partner: usize, mine: &[u8], theirs: &mut [u8]);
 
     /// Ends all ranks with an exit code of this process.
@@ -106,20 +111,52 @@ impl Group {
         start..(start + each).min(leaves)
     }
 
+    /// The same ranks over a network that takes `latency` and the time of so many bits a second longer for each swap than the one
+    /// that there is: to measure what that costs.
+    #[must_use]
+    pub fn over(&self, latency: Duration, bits_per_second: f64) -> Self {
+        let slower = |link: &Arc<dyn Link>| -> Arc<dyn Link> {
+            Arc::new(Slower { link: Arc::clone(link), latency, bits_per_second })
+        };
+        Self(self.0.as_ref().map(slower))
+    }
+
     /// Adds up the `values` of all ranks, in pairs; every rank gets the sums. Ranks that have nothing to add bring zeros.
     pub fn sum<T: Pod + Add<Output = T>>(&self, values: &mut [T]) {
         let Some(link) = &self.0 else { return };
         let mut theirs = values.to_vec();
-        for distance in
-            iter::successors(Some(1), |distance| Some(2 * distance)).take_while(|&d| d < self.size())
-        {
-            link.swap(
-                self.rank() ^ distance,
-                bytemuck::cast_slice(values),
-                bytemuck::cast_slice_mut(&mut theirs),
-            );
-            values.iter_mut().zip(&theirs).for_each(|(mine, &theirs)| *mine = *mine + theirs);
+        if size_of_val(values) >= LARGE {
+            return self.sum_halves(&**link, 0, values, &mut theirs);
         }
+        for round in 0..self.size().trailing_zeros() {
+            link.swap(self.partner(round), cast_slice(values), cast_slice_mut(&mut theirs));
+            add(values, &theirs);
+        }
+    }
+
+    /// The same from a round on: adds up one half while the partner adds up the other, then both swap them.
+    fn sum_halves<T: Pod + Add<Output = T>>(
+        &self,
+        link: &dyn Link,
+        round: u32,
+        values: &mut [T],
+        theirs: &mut [T],
+    ) {
+        if round == self.size().trailing_zeros() {
+            return;
+        }
+        let partner = self.partner(round);
+        let (lower, upper) = values.split_at_mut(values.len() / 2);
+        let (own, other) = if self.rank() < partner { (lower, upper) } else { (upper, lower) };
+        link.swap(partner, cast_slice(other), cast_slice_mut(&mut theirs[..own.len()]));
+        add(own, theirs);
+        self.sum_halves(link, round + 1, own, theirs);
+        link.swap(partner, cast_slice(own), cast_slice_mut(other));
+    }
+
+    /// The rank with which this one swaps in a round.
+    fn partner(&self, round: u32) -> usize {
+        self.rank() ^ (1 << round)
     }
 
     /// Whether it holds in any rank; every rank learns it.
@@ -169,7 +206,7 @@ impl Group {
     /// How many threads each process starts if nobody says: its share of the cores, where several run on one machine.
     pub fn usual_threads(&self) -> Option<usize> {
         let here: usize = std::env::var("OMPI_COMM_WORLD_LOCAL_SIZE").ok()?.parse().ok()?;
-        let cores = std::thread::available_parallelism().ok()?.get();
+        let cores = thread::available_parallelism().ok()?.get();
         (self.size() > 1).then(|| (cores / here.max(1)).max(1))
     }
 
@@ -193,6 +230,38 @@ impl Group {
             Some(link) => link.abort(code),
             None => std::process::exit(code.into()),
         }
+    }
+}
+
+fn add<T: Copy + Add<Output = T>>(values: &mut [T], others: &[T]) {
+    values.iter_mut().zip(others).for_each(|(value, &other)| *value = *value + other);
+}
+
+/// See [`Group::over`].
+#[derive(Debug)]
+struct Slower {
+    link: Arc<dyn Link>,
+    latency: Duration,
+    bits_per_second: f64,
+}
+
+impl Link for Slower {
+    fn rank(&self) -> usize {
+        self.link.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.link.size()
+    }
+
+    fn swap(&self, partner: usize, mine: &[u8], theirs: &mut [u8]) {
+        self.link.swap(partner, mine, theirs);
+        let bits = 8 * mine.len().max(theirs.len());
+        thread::sleep(self.latency + Duration::from_secs_f64(bits as f64 / self.bits_per_second));
+    }
+
+    fn abort(&self, code: u8) -> ! {
+        self.link.abort(code)
     }
 }
 

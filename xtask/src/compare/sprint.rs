@@ -8,8 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::output;
-use crate::workspace::root;
+use crate::workspace::{output, root};
 
 /// What is to be reached on validation grids, and in how many epochs of the recipe `sprint` it is.
 struct Goal {

@@ -10,7 +10,7 @@ use mnist2x2::data::{GridSource, Layout, Loader, synthetic};
 use mnist2x2::infer::{config_for, layout_of};
 use mnist2x2::kernels::{Level, peak};
 use mnist2x2::train::{BoxError, ModelSelection, StepReport, decode};
-use mnist2x2::{Config, Device, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
+use mnist2x2::{Config, Device, Group, Observer, Parameters, Recipe, Seq2Seq, Trainer, Workers};
 use serde::Serialize;
 
 use super::train::RecipeName;
@@ -45,12 +45,22 @@ pub(crate) struct Args {
     /// Pictures in a batch [default: the recipe's; 500 to decode]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch: Option<u32>,
+    /// The processes that `mpirun` started swap over a network of G Gbit/s and a latency of L microseconds, both emulated
+    #[arg(long, value_name = "G,L", value_parser = parse_network)]
+    network: Option<Network>,
     /// Seconds to measure
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// Print one line of JSON and nothing else
     #[arg(long)]
     json: bool,
+}
+
+/// A network: the time of the first bit, and the bits of a second.
+#[derive(Clone, Copy, Debug)]
+struct Network {
+    latency: Duration,
+    bits_per_second: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,9 +118,13 @@ struct Work {
     model: Config,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+/// Every process of `group` takes its share of training; the first prints.
+pub(crate) fn run(args: &Args, group: &Group) -> anyhow::Result<()> {
     ensure!(args.level.is_none_or(Level::choose), "--level: the kernels run on another level already");
-    let (device, workers) = (args.compute.device.open()?, args.compute.workers()?);
+    let network =
+        args.network.map(|Network { latency, bits_per_second }| group.over(latency, bits_per_second));
+    let group = network.as_ref().unwrap_or(group);
+    let (device, workers) = (args.compute.device.open()?, args.compute.workers_in(group)?);
     let time = Duration::from_secs(args.seconds);
     let recipe = args.recipe.recipe().on(&device);
     let usual = if args.what == What::Train { recipe.batch_size } else { DECODE_BATCH };
@@ -126,15 +140,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         What::Decode => work.decode(&device, &workers, time)?,
     };
     if device.is_cpu() {
-        report.ceiling = Some(work.ceiling(report.grids_per_second, workers.count()));
+        report.ceiling = Some(work.ceiling(report.grids_per_second, workers.count() * group.size()));
+    }
+    if !group.is_first() {
+        return Ok(());
     }
     if args.json {
         return console::print_json(&report);
     }
     let Report { grids_per_second, batch, parameters, latency_ms_p50, ceiling } = report;
-    let threads = workers.count();
+    let threads = match (workers.count(), group.size()) {
+        (threads, 1) => format!("{threads} threads"),
+        (threads, ranks) => format!("{ranks} processes of {threads} threads"),
+    };
     console::print(&format!(
-        "{grids_per_second:.0} grids/s in batches of {batch}, {parameters} parameters, {threads} threads"
+        "{grids_per_second:.0} grids/s in batches of {batch}, {parameters} parameters, {threads}"
     ))?;
     if let Some(latency) = latency_ms_p50 {
         console::print(&format!("{latency:.3} ms for a single grid (median, one thread)"))?;
@@ -156,6 +176,20 @@ fn parse_level(name: &str) -> Result<Level, String> {
     Level::named(name).ok_or_else(|| format!("this machine has {}", names()))
 }
 
+fn parse_network(text: &str) -> Result<Network, String> {
+    let number = |text: &str| text.parse::<f64>().ok();
+    let numbers = text.split_once(',').and_then(|(gigabits, wait)| Some((number(gigabits)?, number(wait)?)));
+    match numbers {
+        Some((gigabits, microseconds))
+            if (1e-3..=1e4).contains(&gigabits) && (0.0..=1e6).contains(&microseconds) =>
+        {
+            let latency = Duration::from_secs_f64(1e-6 * microseconds);
+            Ok(Network { latency, bits_per_second: 1e9 * gigabits })
+        }
+        _ => Err("say two numbers, such as 10,40 for 10 Gbit/s and 40 us".into()),
+    }
+}
+
 impl Work {
     fn loader(&self, batch: usize) -> anyhow::Result<Loader> {
         let digits = Arc::new(synthetic::digits(Split::Train, DIGITS, 0));
@@ -168,6 +202,7 @@ impl Work {
         let batch = self.recipe.batch_size;
         let loader = self.loader(batch)?.augmented(self.recipe.augmentation.clone())?;
         let mut trainer = Trainer::from_loader(&self.model, self.recipe.clone(), loader, device)?;
+        trainer.join(workers.group())?;
         let parameters = trainer.model().parameters().count();
         let mut clock = Clock { start: Instant::now(), warm: None, grids: 0, time };
         trainer.run(workers, &mut clock)?;

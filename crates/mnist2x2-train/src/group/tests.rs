@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::time::Instant;
 
 use super::*;
 
@@ -61,6 +61,38 @@ fn every_rank_gets_the_same_sums_in_the_order_of_the_tree() {
         values
     }) {
         assert_eq!(sum.map(f32::to_bits), [0.0_f32, 4.0].map(f32::to_bits));
+    }
+}
+
+#[test]
+fn many_numbers_are_added_up_in_the_same_order_as_few() {
+    // An odd count, so that halves differ; more than `LARGE` bytes.
+    let terms = |rank: usize| (0..20_001).map(move |at| 1.0 / ((at * (rank + 2)) % 977 + 1) as f32);
+    let few = |group: &Group, mut values: Vec<f32>| {
+        values.chunks_mut(1_000).for_each(|values| group.sum(values));
+        values
+    };
+    for size in [2, 8] {
+        for (many, few) in in_ranks(size, |group| {
+            let mut many: Vec<f32> = terms(group.rank()).collect();
+            group.sum(&mut many);
+            (many, few(&group, terms(group.rank()).collect()))
+        }) {
+            assert!(many == few, "{size} ranks");
+        }
+    }
+}
+
+#[test]
+fn a_slower_network_takes_its_time_and_gives_the_same_sums() {
+    for (took, sum) in in_ranks(2, |group| {
+        let start = Instant::now();
+        let mut values = [group.rank() as u32 + 1; 250];
+        group.over(Duration::from_millis(3), 1e6).sum(&mut values);
+        (start.elapsed(), values)
+    }) {
+        // 8,000 bits at a million a second, and the latency.
+        assert!(took >= Duration::from_millis(11) && sum == [3; 250], "{took:?}");
     }
 }
 
