@@ -57,7 +57,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "S", default_value = "5")]
     seconds: NonZeroUsize,
     /// Measure how long both sides train until they reach an accuracy, with so many seeds, instead of how fast they are.
-    #[arg(long, value_name = "SEEDS")]
+    #[arg(long, value_name = "SEEDS", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(conflicts_with_all = ["rounds", "layout", "batch", "seconds"])]
     sprint: Option<u32>,
     /// The folder with MNIST's files, for `--sprint`.
     #[arg(long, value_name = "PATH", env = "MNIST_DIR", default_value = "data/mnist")]
