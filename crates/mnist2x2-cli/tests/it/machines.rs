@@ -96,6 +96,14 @@ fn any_number_of_processes_makes_the_same_bytes() {
 }
 
 #[test]
+fn one_of_two_processes_tells_the_speed_of_both() {
+    let output = run(&bench(), 2, "bench train --threads 1 --seconds 1 --json --network 10,40");
+    assert!(output.status.success(), "{}", said(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.lines().count() == 1 && told.contains("grids_per_second"), "{told}");
+}
+
+#[test]
 fn a_run_of_two_that_was_stopped_goes_on_with_four() {
     let bench = bench();
     bench.done(&format!("{RUN} {LONG} --out whole"));
