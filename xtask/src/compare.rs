@@ -15,7 +15,7 @@ use std::{env, fs};
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::sprint::Sides;
 use self::table::{Measurement, markdown, rows};
@@ -90,47 +90,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let built = "--release --package mnist2x2-cli";
     eprintln!("first `cargo build {built}`; that may take minutes");
     let ours = build(built, PROGRAM)?;
-    let (what, table, rows) = match arguments.sprint {
+    let (table, rows) = match arguments.sprint {
         Some(seeds) => sprint(&ours, arguments, seeds)?,
         None => speed(&ours, arguments)?,
     };
     let machine = Machine::this();
     if arguments.json {
+        let Arguments { rounds, seconds, layout, sprint, .. } = arguments;
         let Versions { python, torch } = versions;
         let ours = env!("CARGO_PKG_VERSION");
-        let report = json!({ "measured": what, "machine": machine, PROGRAM: ours, "python": python, "torch": torch,
-            "rows": rows });
+        let report = json!({ "layout": layout, "rounds": rounds, "seconds": seconds, "sprint": sprint, "machine": machine,
+            PROGRAM: ours, "python": python, "torch": torch, "rows": rows });
         println!("{report}");
     } else {
-        println!("{table}\n{}", footnote(&what, &machine, &versions));
+        println!("{table}\n{}", footnote(arguments, &machine, &versions));
     }
     Ok(())
 }
 
-/// What was measured in a line, the table, and its rows.
-type Report = (String, String, serde_json::Value);
-
-/// How fast both sides are.
-fn speed(ours: &Path, arguments: &Arguments) -> Result<Report> {
+/// How fast both sides are: the table, and its rows.
+fn speed(ours: &Path, arguments: &Arguments) -> Result<(String, Value)> {
     let samples = measure_all(ours, arguments)?;
     check_same_work(&samples)?;
-    let (rows, Arguments { rounds, seconds, layout, .. }) = (rows(&samples), arguments);
-    let what = format!("Layout {layout}; medians of {rounds} rounds of {seconds} s each, in turn");
-    Ok((what, markdown(&rows), serde_json::to_value(rows)?))
+    let rows = rows(&samples);
+    Ok((markdown(&rows), serde_json::to_value(rows)?))
 }
 
-/// How long both sides train until they reach an accuracy.
-fn sprint(ours: &Path, arguments: &Arguments, seeds: u32) -> Result<Report> {
+/// How long both sides train until they reach an accuracy: the table, and its rows.
+fn sprint(ours: &Path, arguments: &Arguments, seeds: u32) -> Result<(String, Value)> {
     let Arguments { python, data_dir, threads, .. } = arguments;
     let sides = Sides { program: ours, python, data_dir };
     let rows: Vec<_> =
         threads.iter().map(|threads| sides.sprint(threads.get(), seeds)).collect::<Result<_>>()?;
     let rows: Vec<_> = rows.into_iter().flatten().collect();
-    let what = format!(
-        "Recipe sprint; seconds of training, without those of compiling and validating; means and standard deviations of {seeds} \
-         seeds, in turn"
-    );
-    Ok((what, sprint::markdown(&rows), serde_json::to_value(rows)?))
+    Ok((sprint::markdown(&rows), serde_json::to_value(rows)?))
 }
 
 /// Ours and theirs take turns; a round goes through all numbers of threads.
@@ -212,7 +205,18 @@ fn cpu_model(cpuinfo: &str) -> Option<&str> {
 }
 
 /// One line on the circumstances, to stand below the table.
-fn footnote(what: &str, machine: &Machine, versions: &Versions) -> String {
+fn footnote(
+    Arguments { rounds, seconds, layout, sprint, .. }: &Arguments,
+    machine: &Machine,
+    versions: &Versions,
+) -> String {
+    let what = match sprint {
+        Some(seeds) => format!(
+            "Recipe sprint; seconds of training, without those of compiling and validating; means and standard deviations of \
+             {seeds} seeds, in turn"
+        ),
+        None => format!("Layout {layout}; medians of {rounds} rounds of {seconds} s each, in turn"),
+    };
     let Machine { cores, cpu, system } = machine;
     let (cpu, ours) =
         (cpu.as_ref().map(|cpu| format!(" of {cpu}")).unwrap_or_default(), env!("CARGO_PKG_VERSION"));
@@ -282,8 +286,22 @@ mod tests {
     fn the_footnote_is_one_line_that_says_what_was_compared_where() {
         let machine = Machine { cores: 6, cpu: Some("Some CPU".into()), system: "linux aarch64".into() };
         let versions = Versions { python: "3.11.2".into(), torch: "2.15.0".into() };
-        let expected = "Layout 4x4, in turn; 6 cores of Some CPU, linux aarch64; \
+        let number = |number| NonZeroUsize::new(number).unwrap();
+        let arguments = Arguments {
+            python: "python3".into(),
+            rounds: number(3),
+            threads: vec![number(1)],
+            layout: "4x4".into(),
+            batch: number(64),
+            seconds: number(5),
+            sprint: None,
+            data_dir: "mnist".into(),
+            json: false,
+        };
+        let expected = "Layout 4x4; medians of 3 rounds of 5 s each, in turn; 6 cores of Some CPU, linux aarch64; \
             mnist2x2 0.1.0, PyTorch 2.15.0, Python 3.11.2.";
-        assert_eq!(footnote("Layout 4x4, in turn", &machine, &versions), expected);
+        assert_eq!(footnote(&arguments, &machine, &versions), expected);
+        let of_seeds = footnote(&Arguments { sprint: Some(10), ..arguments }, &machine, &versions);
+        assert!(of_seeds.contains("deviations of 10 seeds, in turn; 6 cores of Some CPU"), "{of_seeds}");
     }
 }

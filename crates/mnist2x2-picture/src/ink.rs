@@ -105,10 +105,7 @@ impl Ink {
 fn on_local_paper(light: &[u8], width: usize) -> [Vec<u8>; 2] {
     let (smooth, shorter) = (paper::smooth(light, width), width.min(light.len() / width) as f64);
     let [least, most] = WINDOW.map(|share| (share * shorter).round().max(1.0) as usize);
-    let taken = |window: usize, margin: usize| -> Vec<u8> {
-        let level = paper::darkest_around(paper::close(&smooth, width, window, margin), width);
-        light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
-    };
+    let taken = |window: usize, margin: usize| paper::taken_by_narrow(light, &smooth, width, window, margin);
     // The narrower the window, the narrower the shadows that are told from ink.
     let window = (PENS * stroke_run(&taken(most, most / 2), width)).clamp(least.min(most), most);
     [taken(window, window / 2), taken(window, window - 1)]

@@ -12,6 +12,18 @@ pub(crate) fn taken(light: u8, paper: u8) -> u8 {
     whole(255.0 * f32::from(paper.saturating_sub(light)) / f32::from(paper.max(1)))
 }
 
+/// The share of the paper's light that each pixel is short of, of what is so narrow that the closing fills it up.
+pub(crate) fn taken_by_narrow(
+    light: &[u8],
+    smooth: &[u8],
+    width: usize,
+    window: usize,
+    margin: usize,
+) -> Vec<u8> {
+    let level = darkest_around(close(smooth, width, window, margin), width);
+    light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
+}
+
 /// What `grays` would be without dark things that a square of `window` pixels does not fit into, of which up to `margin`
 /// may lie outside of the picture.
 pub(crate) fn close(grays: &[u8], width: usize, window: usize, margin: usize) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use image::GrayImage;
 
 use crate::histogram::Histogram;
-use crate::paper::{self, taken};
+use crate::paper;
 use crate::resample::resample;
 
 /// Pixels along the longer side at which the sheet is looked for.
@@ -103,8 +103,7 @@ pub(crate) fn clear_table(light: &mut [u8], width: usize) {
 /// How much light is taken by what is as fine as strokes.
 fn fine_ink(light: &[u8], width: usize) -> Vec<u8> {
     let window = ((CLEAR * width.min(light.len() / width) as f32) as usize).max(3);
-    let level = paper::darkest_around(paper::close(&paper::smooth(light, width), width, window, 0), width);
-    light.iter().zip(level).map(|(&light, level)| taken(light, level)).collect()
+    paper::taken_by_narrow(light, &paper::smooth(light, width), width, window, 0)
 }
 
 /// Whether what lies before an edge has no such ink as the sheet has behind it: `within(x, y)` is how far behind it a pixel lies.

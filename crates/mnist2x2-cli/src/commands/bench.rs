@@ -121,6 +121,14 @@ struct Work {
 /// Every process of `group` takes its share of training; the first prints.
 pub(crate) fn run(args: &Args, group: &Group) -> anyhow::Result<()> {
     ensure!(args.level.is_none_or(Level::choose), "--level: the kernels run on another level already");
+    ensure!(
+        group.size() == 1 || args.what == What::Train,
+        "processes do not decode together; start `bench decode` without mpirun"
+    );
+    ensure!(
+        args.network.is_none() || group.size() > 1,
+        "--network: there is no other process to swap with; start several by mpirun (docs/machines.md)"
+    );
     let network =
         args.network.map(|Network { latency, bits_per_second }| group.over(latency, bits_per_second));
     let group = network.as_ref().unwrap_or(group);
