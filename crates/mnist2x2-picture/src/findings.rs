@@ -10,7 +10,7 @@ use crate::confidence::confidence;
 use crate::found_digit::FoundDigit;
 use crate::ink::Ink;
 use crate::mask::Mask;
-use crate::normalization::{normalize_digit, normalize_run};
+use crate::redraw::{redraw_digit, redraw_run};
 use crate::rules::{self, Rules};
 use crate::segmentation::{Segment, segment};
 use crate::traces::traces;
@@ -193,9 +193,9 @@ impl Page {
         let in_cells =
             cells.is_some() || is_grid && 2 * all.iter().copied().filter(is_wide).count() <= all.len();
         let digit = |segment: Segment| FoundDigit {
-            pixels: normalize_digit(&segment, Strokes::MNIST_WIDTH),
+            pixels: redraw_digit(&segment, Strokes::MNIST_WIDTH),
             bounds: bounds(&segment, self.scale),
-            run: (!in_cells && is_wide(&&segment)).then(|| normalize_run(&segment, Strokes::MNIST_WIDTH)),
+            run: (!in_cells && is_wide(&&segment)).then(|| redraw_run(&segment, Strokes::MNIST_WIDTH)),
         };
         let line = |line: Vec<Option<Segment>>| line.into_iter().map(|segment| segment.map(digit)).collect();
         let confidence = confidence(&lines, &self.rules, [is_grid, in_cells, has_traces], self.sides());

@@ -2,7 +2,7 @@
 
 use mnist2x2_data::PIXELS;
 
-use crate::normalization::part_run;
+use crate::redraw::part_run;
 
 /// A digit that was found in a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -34,7 +34,7 @@ mod arrangement;
 mod segmentation;
 mod traces;
 mod confidence;
-mod normalization;
+mod redraw;
 mod found_digit;
 mod findings;
 

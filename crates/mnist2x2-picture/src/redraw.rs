@@ -19,9 +19,9 @@ const STEPS: f32 = 8.0;
 const FARTHEST: i16 = 181;
 
 /// The ink of `segment` as a pen of `width` pixels would have drawn it in a digit of 28 x 28.
-pub(crate) fn normalize_digit(segment: &Segment, width: f32) -> [u8; PIXELS] {
+pub(crate) fn redraw_digit(segment: &Segment, width: f32) -> [u8; PIXELS] {
     let longer = segment.x.len().max(segment.y.len());
-    let ink = redraw(segment, width, longer, |_| SIDE);
+    let ink = redraw_ink(segment, width, longer, |_| SIDE);
     let mut out = [0; PIXELS];
     center_ink(&ink, &mut out);
     out
@@ -29,8 +29,9 @@ pub(crate) fn normalize_digit(segment: &Segment, width: f32) -> [u8; PIXELS] {
 
 /// The ink of digits that touch as such a pen would have drawn it in a line of them, 28 pixels high: row by row, and as wide as
 /// it must be.
-pub(crate) fn normalize_run(segment: &Segment, width: f32) -> Vec<u8> {
-    let ink = redraw(segment, width, segment.y.len(), |wide| wide.ceil() as usize + SIDE - INK_SIDE as usize);
+pub(crate) fn redraw_run(segment: &Segment, width: f32) -> Vec<u8> {
+    let ink =
+        redraw_ink(segment, width, segment.y.len(), |wide| wide.ceil() as usize + SIDE - INK_SIDE as usize);
     ink.into_iter().map(|ink| (ink * 255.0).round() as u8).collect()
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn part_run(ink: &[u8], count: usize) -> Vec<[u8; PIXELS]> {
 
 /// `segment` drawn anew in the middle of a picture 28 pixels high: so large that `side` of its pixels become the side of MNIST's
 /// box. `columns` says how wide the picture is for ink of so many pixels.
-fn redraw(segment: &Segment, width: f32, side: usize, columns: impl Fn(f32) -> usize) -> Vec<f32> {
+fn redraw_ink(segment: &Segment, width: f32, side: usize, columns: impl Fn(f32) -> usize) -> Vec<f32> {
     let pen = Brush { radius: width / 2.0, edge: Brush::SOFT };
     let step = side.div_ceil(MAX_SIDE);
     let [wide, high, side] = [segment.x.len(), segment.y.len(), side].map(|side| side as f32 / step as f32);
@@ -229,7 +230,7 @@ mod tests {
     fn a_digit_gets_the_box_the_place_and_the_pen_that_were_asked_for() {
         for thick in [3.0, 6.0, 10.0] {
             let segment = drawn(|x, y| (x - 12.0).abs() * 2.0 < thick && (30.0..110.0).contains(&y));
-            let digit = normalize_digit(&segment, 2.0);
+            let digit = redraw_digit(&segment, 2.0);
             let ink =
                 |k: usize| digit.iter().skip(k).step_by(SIDE).map(|&gray| f32::from(gray) / 255.0).sum();
             let columns: Vec<f32> = (0..SIDE).map(ink).collect();
@@ -248,7 +249,7 @@ mod tests {
             let is_stroke = [10.0, 40.0, 70.0].iter().any(|left| (left..&(left + 6.0)).contains(&&x));
             (20.0..80.0).contains(&y) && (is_stroke || (10.0..76.0).contains(&x) && y < 26.0)
         });
-        let run = normalize_run(&segment, 2.0);
+        let run = redraw_run(&segment, 2.0);
         let width = run.len() / SIDE;
         let column = |x: usize| (0..SIDE).filter(|y| run[y * width + x] > 127).count();
         let upright: Vec<usize> = (0..width).filter(|&x| column(x) > 15).collect();
