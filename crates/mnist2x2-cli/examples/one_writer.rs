@@ -41,7 +41,13 @@ fn main() -> Result<()> {
         let later = grids(later, &others, LATER, base.shape(), 1)?;
 
         let rehearsal = mnist::load(folder.as_ref(), Split::Train)?.into();
-        let data = FinetuneData { rehearsal, exposure: Exposure::None, examples: corrections, share: SHARE };
+        let data = FinetuneData {
+            rehearsal,
+            exposure: Exposure::None,
+            examples: corrections,
+            share: SHARE,
+            max_alpha: 1.0,
+        };
         // What the built-in model was not trained on.
         let recipe = Recipe { validation_split: ValidationSplit::Last, ..Recipe::finetune() };
         let mut finetuning = Finetuning::new(&base, "built in", recipe, data, &workers)?;

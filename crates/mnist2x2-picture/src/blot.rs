@@ -1,5 +1,6 @@
 //! A piece of ink.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::mask::{Pixel, spans};
@@ -89,7 +90,7 @@ pub(crate) fn edge(pixels: &[Pixel], x: &Range<usize>, y: &Range<usize>) -> Vec<
 /// The value up to which values have this share of their weight; 0 of none.
 pub(crate) fn quantile(share: f32, values: impl Iterator<Item = (f32, usize)>) -> f32 {
     let mut values: Vec<(f32, usize)> = values.collect();
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    values.sort_by(by_value);
     let all: usize = values.iter().map(|(_, weight)| weight).sum();
     let mut below = 0;
     let is_reached = |(_, weight): &&(f32, usize)| {
@@ -97,6 +98,11 @@ pub(crate) fn quantile(share: f32, values: impl Iterator<Item = (f32, usize)>) -
         below as f32 >= share * all as f32
     };
     values.iter().find(is_reached).map_or(0.0, |(value, _)| *value)
+}
+
+/// Of its own, so that the values of all callers are sorted by the same code.
+fn by_value(a: &(f32, usize), b: &(f32, usize)) -> Ordering {
+    a.0.total_cmp(&b.0)
 }
 
 /// How wide the pen is.

@@ -17,6 +17,12 @@ import { Hand, SOON, expect, look, picture, startProgram, timeReading } from "./
 const [MAX_CODE, MAX_ALL] = [900_000, 3_200_000];
 /** The longest time to the first reading after a cold load, in the best of so many, and of a reading, in milliseconds. */
 const [MAX_FIRST, MAX_LOADS, MAX_READING] = [1500, 10, 15];
+/** The longest time in which it learns 20 corrections, in milliseconds, and the share of later ones that it then reads. */
+const [MAX_LEARNING, MIN_LEARNED] = [30_000, 0.9];
+/** What it may forget of MNIST. */
+const MAX_FORGOTTEN = 0.005;
+/** The person of the pen strokes whose way of writing it learns. */
+const WRITER = 1;
 /** How far a confidence may be from the program's. */
 const NEAR = 1e-3;
 
@@ -146,21 +152,52 @@ test("corrections are kept in the browser, and downloaded as `corrections import
   expect(await storedLines(page)).toBe("");
 });
 
+/** People's digits as pen strokes, where PENDIGITS_DIR names them. @returns {Promise<{label: number, writer: number, strokes: number[][][]}[]>} */
+async function people() {
+  const folder = process.env.PENDIGITS_DIR;
+  const text = folder ? await readFile(join(folder, "pendigits-orig.tra"), "utf8") : "";
+  return text.split(".SEGMENT").slice(1).map((segment) => {
+    const [, label, writer] = (/\.COMMENT +(\d+) +(\d+)/.exec(segment) ?? []).map(Number);
+    const strokes = segment.split(".PEN_DOWN").slice(1).map((stroke) =>
+      Array.from(stroke.split(".PEN_UP")[0].matchAll(/(-?\d+) +(-?\d+)/g), ([, x, y]) => [0.56 * Number(x), 280 - 0.56 * Number(y)]));
+    return { label, writer, strokes };
+  });
+}
+
+/** A drawing of four digits as the API takes it. @param {number[][][][]} cells */
+const drawing = (cells) => ({ cells, width: 280, height: 280 });
+
 /**
- * Drawings of four digits: of people's pen strokes where PENDIGITS_DIR names them, else of our own.
+ * Drawings of four digits: of people's pen strokes, else of our own.
  * @param {number} count @returns {Promise<object[]>}
  */
 async function drawings(count) {
-  const folder = process.env.PENDIGITS_DIR;
-  const text = folder ? await readFile(join(folder, "pendigits-orig.tra"), "utf8") : "";
-  const people = text.split(".SEGMENT").slice(1, 4 * count + 1).map((segment) =>
-    segment.split(".PEN_DOWN").slice(1).map((stroke) =>
-      Array.from(stroke.split(".PEN_UP")[0].matchAll(/(-?\d+) +(-?\d+)/g), ([, x, y]) => [0.56 * Number(x), 280 - 0.56 * Number(y)])));
-  return Array.from({ length: count }, (_, index) => ({
-    cells: people.length > 0 ? people.slice(4 * index, 4 * index + 4) : Array.from({ length: 4 }, (_, cell) => wobbly((index + 3 * cell) % 10, index)),
-    width: 280,
-    height: 280,
-  }));
+  const all = (await people()).map(({ strokes }) => strokes);
+  return Array.from({ length: count }, (_, index) =>
+    drawing(all.length > 0 ? all.slice(4 * index, 4 * index + 4) : Array.from({ length: 4 }, (_, cell) => wobbly((index + 3 * cell) % 10, index))));
+}
+
+/**
+ * Grids of one person's digits, in each of which one is written as the model does not know it: a four without its bar, or, of our
+ * own digits, a mirrored seven.
+ * @param {number} count @param {boolean} isLater whether they are of the second half of these fours
+ */
+async function ownWay(count, isLater) {
+  const theirs = (await people()).filter(({ writer }) => writer === WRITER);
+  const fours = theirs.filter(({ label, strokes }) => label === 4 && strokes.length > 1).map(({ strokes }) => strokes.slice(0, -1));
+  const half = isLater ? fours.slice(fours.length >> 1) : fours.slice(0, fours.length >> 1);
+  const others = theirs.filter(({ label }) => label !== 4);
+  const mirrored = (/** @type {number} */ number) => wobbly(7, number).map((stroke) => stroke.map(([x, y]) => [280 - x, y]));
+  return Array.from({ length: count }, (_, index) => {
+    const number = index + (isLater ? count : 0);
+    const cells = Array.from({ length: 4 }, (_, cell) => {
+      const isOdd = cell === number % 4;
+      if (theirs.length > 0) return isOdd ? { label: 4, strokes: half[index % half.length] } : others[(41 * number + 7 * cell) % others.length];
+      const label = isOdd ? 7 : (number + 3 * cell) % 7;
+      return { label, strokes: isOdd ? mirrored(number) : wobbly(label, number) };
+    });
+    return { right: cells.map(({ label }) => label).join(""), strokes: drawing(cells.map(({ strokes }) => strokes)) };
+  });
 }
 
 /** A digit that is a little different for each number. @param {number} digit @param {number} number */
@@ -228,6 +265,86 @@ function differences(found, wanted, path) {
   const keys = new Set([...Object.keys(found), ...Object.keys(wanted)]);
   return [...keys].flatMap((key) => differences(found[key], wanted[key], `${path}.${key}`));
 }
+
+/** Keeps corrections as the page does. @param {import("@playwright/test").Page} page @param {{right: string, strokes: object}[]} grids */
+const correct = (page, grids) => page.evaluate(async (grids) => {
+  const store = await import((/** @type {HTMLLinkElement} */ (document.querySelector("link[href$='store.js']"))).href);
+  for (const [key, grid] of grids.entries()) await store.add({ key: `way-${key}`, model: "0".repeat(64), read: "0000", source: "page", ...grid });
+}, grids);
+
+test.describe("learning", () => {
+  test.skip(({ isMobile }) => isMobile, "a screen makes no difference");
+
+  test("it learns a person's way, the model is the program's too, and is undone", async ({ page }, info) => {
+    test.setTimeout(180_000);
+    await page.goto("./");
+    const [grids, later] = [await ownWay(20, false), await ownWay(50, true)];
+    await correct(page, grids.slice(0, 9));
+    await expect(page.locator("#kept")).toHaveText(/^9 corrections are kept/);
+    await expect(page.locator("#learn")).toBeHidden();
+    await correct(page, grids);
+    const start = Date.now();
+    await page.locator("#learn").click();
+    await expect(page.locator("#learning-bar")).toBeVisible();
+    await look(page, info.project.name, "site", "learning");
+    await expect(page.locator("#learning-text")).toHaveText(/^It learned 1\d corrections\. Of \d others it reads/, { timeout: MAX_LEARNING });
+    const took = Date.now() - start;
+    await expect(page.locator("#learned")).toBeVisible();
+    await expect(page.locator("#model")).toHaveText(/which learned in this browser/);
+    await look(page, info.project.name, "site", "learned");
+    const bodies = later.map(({ strokes }) => JSON.stringify(strokes));
+    const right = async () => (await bySite(page, bodies)).filter(({ body }, index) => body.digits === later[index].right).length;
+    await page.reload();
+    const after = await right();
+
+    const saving = page.waitForEvent("download");
+    await page.locator("#learned-download").click();
+    const folder = await mkdtemp(join(tmpdir(), "mnist2x2-"));
+    const file = join(folder, "learned.safetensors");
+    await (await saving).saveAs(file);
+    const program = (/** @type {string[]} */ ...words) => execFileSync(String(process.env.PROGRAM), words, { stdio: "pipe" }).toString();
+    const own = await startProgram(["--model", file]);
+    const answers = await bySite(page, bodies.slice(0, 10));
+    for (const [index, body] of bodies.slice(0, 10).entries()) {
+      const { found: { digits, lines, model } } = await byProgram(own.url, body);
+      const found = answers[index].body;
+      expect({ digits: found.digits, lines: found.lines, model: found.model }).toEqual({ digits, lines, model });
+    }
+    await own.stop();
+    program("export", "--format", "onnx", "--model", file, "--out", join(folder, "onnx"));
+    const folders = process.env.MNIST_DIR ? ["--data-dir", process.env.MNIST_DIR] : ["--dataset", "synthetic"];
+    const accuracy = (/** @type {string[]} */ ...words) => JSON.parse(program("eval", "--json", ...folders, ...words)).sequence_accuracy;
+    const [kept, was] = [accuracy("--model", file), accuracy()];
+    expect(was - kept).toBeLessThanOrEqual(MAX_FORGOTTEN);
+
+    await page.locator("#learned-undo").click();
+    await expect(page.locator("#learning-text")).toHaveText(/built in reads again/);
+    await expect(page.locator("#learned")).toBeHidden();
+    const before = await right();
+    console.log(`  learned in ${(took / 1000).toFixed(1)} s; of 50 later grids ${before} right before, ${after} after; MNIST ${was} before, ${kept} after`);
+    expect(took).toBeLessThan(MAX_LEARNING);
+    expect(after).toBeGreaterThanOrEqual(MIN_LEARNED * later.length);
+    expect(before).toBeLessThan(0.5 * later.length);
+  });
+
+  test("it can be stopped, and weights that are none are not used", async ({ page }) => {
+    await page.goto("./");
+    await correct(page, await ownWay(20, false));
+    await page.locator("#learn").click();
+    await page.locator("#learning-stop").click();
+    await expect(page.locator("#learning-text")).toHaveText("Stopped. The model stays as it is.");
+    await expect(page.locator("#learning")).toBeHidden();
+    await page.evaluate(async () => {
+      const store = await import((/** @type {HTMLLinkElement} */ (document.querySelector("link[href$='store.js']"))).href);
+      await store.keep({ tensors: new Blob(["no tensors"]), learned: 15 });
+    });
+    await page.reload();
+    await expect(page.locator("#learning-text")).toHaveText(/^The model that learned cannot be used: .*safetensors/);
+    await expect(page.locator("#model")).toHaveText(/built into the page/);
+    await page.locator("#sample").click();
+    await expect(page.locator("#digits b").last()).not.toBeEmpty();
+  });
+});
 
 test.describe("as the program", () => {
   test.skip(({ isMobile }) => isMobile, "a screen makes no difference");

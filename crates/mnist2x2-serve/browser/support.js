@@ -36,12 +36,12 @@ export const CROSS = SITE ? "4" : "2";
 /** Whether the tests started the server, and so may stop it. */
 export const isOwn = !process.env.SERVER_URL && !SITE;
 
-/** Starts the program that people start, with the model that it ships. @returns {Promise<Server>} */
-export async function startProgram() {
+/** Starts the program that people start, with the model that it ships unless words name another. @param {string[]} words @returns {Promise<Server>} */
+export async function startProgram(words = []) {
   const folder = await mkdtemp(join(tmpdir(), "mnist2x2-"));
   const program = process.env.PROGRAM;
   if (!program) throw new Error("run these tests with `cargo xtask browser-test`");
-  const arguments_ = ["serve", "--addr", "127.0.0.1:0", "--store", join(folder, "corrections")];
+  const arguments_ = ["serve", "--addr", "127.0.0.1:0", "--store", join(folder, "corrections"), ...words];
   const child = spawn(program, arguments_, { stdio: ["ignore", "inherit", "pipe"] });
   const [line] = await once(createInterface(child.stderr), "line");
   const url = /http:\/\/[^ ]+/.exec(line)?.[0];

@@ -299,6 +299,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 addEventListener("online", () => actions.retry());
+// The page without a server says so when another model reads.
+document.addEventListener("model", () => {
+  learnModel();
+  follow();
+});
 
 paper.addEventListener("change", follow);
 setModelGrid(modelGrid);

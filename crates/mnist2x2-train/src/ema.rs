@@ -1,7 +1,5 @@
 //! The exponential moving average of the weights (EMA).
 
-use rayon::prelude::*;
-
 use crate::workers::{STRETCH, Workers};
 
 /// Exponential moving average of the parameters (B. Polyak and A. Juditsky, *Acceleration of Stochastic Approximation by
@@ -14,8 +12,8 @@ pub(crate) fn update_ema(ema: &mut [f32], values: &[f32], decay: f64, steps: u64
     let update = |(ema, values): (&mut [f32], &[f32])| {
         ema.iter_mut().zip(values).for_each(|(average, value)| *average += share * (value - *average));
     };
-    let stretches = (ema.par_chunks_mut(STRETCH), values.par_chunks(STRETCH));
-    workers.run(|| stretches.into_par_iter().for_each(update));
+    let stretches = ema.chunks_mut(STRETCH).zip(values.chunks(STRETCH)).collect();
+    workers.for_each(stretches, update);
 }
 
 #[cfg(test)]

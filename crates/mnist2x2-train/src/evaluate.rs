@@ -1,7 +1,6 @@
 //! How well a model reads a set of grids.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use candle_core::Tensor;
 use mnist2x2_data::{Batch, Loader};
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::token_count;
 use crate::loss::{Targets, memory_loss};
 use crate::predict::{are_ragged, grids_read, map_parts, predictions, steps_until};
+use crate::stopwatch::Stopwatch;
 use crate::{Edits, Error, Prediction, Workers, predict_dataset};
 
 /// How well a model reads a set of grids by greedy decoding.
@@ -142,9 +142,9 @@ pub fn evaluate(
     workers: &Workers,
     done: impl FnMut(usize),
 ) -> Result<Evaluation, Error> {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let predictions = predict_dataset(model, loader, Temperature::ONE, workers, done)?;
-    Ok(Evaluation::of(&predictions, start.elapsed().as_secs_f64()))
+    Ok(Evaluation::of(&predictions, start.seconds()))
 }
 
 /// How well `model` reads the grids of `loader`, all or as many whole batches as hold `enough`, and their loss under teacher

@@ -8,8 +8,9 @@
 //! whether the outcome is better than what there was.
 
 mod acceptance;
-mod grids;
 mod labeled_example;
+mod correction;
+mod grids;
 #[cfg(test)]
 mod tests;
 
@@ -22,15 +23,15 @@ use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
 use crate::batch::split;
+use crate::evaluate::validate;
 use crate::loaders::{HeldOut, check_index_map, fixed_grids};
 use crate::observer::counting;
-use crate::{
-    Error, Exposure, Grids, Observer, Outcome, ReadingFor, Recipe, Trainer, TrainingData, Workers, evaluate,
-};
+use crate::{Error, Exposure, Grids, Observer, Outcome, ReadingFor, Recipe, Trainer, TrainingData, Workers};
 
 use labeled_example::Drawn;
 
 pub use acceptance::{Acceptance, Scores};
+pub use correction::Correction;
 pub use labeled_example::LabeledExample;
 
 /// The fewest corrections that are learned from: of fewer, those held out would say nothing.
@@ -74,6 +75,8 @@ pub struct FinetuneData {
     /// The share of digits that are from corrections, above 0 and at most 1; of the others, the recipe's `stroke_fraction`
     /// are pen strokes.
     pub share: f64,
+    /// How far the model goes at most from the old weights (0) to the new (1): all the way where validation tells what it forgets.
+    pub max_alpha: f64,
 }
 
 /// A model that is about to learn its corrections.
@@ -84,6 +87,7 @@ pub struct Finetuning {
     /// The weights that it begins with, in flat order.
     base: Vec<f32>,
     held_out: Vec<LabeledExample>,
+    max_alpha: f64,
     /// What there is to say before it has learned: it is as it was.
     record: FinetuneRecord,
 }
@@ -114,7 +118,8 @@ impl Finetuning {
         workers: &Workers,
     ) -> Result<Self, Error> {
         check(base, &recipe, &data)?;
-        let FinetuneData { rehearsal: TrainingData { digits, pendigits }, exposure, examples, share } = data;
+        let FinetuneData { rehearsal, exposure, examples, share, max_alpha } = data;
+        let TrainingData { digits, pendigits } = rehearsal;
         let shape = base.shape();
         let corrections_sha256 = labeled_example::sha256(&examples);
         let (learned, held_out) = labeled_example::hold_out(examples);
@@ -123,7 +128,8 @@ impl Finetuning {
         let HeldOut { training: digits, validation, .. } = recipe.split(digits)?;
         let no_digits = || Error::setting("validation_fraction", "holds no digit back");
         let validation = fixed_grids(validation, shape.into())?.ok_or_else(no_digits)?;
-        let accuracy = evaluate(base.model(), &validation, workers, |_| ())?.sequence_accuracy;
+        let grids = validation.in_order().grids();
+        let accuracy = validate(base.model(), &validation, grids, workers, |_| ())?.sequence_accuracy;
         let before = score(base, &held_out, accuracy, workers)?;
         if before.corrections == held_out.len() as u64 {
             return Err(Error::corrections(format!(
@@ -142,7 +148,7 @@ impl Finetuning {
         };
         let trainer = begin(base.model(), exposure, recipe, training)?.with_validation(validation.clone())?;
         let base = base.model().parameters().to_flat()?;
-        Ok(Self { trainer, validation, base, held_out, record })
+        Ok(Self { trainer, validation, base, held_out, max_alpha, record })
     }
 
     /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or all the way if it
@@ -180,12 +186,12 @@ impl Finetuning {
         let (old, new) = (&self.base, self.trainer.result()?.parameters().to_flat()?);
         let mut all_the_way = None;
         for part in (1..=ALPHAS).rev() {
-            let alpha = f32::from(part) / f32::from(ALPHAS);
+            let alpha = self.max_alpha as f32 * f32::from(part) / f32::from(ALPHAS);
             let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + alpha * (new - old)).collect();
             let model = self.trainer.frozen(&values)?;
             let grids = self.validation.in_order().grids();
             let done = counting(observer, ReadingFor::Validation, grids);
-            let accuracy = evaluate(&model, &self.validation, workers, done)?.sequence_accuracy;
+            let accuracy = validate(&model, &self.validation, grids, workers, done)?.sequence_accuracy;
             let found = (model, alpha.into(), accuracy);
             if acceptance::keeps(self.record.acceptance.before.validation, accuracy) {
                 return Ok(found);
@@ -219,10 +225,12 @@ impl Finetuning {
 /// Refuses what cannot be learned, before anything is computed.
 fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), Error> {
     recipe.validate()?;
-    let FinetuneData { examples, share, .. } = data;
-    if !(*share > 0.0 && *share <= 1.0) {
-        let problem = format!("the share of corrections is {share}, but must be above 0 and at most 1");
-        return Err(Error::corrections(problem));
+    let FinetuneData { examples, share, max_alpha, .. } = data;
+    for (name, value) in [("share of corrections", *share), ("largest alpha", *max_alpha)] {
+        if !(value > 0.0 && value <= 1.0) {
+            let problem = format!("the {name} is {value}, but must be above 0 and at most 1");
+            return Err(Error::corrections(problem));
+        }
     }
     let count = examples.len();
     if count < FEWEST {
@@ -250,11 +258,12 @@ fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), 
     })
 }
 
-/// A run before its first step, with the weights of `base`, which also teaches where the recipe distills.
+/// A run before its first step, with the weights of `base`, which also teaches where the recipe distills: what it knows, for of what
+/// people corrected it would teach its own errors.
 fn begin(base: &Seq2Seq, exposure: Exposure, recipe: Recipe, training: Loader) -> Result<Trainer, Error> {
     let teachers = if recipe.distillation_weight > 0.0 { std::slice::from_ref(base) } else { &[] };
     let trainer = Trainer::from_loader(base.config(), recipe, training, base.parameters().device())?;
-    trainer.with_teachers(teachers)?.starting_from(base, exposure)
+    trainer.with_teachers(teachers)?.labels_first().starting_from(base, exposure)
 }
 
 /// What `recognizer`, whose accuracy on validation grids is known, reads right of `examples`.

@@ -9,6 +9,7 @@
 
 mod error;
 mod group;
+mod stopwatch;
 mod workers;
 
 // The recipe: every setting of a run.
@@ -53,7 +54,9 @@ pub use checkpoint_folder::CheckpointPolicy;
 pub use edits::Edits;
 pub use error::{BoxError, Error};
 pub use evaluate::{Evaluation, LengthAccuracy, Validation, evaluate};
-pub use finetune::{Acceptance, FinetuneData, FinetuneRecord, Finetuned, Finetuning, LabeledExample, Scores};
+pub use finetune::{
+    Acceptance, Correction, FinetuneData, FinetuneRecord, Finetuned, Finetuning, LabeledExample, Scores,
+};
 pub use group::{Group, Link};
 pub use loaders::{Loaders, TrainingData};
 pub use metrics::{EpochMetrics, StepReport};

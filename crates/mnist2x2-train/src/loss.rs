@@ -1,6 +1,6 @@
 //! The loss: cross-entropy against certain, smoothed or distilled targets.
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, Tensor};
 use candle_nn::ops::softmax;
 use mnist2x2_data::Batch;
 use mnist2x2_infer::layout_of;
@@ -82,6 +82,8 @@ struct Distillation {
     teachers: Vec<Seq2Seq>,
     weight: f64,
     temperature: f64,
+    /// Whether a label overrules teachers who know it not.
+    labels_first: bool,
 }
 
 impl Distillation {
@@ -160,10 +162,21 @@ impl Targets {
     pub(crate) fn new(recipe: &Recipe, teachers: &[Seq2Seq]) -> Result<Self, Error> {
         let teachers = teachers.iter().map(Seq2Seq::frozen).collect::<Result<Vec<_>, _>>()?;
         let (weight, temperature) = (recipe.distillation_weight, recipe.distillation_temperature);
-        let distillation = (!teachers.is_empty()).then_some(Distillation { teachers, weight, temperature });
+        let distillation = (!teachers.is_empty()).then_some(Distillation {
+            teachers,
+            weight,
+            temperature,
+            labels_first: false,
+        });
         let targets = Self { label_smoothing: recipe.label_smoothing, distillation };
         targets.check_teachers(recipe)?;
         Ok(targets)
+    }
+
+    /// The same; but teachers teach a token only as far as they hold it for likely, and else the label counts.
+    pub(crate) fn labels_first(mut self) -> Self {
+        self.distillation.iter_mut().for_each(|distillation| distillation.labels_first = true);
+        self
     }
 
     /// Refuses a recipe that distills without a teacher, and a teacher of a recipe that does not distill.
@@ -189,10 +202,16 @@ impl Targets {
     ) -> Result<Distributions, Error> {
         let right = self.right(labels, vocabulary)?;
         let Some(distillation) = &self.distillation else { return Ok(Distributions::Mixed(right)) };
-        let Distillation { weight, temperature, .. } = *distillation;
+        let Distillation { weight, temperature, labels_first, .. } = *distillation;
         // Where a sequence has ended there is nothing to teach.
-        let is_token = labels.ne(PAD)?.to_dtype(DType::F32)?.unsqueeze(2)?; // (B, T, 1)
-        let taught = distillation.probabilities(images, tokens)?.broadcast_mul(&is_token)?;
+        let is_token =
+            of_tokens(labels, vocabulary, 1, |token, _| f32::from(u8::from(token != PAD as usize)))?;
+        let mut taught = distillation.probabilities(images, tokens)?.broadcast_mul(&is_token)?;
+        if labels_first {
+            let belief = (&taught * &right)?.sum_keepdim(D::Minus1)?; // (B, T, 1)
+            let doubt = belief.affine(-1.0, 1.0)?;
+            taught = (taught.broadcast_mul(&belief)? + right.broadcast_mul(&doubt)?)?;
+        }
         if (temperature - 1.0).abs() == 0.0 {
             return Ok(Distributions::Mixed(((right * (1.0 - weight))? + (taught * weight)?)?));
         }
@@ -205,19 +224,33 @@ impl Targets {
     /// # Shapes
     /// `labels` (B, T) of u32 -> (B, T, V)
     fn right(&self, labels: &Tensor, vocabulary: usize) -> Result<Tensor, Error> {
-        let (smoothing, (batch, length)) = (self.label_smoothing, labels.dims2()?);
-        let certain = Tensor::eye(vocabulary, DType::F32, labels.device())?; // (V, V)
-        let smoothed = certain.affine(1.0 - smoothing, smoothing / vocabulary as f64)?;
-        let is_token = (0..vocabulary as u32).map(|token| if token == PAD { 0.0_f32 } else { 1.0 }).collect();
-        let is_token = Tensor::from_vec(is_token, (vocabulary, 1), labels.device())?;
-        let smoothed = smoothed.broadcast_mul(&is_token)?;
-        Ok(smoothed.embedding(&labels.flatten_all()?)?.reshape((batch, length, vocabulary))?) // (B, T, V)
+        let [certain, spread] =
+            [1.0 - self.label_smoothing, self.label_smoothing / vocabulary as f64].map(|share| share as f32);
+        of_tokens(labels, vocabulary, vocabulary, |right, token| {
+            if right == PAD as usize { 0.0 } else { f32::from(u8::from(token == right)) * certain + spread }
+        })
     }
+}
+
+/// What `row` says of each token, `width` numbers, looked up in a table of them.
+///
+/// # Shapes
+/// `tokens` (B, T) of u32 -> (B, T, width)
+fn of_tokens(
+    tokens: &Tensor,
+    vocabulary: usize,
+    width: usize,
+    row: impl Fn(usize, usize) -> f32,
+) -> Result<Tensor, Error> {
+    let (batch, length) = tokens.dims2()?;
+    let table = (0..vocabulary * width).map(|at| row(at / width, at % width)).collect();
+    let table = Tensor::from_vec(table, (vocabulary, width), tokens.device())?;
+    Ok(table.embedding(&tokens.flatten_all()?)?.reshape((batch, length, width))?)
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
     use mnist2x2_data::mnist::Split;
     use mnist2x2_data::{GridShape, GridSource, Layout, Loader, synthetic};
     use mnist2x2_model::{Config, LayoutKind, Parameters};
@@ -302,6 +335,30 @@ mod tests {
         }
     }
 
+    /// What is taught has the weight that the teacher gives the right token, and the label has the rest.
+    #[test]
+    fn a_label_overrules_a_teacher_as_far_as_it_does_not_know_it() {
+        let recipe = Recipe { distillation_weight: 0.75, ..Recipe::reference() };
+        let (tokens, labels) = token_tensors(&batch(), &Device::Cpu).unwrap();
+        let images = image_tensor(&batch(), 0..2, &Device::Cpu).unwrap();
+        let targets = Targets::new(&recipe, &[model(4)]).unwrap().labels_first();
+        let Distributions::Mixed(found) = targets.of(&images, &tokens, &labels, 13).unwrap() else {
+            panic!("a temperature of 1 needs one distribution")
+        };
+        let found = found.flatten_to(1).unwrap().to_vec2::<f32>().unwrap();
+        let labels = labels.flatten_all().unwrap().to_vec1::<u32>().unwrap();
+        for ((found, label), logits) in found.iter().zip(labels).zip(logits(&model(4))) {
+            let taught: Vec<f64> = log_probabilities(&logits, 1.0).into_iter().map(f64::exp).collect();
+            let belief = taught[label as usize];
+            for (token, share) in (0..).zip(found) {
+                let certain = f64::from(u8::from(token == label));
+                let taught = belief * taught[token as usize] + (1.0 - belief) * certain;
+                let expected = 0.25 * certain + 0.75 * taught;
+                assert!((f64::from(*share) - expected).abs() < 1e-6, "{token}: {share}, not {expected}");
+            }
+        }
+    }
+
     /// Pictures of 0 to 3 digits, and of each one alone: the same loss and gradient as their mean over tokens.
     #[test]
     fn what_fills_up_a_sequence_counts_nothing() {
@@ -319,6 +376,8 @@ mod tests {
             Targets::smoothed(0.1),
             Targets::new(&distills, &[model(4)]).unwrap(),
             Targets::new(&warm, &[model(4)]).unwrap(),
+            Targets::new(&distills, &[model(4)]).unwrap().labels_first(),
+            Targets::new(&warm, &[model(4)]).unwrap().labels_first(),
         ];
         for model in [Seq2Seq::new(parameters.clone()).unwrap(), Seq2Seq::plain(parameters).unwrap()] {
             for targets in &all_targets {

@@ -6,7 +6,6 @@ use std::cell::RefCell;
 
 use mnist2x2_kernels::{Orthogonalizer, Scratch};
 use mnist2x2_model::{Init, Parameters};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::check_setting;
@@ -162,7 +161,7 @@ impl Optimizer {
             })
         };
         let parts: Vec<Part> = self.tensors.iter().map_while(part).collect();
-        workers.run(|| parts.into_par_iter().for_each(|part| step.apply(part)));
+        workers.for_each(parts, |part| step.apply(part));
     }
 }
 

@@ -1,7 +1,6 @@
 //! A run in memory: the model, the optimizer, and how far they have come.
 
 use std::path::Path;
-use std::time::Instant;
 
 use candle_core::Device;
 use mnist2x2_data::{Epoch, Layout, Loader};
@@ -13,6 +12,7 @@ use crate::evaluate::validate;
 use crate::gradient::batch_gradient;
 use crate::loaders::check_layout;
 use crate::loss::{Targets, check_teacher};
+use crate::stopwatch::Stopwatch;
 use crate::workers::{all, are_finite};
 use crate::{
     Checkpoint, EpochMetrics, Error, Exposure, Group, Loaders, ModelSelection, Optimizer, Position, Recipe,
@@ -117,6 +117,11 @@ impl Trainer {
         let mut configs = teachers.iter().map(Seq2Seq::config);
         configs.try_for_each(|config| check_teacher(self.model.config(), config))?;
         Ok(Self { targets: Targets::new(&self.recipe, teachers)?, ..self })
+    }
+
+    /// The same; but what the labels say counts where the teachers hold it for unlikely.
+    pub(crate) fn labels_first(self) -> Self {
+        Self { targets: self.targets.labels_first(), ..self }
     }
 
     /// The same before its first step, with the weights of `base` in place of new ones. Whether `base` was trained on digits
@@ -259,7 +264,7 @@ impl Trainer {
 
     /// One step of the optimizer, on the next batch of `epoch`.
     pub(crate) fn step(&mut self, epoch: &Epoch, workers: &Workers) -> Result<StepReport, Error> {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         let Self { recipe, model, state, gradient, .. } = self;
         let Position { epoch: number, step, .. } = state.position;
         let loss = batch_gradient(model, epoch, step, recipe.shards, &self.targets, workers, gradient)?;
@@ -281,12 +286,11 @@ impl Trainer {
             check("average of the weights", are_finite(&state.ema))?;
         }
         model.parameters().set_flat(&state.values)?;
-
         let grids = epoch.batch_len(step);
         state.position.step += 1;
         state.position.grids += grids as u64;
         state.position.loss_sum += loss * grids as f64;
-        state.position.seconds += start.elapsed().as_secs_f64();
+        state.position.seconds += start.seconds();
         Ok(StepReport { epoch: number + 1, step: step + 1, steps: epoch.steps(), grids, loss })
     }
 

@@ -1,8 +1,8 @@
 //! The threads that shards run on, and the processes that share them out.
 
 use mnist2x2_kernels::keep_freed_memory;
-use rayon::ThreadPool;
-use rayon::prelude::*;
+#[cfg(not(target_family = "wasm"))]
+use rayon::{ThreadPool, prelude::*};
 
 use crate::{Error, Group};
 
@@ -12,23 +12,32 @@ pub(crate) const STRETCH: usize = 1 << 14;
 /// A fixed number of threads, in a [`Group`] of processes. What they compute does not depend on how many they are.
 #[derive(Debug)]
 pub struct Workers {
+    #[cfg(not(target_family = "wasm"))]
     pool: ThreadPool,
     group: Group,
 }
 
 impl Workers {
     /// Starts `threads` threads, or as many as the machine has cores, and has the process keep the memory that it frees; see
-    /// [`keep_freed_memory`].
+    /// [`keep_freed_memory`]. In WebAssembly it is the thread that asks, whatever `threads` says.
     ///
     /// # Errors
     /// [`Error::Threads`] if the system refuses.
+    #[cfg_attr(target_family = "wasm", expect(unused_variables, reason = "it starts none"))]
     pub fn new(threads: Option<usize>) -> Result<Self, Error> {
         keep_freed_memory();
-        let available = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.unwrap_or_else(available);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let pool = pool.map_err(|source| Error::Threads { threads, source })?;
-        Ok(Self { pool, group: Group::alone() })
+        #[cfg(not(target_family = "wasm"))]
+        let pool = {
+            let available = || std::thread::available_parallelism().map_or(1, usize::from);
+            let threads = threads.unwrap_or_else(available);
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            pool.map_err(|source| Error::Threads { threads, source })?
+        };
+        Ok(Self {
+            #[cfg(not(target_family = "wasm"))]
+            pool,
+            group: Group::alone(),
+        })
     }
 
     /// The same threads, in a process that shares training with the others of `group`.
@@ -44,12 +53,10 @@ impl Workers {
 
     /// How many threads there are.
     pub fn count(&self) -> usize {
-        self.pool.current_num_threads()
-    }
-
-    /// Runs `job`, whose parallel iterators then use these threads.
-    pub(crate) fn run<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
-        self.pool.install(job)
+        #[cfg(not(target_family = "wasm"))]
+        return self.pool.current_num_threads();
+        #[cfg(target_family = "wasm")]
+        1
     }
 
     /// `job` of each item, in the order of the items.
@@ -61,8 +68,19 @@ impl Workers {
         items: Vec<T>,
         job: impl Fn(T) -> Result<R, Error> + Sync,
     ) -> Result<Vec<R>, Error> {
-        let results: Vec<Result<R, Error>> = self.run(|| items.into_par_iter().map(&job).collect());
+        #[cfg(not(target_family = "wasm"))]
+        let results: Vec<Result<R, Error>> = self.pool.install(|| items.into_par_iter().map(&job).collect());
+        #[cfg(target_family = "wasm")]
+        let results = items.into_iter().map(job);
         results.into_iter().collect()
+    }
+
+    /// Does `job` with each item.
+    pub(crate) fn for_each<T: Send>(&self, items: Vec<T>, job: impl Fn(T) + Send + Sync) {
+        #[cfg(not(target_family = "wasm"))]
+        self.pool.install(|| items.into_par_iter().for_each(job));
+        #[cfg(target_family = "wasm")]
+        items.into_iter().for_each(job);
     }
 }
 

@@ -47,7 +47,8 @@ fn zigzags(number: u64) -> LabeledExample {
 }
 
 fn data(examples: Vec<LabeledExample>) -> FinetuneData {
-    FinetuneData { rehearsal: digits().into(), exposure: Exposure::None, examples, share: 0.4 }
+    let rehearsal = digits().into();
+    FinetuneData { rehearsal, exposure: Exposure::None, examples, share: 0.4, max_alpha: 1.0 }
 }
 
 fn recipe() -> Recipe {
@@ -96,6 +97,26 @@ fn a_style_is_learned_and_the_same_again_gives_the_same_weights() {
     assert_ne!(base.model().parameters().to_flat().unwrap(), values);
 }
 
+#[test]
+fn no_model_goes_farther_than_it_may() {
+    let workers = Workers::new(Some(1)).unwrap();
+    let base = base(&workers);
+    let outcome = |max_alpha| {
+        let data = FinetuneData { max_alpha, ..data((0..30).map(zigzags).collect()) };
+        let mut finetuning = Finetuning::new(&base, "base", recipe(), data, &workers).unwrap();
+        finetuning.run(&workers, &mut ()).unwrap().expect("nobody stopped it")
+    };
+    let (all, part) = (outcome(1.0), outcome(0.25));
+    assert!(part.record.alpha > 0.0 && part.record.alpha <= 0.25, "{}", part.record.alpha);
+    let [old, all_the_way, partly] =
+        [base.model(), &all.model, &part.model].map(|model| model.parameters().to_flat().unwrap());
+    let ratio = (part.record.alpha / all.record.alpha) as f32;
+    for ((old, new), found) in old.iter().zip(all_the_way).zip(partly) {
+        let expected = old + ratio * (new - old);
+        assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
+    }
+}
+
 /// They are read in portions, as pictures are, and each is learned.
 #[test]
 fn digits_of_any_arrangement_teach_as_grids_do() {
@@ -140,6 +161,8 @@ fn what_cannot_be_told_is_refused_before_anything_is_trained() {
 
     let share = refusal(recipe(), FinetuneData { share: 0.0, ..data(many()) });
     assert!(share.to_string().contains("share of corrections is 0"), "{share}");
+    let alpha = refusal(recipe(), FinetuneData { max_alpha: 1.1, ..data(many()) });
+    assert!(alpha.to_string().contains("largest alpha is 1.1"), "{alpha}");
     let blind = refusal(Recipe { validation_fraction: 0.0, ..recipe() }, data(many()));
     assert!(blind.to_string().contains("`validation_fraction`"), "{blind}");
 }

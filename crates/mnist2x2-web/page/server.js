@@ -7,7 +7,7 @@
 import { add } from "./store.js";
 
 /** @typedef {{id: number, path: string, body: unknown}} Question */
-/** @typedef {{id: number, status: number, body: any} | {loaded: number} | Failure} Message */
+/** @typedef {{id: number, status: number, body: any} | {loaded: number} | {learning: number} | {unusable: string} | Failure} Message */
 /** @typedef {{failed: string, isFinal: boolean}} Failure  whether it would fail again */
 /** @typedef {{resolve: (body: any) => void, reject: (error: Error) => void}} Waiting */
 
@@ -23,7 +23,10 @@ export class Unavailable extends Error {
 /** What is asked cannot be answered; asking again would not help. */
 export class Refused extends Error {}
 
-/** Says "loaded" with the bytes that have come, and "failed" with the reason. */
+/**
+ * Says "loaded" with the bytes that have come, and "failed" with the reason; "learning" with the share that is done; and "unusable"
+ * with the reason why the model that learned is not what reads.
+ */
 export const progress = new EventTarget();
 
 /** @type {Worker | null} */ let worker = null;
@@ -37,20 +40,46 @@ let last = 0;
  */
 export function request(path, { body } = {}) {
   if (path === "api/corrections") return add(JSON.parse(String(body)));
-  worker ??= start();
+  worker ??= start(hear);
   last += 1;
   const answer = new Promise((resolve, reject) => waiting.set(last, { resolve, reject }));
   worker.postMessage(/** @type {Question} */ ({ id: last, path, body }));
   return answer;
 }
 
-/** A worker that loads the model and then answers. */
-function start() {
+/** @param {string} name @param {unknown} detail */
+const say = (name, detail) => progress.dispatchEvent(new CustomEvent(name, { detail }));
+
+/**
+ * Has a copy of the model that is built in learn corrections, while the page goes on reading.
+ * @param {string} lines of JSON
+ * @returns {{outcome: Promise<any>, stop: () => void}} what the module says; nothing if it was stopped
+ */
+export function learn(lines) {
+  let [stop, end] = [() => {}, () => {}];
+  const outcome = new Promise((resolve, reject) => {
+    stop = () => resolve(undefined);
+    const learner = start((message) => {
+      if ("learning" in message) return say("learning", message.learning);
+      if ("failed" in message) return reject(new Refused(message.failed));
+      if (!("id" in message)) return;
+      if (message.status < 400) resolve(message.body);
+      else reject(new Refused(message.body.detail));
+    });
+    learner.postMessage(/** @type {Question} */ ({ id: 0, path: "api/model/learn", body: lines }));
+    end = () => learner.terminate();
+  });
+  outcome.then(end, end);
+  return { outcome, stop };
+}
+
+/** A worker that loads the model and then answers. @param {(message: Message) => void} hear */
+function start(hear) {
   const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   started.addEventListener("message", ({ data }) => hear(data));
   started.addEventListener("error", (event) => {
     event.preventDefault();
-    fail({ failed: "The model cannot be loaded.", isFinal: false });
+    hear({ failed: "The model cannot be loaded.", isFinal: false });
   });
   return started;
 }
@@ -58,7 +87,9 @@ function start() {
 /** @param {Message} message */
 function hear(message) {
   if ("failed" in message) return fail(message);
-  if ("loaded" in message) return progress.dispatchEvent(new CustomEvent("loaded", { detail: message.loaded }));
+  if ("loaded" in message) return say("loaded", message.loaded);
+  if ("unusable" in message) return say("unusable", message.unusable);
+  if (!("id" in message)) return;
   const asked = waiting.get(message.id);
   waiting.delete(message.id);
   if (message.status < 400) asked?.resolve(message.body);
@@ -71,7 +102,7 @@ function fail({ failed, isFinal }) {
   worker = null;
   for (const { reject } of waiting.values()) reject(new (isFinal ? Refused : Unavailable)(failed));
   waiting.clear();
-  progress.dispatchEvent(new CustomEvent("failed", { detail: failed }));
+  say("failed", failed);
 }
 
 /** @param {unknown} value @returns {RequestInit} */

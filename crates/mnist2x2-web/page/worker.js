@@ -1,5 +1,7 @@
 // @ts-check
-/** Runs the model beside the page, so that drawing stays smooth while it reads. */
+/** Runs the model beside the page, so that drawing stays smooth while it reads; or has a copy of it learn. */
+
+import { model } from "./store.js";
 
 /** @typedef {import("./server.js").Question} Question */
 /**
@@ -12,6 +14,8 @@
  * @property {() => number} model
  * @property {() => number} read_drawing
  * @property {(layout: number) => number} read_picture
+ * @property {() => number} learn
+ * @property {() => number} use_tensors
  */
 
 const NO_SIMD = "This browser cannot run the model: it has no WebAssembly with SIMD. Current versions of Chrome, Edge, Firefox and Safari have it.";
@@ -43,17 +47,28 @@ async function load() {
   return WebAssembly.compileStreaming(new Response(counted, { headers: { "Content-Type": "application/wasm" } }));
 }
 
-/** A new instance. Reading draws no random numbers, which is all that the module would import. @returns {Promise<Exports>} */
+/**
+ * A new instance, with the model that learned if there is one. What else the module would import are random numbers, which nothing
+ * here draws.
+ * @returns {Promise<Exports>}
+ */
 async function instantiate() {
   const compiled = await module;
-  /** @type {Record<string, Record<string, () => never>>} */
-  const imports = {};
+  /** @type {Record<string, Record<string, (share: number) => void>>} */
+  const imports = { page: { progress: (share) => postMessage({ learning: share }) } };
   for (const { module: from, name } of WebAssembly.Module.imports(compiled)) {
-    (imports[from] ??= {})[name] = () => {
+    (imports[from] ??= {})[name] ??= () => {
       throw new WebAssembly.RuntimeError(`${name} is not there`);
     };
   }
-  return /** @type {any} */ ((await WebAssembly.instantiate(compiled, imports)).exports);
+  const exports = /** @type {any} */ ((await WebAssembly.instantiate(compiled, imports)).exports);
+  // Without a database the model that is built in reads.
+  const learned = await model().catch(() => undefined);
+  if (learned) {
+    const { status, body } = ask(exports, new Uint8Array(await learned.tensors.arrayBuffer()), exports.use_tensors);
+    if (status !== 200) postMessage({ unusable: body.detail });
+  }
+  return exports;
 }
 
 /** Has the module answer to an input. @param {Exports} exports @param {Uint8Array} input @param {() => number} answer */
@@ -68,9 +83,11 @@ function ask(exports, input, answer) {
 
 /** @param {Question} question @returns {Promise<{status: number, body: any}>} */
 async function answer({ path, body }) {
+  if (path === "api/model/reload") instance = null;
   const exports = await (instance ??= instantiate());
   const { pathname, searchParams } = new URL(path, "https://page/");
-  if (pathname === "/api/model") return ask(exports, new Uint8Array(), exports.model);
+  if (pathname === "/api/model" || pathname === "/api/model/reload") return ask(exports, new Uint8Array(), exports.model);
+  if (pathname === "/api/model/learn") return ask(exports, new TextEncoder().encode(String(body)), exports.learn);
   if (!(body instanceof Blob)) return ask(exports, new TextEncoder().encode(String(body)), exports.read_drawing);
   const layout = new TextEncoder().encode(searchParams.get("layout") ?? "auto");
   const file = new Uint8Array(await new Blob([layout, body]).arrayBuffer());

@@ -1,10 +1,14 @@
-//! The recognizer as a module of WebAssembly, for a page without a server: it takes and gives the JSON of the HTTP API.
+//! The recognizer as a module of WebAssembly, for a page without a server: it takes and gives the JSON of the HTTP API, and learns
+//! from corrections.
 //!
 //! [`exports`] is what the page calls; `page/worker.js` does it.
 #![deny(unsafe_code)]
 
+pub mod learning;
 pub mod exports;
 
+use candle_core::Device;
+use mnist2x2_formats::Weights;
 use mnist2x2_infer::api::{Drawing, Found, Prediction, ReadOptions};
 use mnist2x2_infer::{Error, Recognizer};
 use mnist2x2_picture::Arrangement;
@@ -28,6 +32,20 @@ pub fn read_picture(recognizer: &Recognizer, layout: &str, file: &[u8]) -> Resul
     predict(recognizer, &Found::in_picture(recognizer, file, layout)?, layout)
 }
 
+/// The model of grids with other weights, a `.safetensors`; all else stays as it is in `base`. Its calibration stays, too: synthetic
+/// digits, of which nearly all are read right, would call every reading certain.
+///
+/// # Errors
+/// [`Error::Weights`] if these are no weights of such a model, and as [`Recognizer::built_in_line`].
+pub fn with_tensors(base: &Recognizer, tensors: &[u8]) -> Result<Recognizer, Error> {
+    let weights = Weights::from_safetensors(tensors, base.model().config(), &Device::Cpu)?;
+    let learned = Recognizer::new(weights)?.with_line(Recognizer::built_in_line(&Device::Cpu)?);
+    Ok(match base.calibration() {
+        Some(&calibration) => learned.with_calibration(calibration),
+        None => learned,
+    })
+}
+
 fn predict(recognizer: &Recognizer, found: &Found, layout: Arrangement) -> Result<Prediction, Error> {
     let answer = found.read(recognizer, ReadOptions::all(layout))?;
     Ok(Prediction { answer, model: recognizer.digest().into() })
@@ -35,7 +53,6 @@ fn predict(recognizer: &Recognizer, found: &Found, layout: Arrangement) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
     use serde_json::{Value, json, to_value};
 
     use super::*;

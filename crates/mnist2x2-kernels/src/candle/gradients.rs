@@ -39,10 +39,12 @@ impl Gradients {
     /// The backward pass of a scalar: as [`Tensor::backward`], but for the way of the parameters' gradients.
     ///
     /// # Errors
-    /// As [`Tensor::backward`].
+    /// As [`Tensor::backward`]; in WebAssembly always. There candle's backward pass, which knows all of its operations, would be
+    /// a tenth of the page, and kernels differentiate what the page trains.
     pub fn of(loss: &Tensor) -> Result<Self> {
         FOUND.set(Some(Vec::new()));
         let _collecting = Collecting;
+        check_backward()?;
         let store = Some(loss.backward()?);
         Ok(Self { store, of_parameters: FOUND.take().unwrap_or_default() })
     }
@@ -75,6 +77,15 @@ impl Gradients {
         }
         Ok(true)
     }
+}
+
+/// Refuses candle's backward pass where there is none.
+#[inline(always)]
+pub(super) fn check_backward() -> Result<()> {
+    if cfg!(target_family = "wasm") {
+        candle_core::bail!("only kernels differentiate in WebAssembly, and they know no such loss");
+    }
+    Ok(())
 }
 
 /// Hands over the gradient of parameters: to the collection in this thread, if there is one, else to candle.

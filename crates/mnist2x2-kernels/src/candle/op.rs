@@ -4,7 +4,7 @@ use std::array;
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::gradients::hand_over;
+use super::gradients::{check_backward, hand_over};
 use super::operand::{Apply, Cut, Layer, Operand, apply};
 use super::support::{Saved, like, numbers, operand, with_scratch};
 use super::token_embedding::Lookup;
@@ -113,6 +113,7 @@ impl<L: SubLayer<N>, const N: usize> Op<L, N> {
         params: &Tensor,
         dy: &Tensor,
     ) -> Result<([Option<Tensor>; N], Option<Tensor>)> {
+        check_backward()?;
         let Some(saved) = &self.saved else { bail!("{} kept nothing for a backward pass", self.name) };
         let dy = dy.contiguous()?;
         let read = inputs.iter().map(|input| numbers(input)).collect::<Result<Vec<_>>>()?;
