@@ -20,7 +20,7 @@ use mnist2x2::{Device, Drawing, ModelInput, Recipe, Recognizer, Workers, formats
 const CORRECTIONS: usize = 20;
 const LATER: usize = 50;
 /// As `finetune` has it.
-const SHARE: f64 = 0.08;
+const SHARE: f64 = 0.05;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();

@@ -222,7 +222,7 @@ impl Recipe {
             epochs: 3,
             epoch_grids: 25_000,
             model_selection: ModelSelection::Last,
-            distillation_weight: 0.3,
+            distillation_weight: 0.9,
             ema_decay: 0.998,
             optimizer: OptimizerSettings {
                 matrix_optimizer: MatrixOptimizer::AdamW,

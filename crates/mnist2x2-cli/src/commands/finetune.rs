@@ -29,7 +29,7 @@ use crate::progress::Progress;
 const STROKES: f64 = 0.1;
 
 /// The fraction of digits that come from corrections. With more, the model would take what they show for likelier than it is.
-const SHARE: f64 = 0.08;
+const SHARE: f64 = 0.05;
 
 /// How many corrections that are skipped are named.
 const SKIPPED_SHOWN: usize = 5;
