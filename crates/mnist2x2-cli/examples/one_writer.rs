@@ -19,8 +19,6 @@ use mnist2x2::{Device, Drawing, ModelInput, Recipe, Recognizer, Workers, formats
 /// Grids to learn from, and grids to read afterwards.
 const CORRECTIONS: usize = 20;
 const LATER: usize = 50;
-/// As `finetune` has it.
-const SHARE: f64 = 0.05;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -45,7 +43,7 @@ fn main() -> Result<()> {
             rehearsal,
             exposure: Exposure::None,
             examples: corrections,
-            share: SHARE,
+            share: FinetuneData::SHARE,
             max_alpha: 1.0,
         };
         // What the built-in model was not trained on.

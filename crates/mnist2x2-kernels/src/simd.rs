@@ -70,7 +70,8 @@ impl Level {
     /// Runs a kernel on this level.
     #[inline]
     pub(crate) fn run<K: WithSimd>(self, kernel: K) -> K::Output {
-        // WebAssembly's 128 bits are there or not when a module is built, which need not hold both kernels.
+        // WebAssembly's 128 bits are there or not when a module is built. It then has no scalar kernels beside them, whatever the
+        // level: they would be a twentieth of the page.
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         if let Some(simd) = pulp::wasm::Simd128::try_new() {
             return Simd::vectorize(simd, kernel);

@@ -88,8 +88,10 @@ fn decode_jpeg(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Error> {
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::Luma);
-    // Of a vector, as the decoder of TIFF has it: code for slices beside it would be 25 kB more of the page without a server.
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes.to_vec()), options);
+    // A vector, as the decoder of TIFF has it: code for slices beside it would be 25 kB more of the page without a server.
+    #[cfg(target_family = "wasm")]
+    let bytes = bytes.to_vec();
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(|error| damaged(&error))?;
     let (width, height) = decoder.dimensions().ok_or_else(|| damaged(&"no size"))?;
     let [width, height] = [width, height].map(|side| side as u32);

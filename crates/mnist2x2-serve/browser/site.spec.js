@@ -282,6 +282,8 @@ test.describe("learning", () => {
     await correct(page, grids.slice(0, 9));
     await expect(page.locator("#kept")).toHaveText(/^9 corrections are kept/);
     await expect(page.locator("#learn")).toBeHidden();
+    await correct(page, grids.slice(0, 10));
+    await expect(page.locator("#learn")).toBeVisible();
     await correct(page, grids);
     const start = Date.now();
     await page.locator("#learn").click();
@@ -317,8 +319,9 @@ test.describe("learning", () => {
     const [kept, was] = [accuracy("--model", file), accuracy()];
     expect(was - kept).toBeLessThanOrEqual(MAX_FORGOTTEN);
 
+    page.on("dialog", (dialog) => dialog.accept());
     await page.locator("#learned-undo").click();
-    await expect(page.locator("#learning-text")).toHaveText(/built in reads again/);
+    await expect(page.locator("#learning-text")).toHaveText("The built-in model reads again.");
     await expect(page.locator("#learned")).toBeHidden();
     const before = await right();
     console.log(`  learned in ${(took / 1000).toFixed(1)} s; of 50 later grids ${before} right before, ${after} after; MNIST ${was} before, ${kept} after`);
@@ -336,14 +339,42 @@ test.describe("learning", () => {
     await expect(page.locator("#learning")).toBeHidden();
     await page.evaluate(async () => {
       const store = await import((/** @type {HTMLLinkElement} */ (document.querySelector("link[href$='store.js']"))).href);
-      await store.keep({ tensors: new Blob(["no tensors"]), learned: 15 });
+      const server = await import((/** @type {HTMLLinkElement} */ (document.querySelector("link[href$='server.js']"))).href);
+      const { digest } = await server.request("api/model");
+      await store.keep({ tensors: new Blob(["no tensors"]), learned: 15, base: digest });
     });
+    await expect(page.locator("#learned")).toBeVisible();
     await page.reload();
-    await expect(page.locator("#learning-text")).toHaveText(/^The model that learned cannot be used: .*safetensors/);
+    await expect(page.locator("#learning-text")).toHaveText(/^The learned model cannot be used: .*safetensors/);
+    await expect(page.locator("#learned")).toBeHidden();
     await expect(page.locator("#model")).toHaveText(/built into the page/);
     await page.locator("#sample").click();
     await expect(page.locator("#digits b").last()).not.toBeEmpty();
   });
+});
+
+test("a database of the first version keeps its corrections, and one that another tab holds stops no reading", async ({ page, context }) => {
+  const old = await context.newPage();
+  await old.goto("./sw.js");
+  await old.evaluate(() => new Promise((resolve) => {
+    const opening = indexedDB.open("mnist2x2", 1);
+    opening.onupgradeneeded = () => {
+      const store = opening.result.createObjectStore("corrections", { autoIncrement: true });
+      store.createIndex("key", "key", { unique: true });
+      store.add({ key: "old", right: "1234" });
+    };
+    opening.onsuccess = () => {
+      /** @type {any} */ (globalThis).held = opening.result;
+      resolve(undefined);
+    };
+  }));
+  await page.goto("./");
+  await page.locator("#sample").click();
+  await expect(page.locator("#digits b").last()).not.toBeEmpty();
+  await expect(page.locator("#learning-text")).toHaveText(/^What is kept in this browser cannot be reached: .*close that tab/);
+  await old.close();
+  await page.reload();
+  await expect(page.locator("#kept")).toHaveText(/^1 correction is kept/);
 });
 
 test.describe("as the program", () => {

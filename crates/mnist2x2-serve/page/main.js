@@ -104,7 +104,7 @@ function showReading(content, reading) {
   show();
   attention.show(reading);
   announce(sentence(shown, marks.right(shown)));
-  if (reading.model !== digest) learnModel();
+  if (reading.model !== digest) describeModel();
 }
 
 function show() {
@@ -219,7 +219,7 @@ async function openPicture(file) {
 /** The digest of the model that the page knows. */
 let digest = "";
 
-async function learnModel() {
+async function describeModel() {
   const model = await describe().catch(() => null);
   if (!model) return;
   digest = model.digest;
@@ -301,7 +301,7 @@ document.addEventListener("keydown", (event) => {
 addEventListener("online", () => actions.retry());
 // The page without a server says so when another model reads.
 document.addEventListener("model", () => {
-  learnModel();
+  describeModel();
   follow();
 });
 
@@ -309,5 +309,5 @@ paper.addEventListener("change", follow);
 setModelGrid(modelGrid);
 const kept = load("sheet");
 setSheet(kept === "line" || kept === "auto" ? kept : "grid");
-learnModel();
+describeModel();
 performance.mark("interactive");

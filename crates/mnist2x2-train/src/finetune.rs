@@ -36,7 +36,7 @@ pub use labeled_example::LabeledExample;
 
 /// The fewest corrections that are learned from: of fewer, those held out would say nothing.
 const FEWEST: usize = 10;
-/// How many alphas are tried, evenly from 1 down to this part of it. A step must be small: of one person's style an eighth less
+/// How many alphas are tried, evenly from the largest down to this part of it. A step must be small: of one person's style an eighth less
 /// than all was a fifth of what had been learned, where a grid too many of 10,000 had forbidden all.
 const ALPHAS: u8 = 32;
 
@@ -77,6 +77,11 @@ pub struct FinetuneData {
     pub share: f64,
     /// How far the model goes at most from the old weights (0) to the new (1): all the way where validation tells what it forgets.
     pub max_alpha: f64,
+}
+
+impl FinetuneData {
+    /// The usual [`share`](Self::share). With more, a model would take what the corrections show for likelier than it is.
+    pub const SHARE: f64 = 0.05;
 }
 
 /// A model that is about to learn its corrections.
@@ -151,8 +156,8 @@ impl Finetuning {
         Ok(Self { trainer, validation, base, held_out, max_alpha, record })
     }
 
-    /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or all the way if it
-    /// never does. Nothing comes of it if `observer` stops it.
+    /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or as far as it may if
+    /// validation never does. Nothing comes of it if `observer` stops it.
     ///
     /// # Errors
     /// As [`Trainer::run`].
@@ -184,21 +189,22 @@ impl Finetuning {
         observer: &mut dyn Observer,
     ) -> Result<(Seq2Seq, f64, f64), Error> {
         let (old, new) = (&self.base, self.trainer.result()?.parameters().to_flat()?);
-        let mut all_the_way = None;
+        let mut farthest = None;
         for part in (1..=ALPHAS).rev() {
-            let alpha = self.max_alpha as f32 * f32::from(part) / f32::from(ALPHAS);
-            let values: Vec<f32> = old.iter().zip(&new).map(|(old, new)| old + alpha * (new - old)).collect();
+            let alpha = self.max_alpha * f64::from(part) / f64::from(ALPHAS);
+            let values: Vec<f32> =
+                old.iter().zip(&new).map(|(old, new)| old + alpha as f32 * (new - old)).collect();
             let model = self.trainer.frozen(&values)?;
             let grids = self.validation.in_order().grids();
             let done = counting(observer, ReadingFor::Validation, grids);
             let accuracy = validate(&model, &self.validation, grids, workers, done)?.sequence_accuracy;
-            let found = (model, alpha.into(), accuracy);
+            let found = (model, alpha, accuracy);
             if acceptance::keeps(self.record.acceptance.before.validation, accuracy) {
                 return Ok(found);
             }
-            all_the_way.get_or_insert(found);
+            farthest.get_or_insert(found);
         }
-        Ok(all_the_way.expect("the first alpha is 1"))
+        Ok(farthest.expect("there is an alpha"))
     }
 
     /// Corrections that are learned from; the others are held out.

@@ -82,7 +82,7 @@ struct Distillation {
     teachers: Vec<Seq2Seq>,
     weight: f64,
     temperature: f64,
-    /// Whether a label overrules teachers who know it not.
+    /// Whether the label counts where the teachers give it a low probability.
     labels_first: bool,
 }
 
@@ -173,7 +173,8 @@ impl Targets {
         Ok(targets)
     }
 
-    /// The same; but teachers teach a token only as far as they hold it for likely, and else the label counts.
+    /// The same, but where the teachers give the right token the probability p, what they teach becomes their distribution with
+    /// the weight p, and the label with the weight 1 - p.
     pub(crate) fn labels_first(mut self) -> Self {
         self.distillation.iter_mut().for_each(|distillation| distillation.labels_first = true);
         self
@@ -208,9 +209,10 @@ impl Targets {
             of_tokens(labels, vocabulary, 1, |token, _| f32::from(u8::from(token != PAD as usize)))?;
         let mut taught = distillation.probabilities(images, tokens)?.broadcast_mul(&is_token)?;
         if labels_first {
-            let belief = (&taught * &right)?.sum_keepdim(D::Minus1)?; // (B, T, 1)
+            let certain = Self::certain().right(labels, vocabulary)?;
+            let belief = (&taught * &certain)?.sum_keepdim(D::Minus1)?; // p: (B, T, 1)
             let doubt = belief.affine(-1.0, 1.0)?;
-            taught = (taught.broadcast_mul(&belief)? + right.broadcast_mul(&doubt)?)?;
+            taught = (taught.broadcast_mul(&belief)? + certain.broadcast_mul(&doubt)?)?;
         }
         if (temperature - 1.0).abs() == 0.0 {
             return Ok(Distributions::Mixed(((right * (1.0 - weight))? + (taught * weight)?)?));
@@ -232,7 +234,8 @@ impl Targets {
     }
 }
 
-/// What `row` says of each token, `width` numbers, looked up in a table of them.
+/// What `row` says of each token, `width` numbers, looked up in a table of them: a lookup is all that it asks of candle, of which
+/// each operation is code in the page without a server.
 ///
 /// # Shapes
 /// `tokens` (B, T) of u32 -> (B, T, width)

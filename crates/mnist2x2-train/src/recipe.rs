@@ -214,7 +214,7 @@ impl Recipe {
     ///
     /// Matrices move by AdamW: Muon, whose steps are as long in every direction, forgets more on the way to the same
     /// corrections. The model that was begun with teaches what it knew (Z. Li and D. Hoiem, *Learning without
-    /// Forgetting*, 2016); where it holds the label for unlikely, [`Finetuning`](crate::Finetuning) has the label count.
+    /// Forgetting*, 2016); where it gives the label a low probability, the label counts.
     pub fn finetune() -> Self {
         let default = Self::default();
         Self {

@@ -119,7 +119,7 @@ impl Trainer {
         Ok(Self { targets: Targets::new(&self.recipe, teachers)?, ..self })
     }
 
-    /// The same; but what the labels say counts where the teachers hold it for unlikely.
+    /// The same, but the labels count where the teachers give them a low probability; see [`Targets::labels_first`].
     pub(crate) fn labels_first(self) -> Self {
         Self { targets: self.targets.labels_first(), ..self }
     }

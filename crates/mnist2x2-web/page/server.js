@@ -7,7 +7,7 @@
 import { add } from "./store.js";
 
 /** @typedef {{id: number, path: string, body: unknown}} Question */
-/** @typedef {{id: number, status: number, body: any} | {loaded: number} | {learning: number} | {unusable: string} | Failure} Message */
+/** @typedef {{id: number, status: number, body: any} | {loaded: number} | {learning: number} | {note: string} | Failure} Message */
 /** @typedef {{failed: string, isFinal: boolean}} Failure  whether it would fail again */
 /** @typedef {{resolve: (body: any) => void, reject: (error: Error) => void}} Waiting */
 
@@ -24,8 +24,8 @@ export class Unavailable extends Error {
 export class Refused extends Error {}
 
 /**
- * Says "loaded" with the bytes that have come, and "failed" with the reason; "learning" with the share that is done; and "unusable"
- * with the reason why the model that learned is not what reads.
+ * Says "loaded" with the bytes that have come, and "failed" with the reason; "learning" with the share that is done; and "note" with a
+ * sentence on the model that learned.
  */
 export const progress = new EventTarget();
 
@@ -56,21 +56,20 @@ const say = (name, detail) => progress.dispatchEvent(new CustomEvent(name, { det
  * @returns {{outcome: Promise<any>, stop: () => void}} what the module says; nothing if it was stopped
  */
 export function learn(lines) {
-  let [stop, end] = [() => {}, () => {}];
+  let stop = () => {};
+  /** @type {Worker | undefined} */ let learner;
   const outcome = new Promise((resolve, reject) => {
     stop = () => resolve(undefined);
-    const learner = start((message) => {
-      if ("learning" in message) return say("learning", message.learning);
-      if ("failed" in message) return reject(new Refused(message.failed));
-      if (!("id" in message)) return;
-      if (message.status < 400) resolve(message.body);
-      else reject(new Refused(message.body.detail));
+    learner = start((message) => {
+      if ("learning" in message) say("learning", message.learning);
+      else if ("failed" in message) reject(new Refused(message.failed));
+      else if (!("id" in message)) return;
+      else if (message.status < 400) resolve(message.body);
+      else reject(new Refused(message.status === 500 ? "this device has too little memory, or the model failed" : message.body.detail));
     });
     learner.postMessage(/** @type {Question} */ ({ id: 0, path: "api/model/learn", body: lines }));
-    end = () => learner.terminate();
   });
-  outcome.then(end, end);
-  return { outcome, stop };
+  return { outcome: outcome.finally(() => learner?.terminate()), stop };
 }
 
 /** A worker that loads the model and then answers. @param {(message: Message) => void} hear */
@@ -88,7 +87,7 @@ function start(hear) {
 function hear(message) {
   if ("failed" in message) return fail(message);
   if ("loaded" in message) return say("loaded", message.loaded);
-  if ("unusable" in message) return say("unusable", message.unusable);
+  if ("note" in message) return say("note", message.note);
   if (!("id" in message)) return;
   const asked = waiting.get(message.id);
   waiting.delete(message.id);

@@ -7,9 +7,9 @@
 import { find, percent } from "./dom.js";
 import { download } from "./picture.js";
 import { learn, progress, request } from "./server.js";
-import { changes, clear, count, keep, lines, model } from "./store.js";
+import { changes, clear, count, forget, keep, lines, model } from "./store.js";
 
-/** The fewest corrections that the model learns from. */
+/** The fewest corrections that the model learns from, as the module has it. */
 const FEWEST = 10;
 
 const text = (/** @type {string} */ id) => find(id, HTMLElement);
@@ -36,10 +36,16 @@ hear("loaded", (detail) => {
 });
 hear("failed", (reason) => show(reason, false));
 hear("learning", (share) => (learningBar.value = share));
-hear("unusable", (reason) => say(`The model that learned cannot be used: ${reason}. The one that is built in reads.`));
+hear("note", (sentence) => {
+  say(sentence);
+  showKept();
+});
 
 /** @param {string} message */
 const say = (message) => (text("learning-text").textContent = message);
+
+/** The reason as the end of a sentence. @param {unknown} error */
+const reason = (error) => (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
 
 /** @param {number} number */
 const corrections = (number) => (number === 1 ? "1 correction" : `${number} corrections`);
@@ -53,42 +59,57 @@ async function showKept() {
   text("learned-count").textContent = corrections(learned?.learned ?? 0);
 }
 
-/** Has the page read with another model, or the one that is built in. @param {import("./store.js").Model | null} learned */
-async function use(learned) {
-  await keep(learned);
+/** Has the page read with the model that is in the database now. */
+async function reload() {
   await request("api/model/reload");
   document.dispatchEvent(new Event("model"));
 }
 
 /**
- * What came of learning, in a sentence.
- * @param {{learned: number, held_out: number, before: Scores, after: Scores, objection: string | null}} outcome
+ * What came of learning, in sentences.
+ * @param {{learned: number, skipped: number, held_out: number, before: Scores, after: Scores, objection: string | null}} outcome
  */
-function sentence({ learned, held_out, before, after, objection }) {
-  if (objection) return `The model stays as it is: ${objection}.`;
-  return `It learned ${corrections(learned)}. Of ${held_out} others it reads ${after.corrections} right, before ${before.corrections}; ` +
-    `of synthetic digits ${percent(after.validation, 1)} of grids, before ${percent(before.validation, 1)}.`;
+function sentences({ learned, skipped, held_out, before, after, objection }) {
+  const left = skipped > 0 ? ` ${corrections(skipped)} could not be used.` : "";
+  if (objection) return `The model stays as it is: ${objection}.${left}`;
+  return `It learned ${corrections(learned)}. Of ${held_out} others it reads ${after.corrections} right, the built-in model ${before.corrections}; ` +
+    `of grids of synthetic digits ${percent(after.validation, 1)}, the built-in model ${percent(before.validation, 1)}.${left}`;
 }
 /** @typedef {{corrections: number, cells: number, validation: number}} Scores */
 
 async function teach() {
-  const button = find("learn", HTMLButtonElement);
-  say("");
+  const [button, stopping] = [find("learn", HTMLButtonElement), find("learning-stop", HTMLButtonElement)];
+  button.disabled = true;
   learningBar.value = 0;
-  const { outcome, stop } = learn((await lines()).join(""));
-  find("learning-stop", HTMLButtonElement).onclick = stop;
-  [button.disabled, text("learning").hidden] = [true, false];
+  say("Learning takes some seconds.");
   try {
-    const came = await outcome;
+    const { outcome, stop } = learn((await lines()).join(""));
+    stopping.onclick = stop;
+    text("learning").hidden = false;
+    stopping.focus();
+    const came = await outcome.finally(() => (text("learning").hidden = true));
     if (came?.tensors) {
-      const bytes = Uint8Array.from(atob(came.tensors), (c) => c.charCodeAt(0));
-      await use({ tensors: new Blob([bytes]), learned: came.learned });
+      const tensors = new Blob([Uint8Array.from(atob(came.tensors), (c) => c.charCodeAt(0))]);
+      await keep({ tensors, learned: came.learned, base: came.base });
+      await reload();
     }
-    say(came ? sentence(came) : "Stopped. The model stays as it is.");
+    say(came ? sentences(came) : "Stopped. The model stays as it is.");
   } catch (error) {
-    say(`The model stays as it is: ${error instanceof Error ? error.message : error}.`);
+    say(`Learning failed: ${reason(error)}.`);
   }
-  [button.disabled, text("learning").hidden] = [false, true];
+  button.disabled = false;
+  button.focus();
+}
+
+async function useBuiltIn() {
+  if (!confirm("Delete what the model learned? The corrections stay.")) return;
+  try {
+    await forget();
+    await reload();
+    say("The built-in model reads again.");
+  } catch (error) {
+    say(`The learned model is still there: ${reason(error)}.`);
+  }
 }
 
 changes.addEventListener("change", showKept);
@@ -102,8 +123,5 @@ text("learned-download").addEventListener("click", async () => {
   const learned = await model();
   if (learned) download(learned.tensors, "model.safetensors");
 });
-text("learned-undo").addEventListener("click", async () => {
-  await use(null);
-  say("The model that is built in reads again.");
-});
+text("learned-undo").addEventListener("click", useBuiltIn);
 showKept();

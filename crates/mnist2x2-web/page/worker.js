@@ -1,7 +1,7 @@
 // @ts-check
 /** Runs the model beside the page, so that drawing stays smooth while it reads; or has a copy of it learn. */
 
-import { model } from "./store.js";
+import { forget, model } from "./store.js";
 
 /** @typedef {import("./server.js").Question} Question */
 /**
@@ -47,11 +47,7 @@ async function load() {
   return WebAssembly.compileStreaming(new Response(counted, { headers: { "Content-Type": "application/wasm" } }));
 }
 
-/**
- * A new instance, with the model that learned if there is one. What else the module would import are random numbers, which nothing
- * here draws.
- * @returns {Promise<Exports>}
- */
+/** A new instance. What it would import beside the page are random numbers, which nothing here draws. @returns {Promise<Exports>} */
 async function instantiate() {
   const compiled = await module;
   /** @type {Record<string, Record<string, (share: number) => void>>} */
@@ -61,12 +57,25 @@ async function instantiate() {
       throw new WebAssembly.RuntimeError(`${name} is not there`);
     };
   }
-  const exports = /** @type {any} */ ((await WebAssembly.instantiate(compiled, imports)).exports);
-  // Without a database the model that is built in reads.
-  const learned = await model().catch(() => undefined);
-  if (learned) {
-    const { status, body } = ask(exports, new Uint8Array(await learned.tensors.arrayBuffer()), exports.use_tensors);
-    if (status !== 200) postMessage({ unusable: body.detail });
+  return /** @type {any} */ ((await WebAssembly.instantiate(compiled, imports)).exports);
+}
+
+/** A new instance that reads with the model that learned, if there is one. @returns {Promise<Exports>} */
+async function reader() {
+  const exports = await instantiate();
+  const built = ask(exports, new Uint8Array(), exports.model).body;
+  try {
+    const learned = await model();
+    if (!learned) return exports;
+    const { status, body } = learned.base === built.digest
+      ? ask(exports, new Uint8Array(await learned.tensors.arrayBuffer()), exports.use_tensors)
+      : { status: 422, body: { detail: "it was made of an earlier built-in model" } };
+    if (status === 200) return exports;
+    postMessage({ note: `The learned model cannot be used: ${body.detail}. The built-in model is used instead.` });
+    await forget();
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
+    postMessage({ note: `What is kept in this browser cannot be reached: ${error instanceof Error ? error.message : error}.` });
   }
   return exports;
 }
@@ -83,11 +92,14 @@ function ask(exports, input, answer) {
 
 /** @param {Question} question @returns {Promise<{status: number, body: any}>} */
 async function answer({ path, body }) {
-  if (path === "api/model/reload") instance = null;
-  const exports = await (instance ??= instantiate());
   const { pathname, searchParams } = new URL(path, "https://page/");
+  if (pathname === "/api/model/learn") {
+    const exports = await instantiate();
+    return ask(exports, new TextEncoder().encode(String(body)), exports.learn);
+  }
+  if (pathname === "/api/model/reload") instance = null;
+  const exports = await (instance ??= reader());
   if (pathname === "/api/model" || pathname === "/api/model/reload") return ask(exports, new Uint8Array(), exports.model);
-  if (pathname === "/api/model/learn") return ask(exports, new TextEncoder().encode(String(body)), exports.learn);
   if (!(body instanceof Blob)) return ask(exports, new TextEncoder().encode(String(body)), exports.read_drawing);
   const layout = new TextEncoder().encode(searchParams.get("layout") ?? "auto");
   const file = new Uint8Array(await new Blob([layout, body]).arrayBuffer());
@@ -106,7 +118,7 @@ addEventListener("message", async ({ data }) => {
     if (!(error instanceof WebAssembly.RuntimeError)) return fail(error);
     // It trapped, and is in no state to go on.
     instance = null;
-    postMessage({ id, status: 500, body: { detail: "the model failed at this; the next drawing is read again" } });
+    postMessage({ id, status: 500, body: { detail: "the model failed at this; another drawing may be read" } });
   }
 });
 // The page wants to know before it asks anything.

@@ -28,9 +28,6 @@ use crate::progress::Progress;
 /// grids fell.
 const STROKES: f64 = 0.1;
 
-/// The fraction of digits that come from corrections. With more, the model would take what they show for likelier than it is.
-const SHARE: f64 = 0.05;
-
 /// How many corrections that are skipped are named.
 const SKIPPED_SHOWN: usize = 5;
 
@@ -53,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// The fraction of training digits that come from corrections, above 0 and at most 1
-    #[arg(long, value_name = "SHARE", default_value_t = SHARE, value_parser = parse_share)]
+    #[arg(long, value_name = "SHARE", default_value_t = FinetuneData::SHARE, value_parser = parse_share)]
     share: f64,
     /// One setting that replaces the recipe's, such as `epochs=3`; may be given several times
     #[arg(long, value_name = "SETTING=VALUE", value_parser = parse_setting)]

@@ -39,8 +39,8 @@ impl Gradients {
     /// The backward pass of a scalar: as [`Tensor::backward`], but for the way of the parameters' gradients.
     ///
     /// # Errors
-    /// As [`Tensor::backward`]; in WebAssembly always. There candle's backward pass, which knows all of its operations, would be
-    /// a tenth of the page, and kernels differentiate what the page trains.
+    /// As [`Tensor::backward`]. In WebAssembly it always fails: candle's backward pass, which knows all of candle's operations,
+    /// would be a tenth of the page, and kernels differentiate what the page trains.
     pub fn of(loss: &Tensor) -> Result<Self> {
         FOUND.set(Some(Vec::new()));
         let _collecting = Collecting;
@@ -79,7 +79,7 @@ impl Gradients {
     }
 }
 
-/// Refuses candle's backward pass where there is none.
+/// Refuses candle's backward pass where there is none. What follows is then never reached, so it is not compiled.
 #[inline(always)]
 pub(super) fn check_backward() -> Result<()> {
     if cfg!(target_family = "wasm") {
