@@ -21,8 +21,8 @@ const [MAX_FIRST, MAX_LOADS, MAX_READING] = [1500, 10, 15];
 const [MAX_LEARNING, MIN_LEARNED] = [30_000, 0.9];
 /** What it may forget of MNIST. */
 const MAX_FORGOTTEN = 0.005;
-/** The person of the pen strokes whose way of writing it learns. */
-const WRITER = 1;
+/** The people of the pen strokes whose ways of writing it learns; 0 where there are no strokes. */
+const WRITERS = process.env.PENDIGITS_DIR ? [1, 7, 16] : [0];
 /** How far a confidence may be from the program's. */
 const NEAR = 1e-3;
 
@@ -180,10 +180,10 @@ async function drawings(count) {
 /**
  * Grids of one person's digits, in each of which one is written as the model does not know it: a four without its bar, or, of our
  * own digits, a mirrored seven.
- * @param {number} count @param {boolean} isLater whether they are of the second half of these fours
+ * @param {number} of  the person @param {number} count @param {boolean} isLater whether they are of the second half of these fours
  */
-async function ownWay(count, isLater) {
-  const theirs = (await people()).filter(({ writer }) => writer === WRITER);
+async function ownWay(of, count, isLater) {
+  const theirs = (await people()).filter(({ writer }) => writer === of);
   const fours = theirs.filter(({ label, strokes }) => label === 4 && strokes.length > 1).map(({ strokes }) => strokes.slice(0, -1));
   const half = isLater ? fours.slice(fours.length >> 1) : fours.slice(0, fours.length >> 1);
   const others = theirs.filter(({ label }) => label !== 4);
@@ -275,10 +275,10 @@ const correct = (page, grids) => page.evaluate(async (grids) => {
 test.describe("learning", () => {
   test.skip(({ isMobile }) => isMobile, "a screen makes no difference");
 
-  test("it learns a person's way, the model is the program's too, and is undone", async ({ page }, info) => {
+  for (const writer of WRITERS) test(`it learns the way of writer ${writer}, the model is the program's too, and is undone`, async ({ page }, info) => {
     test.setTimeout(180_000);
     await page.goto("./");
-    const [grids, later] = [await ownWay(20, false), await ownWay(50, true)];
+    const [grids, later] = [await ownWay(writer, 20, false), await ownWay(writer, 50, true)];
     await correct(page, grids.slice(0, 9));
     await expect(page.locator("#kept")).toHaveText(/^9 corrections are kept/);
     await expect(page.locator("#learn")).toBeHidden();
@@ -324,7 +324,7 @@ test.describe("learning", () => {
     await expect(page.locator("#learning-text")).toHaveText("The built-in model reads again.");
     await expect(page.locator("#learned")).toBeHidden();
     const before = await right();
-    console.log(`  learned in ${(took / 1000).toFixed(1)} s; of 50 later grids ${before} right before, ${after} after; MNIST ${was} before, ${kept} after`);
+    console.log(`  writer ${writer}: learned in ${(took / 1000).toFixed(1)} s; of 50 later grids ${before} right before, ${after} after; MNIST ${was} before, ${kept} after`);
     expect(took).toBeLessThan(MAX_LEARNING);
     expect(after).toBeGreaterThanOrEqual(MIN_LEARNED * later.length);
     expect(before).toBeLessThan(0.5 * later.length);
@@ -332,7 +332,7 @@ test.describe("learning", () => {
 
   test("it can be stopped, and weights that are none are not used", async ({ page }) => {
     await page.goto("./");
-    await correct(page, await ownWay(20, false));
+    await correct(page, await ownWay(WRITERS[0], 20, false));
     await page.locator("#learn").click();
     await page.locator("#learning-stop").click();
     await expect(page.locator("#learning-text")).toHaveText("Stopped. The model stays as it is.");

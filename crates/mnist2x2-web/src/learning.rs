@@ -22,9 +22,9 @@ const GRIDS: usize = 3_200;
 const DIGITS: usize = 6_000;
 const HELD_OUT: f64 = 0.1;
 /// How far the model goes to what it has learned: nothing here tells what it forgets, for it reads all synthetic digits. Over 19
-/// people's ways of writing a four, six tenths of the way read 90 % of later grids and lost 0.2 points of MNIST's, all of the
-/// way 98 % and 0.9 points.
-const ALPHA: f64 = 0.6;
+/// people's ways of writing a four, half of the way read 85 % of later grids and lost 0.1 points of the MNIST grids that the
+/// model was not trained on, all of the way 98 % and 0.9 points.
+const ALPHA: f64 = 0.5;
 
 /// What came of it.
 #[derive(Debug, Serialize)]
