@@ -18,7 +18,7 @@ const [MAX_CODE, MAX_ALL] = [900_000, 3_200_000];
 /** The longest time to the first reading after a cold load, in the best of so many, and of a reading, in milliseconds. */
 const [MAX_FIRST, MAX_LOADS, MAX_READING] = [1500, 10, 15];
 /** The longest time in which it learns 20 corrections, in milliseconds, and the share of later ones that it then reads. */
-const [MAX_LEARNING, MIN_LEARNED] = [30_000, 0.9];
+const [MAX_LEARNING, MIN_LEARNED] = [30_000, 0.75];
 /** What it may forget of MNIST. */
 const MAX_FORGOTTEN = 0.005;
 /** The people of the pen strokes whose ways of writing it learns; 0 where there are no strokes. */
