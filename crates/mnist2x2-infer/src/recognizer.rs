@@ -79,6 +79,14 @@ impl Recognizer {
         Self { line: Some(Arc::new(line)), ..self }
     }
 
+    /// The same with other weights: its calibration and the model of lines at its side stay.
+    ///
+    /// # Errors
+    /// As [`Recognizer::new`].
+    pub fn with_weights(&self, weights: Weights) -> Result<Self, Error> {
+        Ok(Self { calibration: self.calibration, line: self.line.clone(), ..Self::new(weights)? })
+    }
+
     /// The model that reads pictures of any number of digits: itself, or the one at its side.
     pub(crate) fn line(&self) -> Option<&Self> {
         if self.is_in_cells() { self.line.as_deref() } else { Some(self) }
@@ -116,7 +124,7 @@ impl Recognizer {
     pub fn built_in_grid(device: &Device) -> Result<Self, Error> {
         let tensors = include_bytes!("../model/model.safetensors");
         let calibration = include_bytes!("../model/calibration.json");
-        Self::from_bytes(tensors, calibration, &Config::reference(), device)
+        Self::from_bytes([tensors, calibration], &Config::reference(), device)
     }
 
     /// The model of lines shipped with this crate, calibrated: 1 to 8 digits in a row, which may touch.
@@ -127,17 +135,13 @@ impl Recognizer {
     pub fn built_in_line(device: &Device) -> Result<Self, Error> {
         let tensors = include_bytes!("../line/model.safetensors");
         let calibration = include_bytes!("../line/calibration.json");
-        Self::from_bytes(tensors, calibration, &Config::line(), device)
+        Self::from_bytes([tensors, calibration], &Config::line(), device)
     }
 
-    /// The model in the bytes of its two files.
+    /// The model in the bytes of its two files: tensors and calibration.
     #[cfg(feature = "weights")]
-    fn from_bytes(
-        tensors: &[u8],
-        calibration: &[u8],
-        config: &Config,
-        device: &Device,
-    ) -> Result<Self, Error> {
+    fn from_bytes(files: [&[u8]; 2], config: &Config, device: &Device) -> Result<Self, Error> {
+        let [tensors, calibration] = files;
         let calibration = Calibration::from_json(calibration, "the built-in calibration.json".as_ref())?;
         Ok(Self::new(Weights::from_safetensors(tensors, config, device)?)?.with_calibration(calibration))
     }

@@ -63,11 +63,11 @@ async function instantiate() {
 /** A new instance that reads with the model that learned, if there is one. @returns {Promise<Exports>} */
 async function reader() {
   const exports = await instantiate();
-  const built = ask(exports, new Uint8Array(), exports.model).body;
   try {
     const learned = await model();
     if (!learned) return exports;
-    const { status, body } = learned.base === built.digest
+    const { digest } = ask(exports, new Uint8Array(), exports.model).body;
+    const { status, body } = learned.base === digest
       ? ask(exports, new Uint8Array(await learned.tensors.arrayBuffer()), exports.use_tensors)
       : { status: 422, body: { detail: "it was made of an earlier built-in model" } };
     if (status === 200) return exports;

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_little_or_known_already_is_said() {
+    fn too_few_corrections_are_refused() {
         let base = Recognizer::built_in(&Device::Cpu).unwrap();
         let said = |lines: &str| learn(&base, lines, &|_| ()).unwrap_err().to_string();
         assert!(said(&lines(0..9)).contains("9 corrections are too few"), "{}", said(&lines(0..9)));

@@ -36,14 +36,9 @@ pub fn read_picture(recognizer: &Recognizer, layout: &str, file: &[u8]) -> Resul
 /// digits, of which nearly all are read right, would call every reading certain.
 ///
 /// # Errors
-/// [`Error::Weights`] if these are no weights of such a model, and as [`Recognizer::built_in_line`].
+/// [`Error::Weights`] if these are no weights of such a model.
 pub fn with_tensors(base: &Recognizer, tensors: &[u8]) -> Result<Recognizer, Error> {
-    let weights = Weights::from_safetensors(tensors, base.model().config(), &Device::Cpu)?;
-    let learned = Recognizer::new(weights)?.with_line(Recognizer::built_in_line(&Device::Cpu)?);
-    Ok(match base.calibration() {
-        Some(&calibration) => learned.with_calibration(calibration),
-        None => learned,
-    })
+    base.with_weights(Weights::from_safetensors(tensors, base.model().config(), &Device::Cpu)?)
 }
 
 fn predict(recognizer: &Recognizer, found: &Found, layout: Arrangement) -> Result<Prediction, Error> {
