@@ -4,12 +4,15 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use mnist2x2::data::shell_word;
 use serde::Serialize;
 use tqdm::{Tqdm, pbar};
+
+use crate::interrupt::Interrupted;
 
 /// Which of the processes that work together this is; all but the first keep quiet about what each of them knows.
 static RANK: AtomicUsize = AtomicUsize::new(0);
@@ -41,15 +44,40 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints a message to standard error. A closed standard error is no reason to stop.
 pub(crate) fn log(line: &str) {
     if !is_quiet() {
-        writeln!(io::stderr().lock(), "{line}").ok();
+        say(&format!("{line}\n"));
     }
+}
+
+/// Writes all of `line` to standard error at once, so that what other processes write there comes before or after it.
+fn say(line: &str) {
+    io::stderr().lock().write_all(line.as_bytes()).ok();
 }
 
 /// Prints why this process fails, and which it is, if it is one of several.
 pub(crate) fn error(why: &str) {
     let rank = RANK.load(Ordering::Relaxed);
     let who = if rank == 0 { String::new() } else { format!(" (rank {rank})") };
-    writeln!(io::stderr().lock(), "error{who}: {why}").ok();
+    say(&format!("error{who}: {why}\n"));
+}
+
+/// Says how a command ended, and gives its exit code.
+pub(crate) fn ended(result: anyhow::Result<()>) -> ExitCode {
+    let Err(why) = result else { return ExitCode::SUCCESS };
+    if is_broken_pipe(&why) {
+        return ExitCode::SUCCESS;
+    }
+    if why.is::<Interrupted>() {
+        log(&why.to_string());
+        return ExitCode::from(130);
+    }
+    error(&format!("{why:#}"));
+    ExitCode::FAILURE
+}
+
+/// Whether the reader of our output has stopped, as `head` does: this is no failure of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.downcast_ref().is_some_and(is_pipe)
 }
 
 /// A command line that can be pasted into a shell: this program, what it is to do with `path`, and the words after that.

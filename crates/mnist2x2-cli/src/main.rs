@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::interrupt::Interrupted;
+use crate::console::ended;
 use crate::ranks::in_group;
 
 /// A Transformer that reads pictures of 2 x 2 handwritten digits: trains, evaluates, serves.
@@ -59,35 +59,19 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Train(args) => in_group(|group| commands::train::run(&args, group)),
-        Command::Experiment(args) => in_group(|group| commands::experiment::run(&args, group)),
+    ended(match Cli::parse().command {
+        Command::Train(args) => return in_group(|group| commands::train::run(&args, group)),
+        Command::Experiment(args) => return in_group(|group| commands::experiment::run(&args, group)),
         Command::Eval(args) => commands::eval::run(&args),
         Command::Predict(args) => commands::predict::run(&args),
         Command::Serve(args) => commands::serve::run(args),
         Command::Corrections(args) => commands::corrections::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
-        Command::Bench(args) => in_group(|group| commands::bench::run(&args, group)),
+        Command::Bench(args) => return in_group(|group| commands::bench::run(&args, group)),
         Command::Sample(args) => commands::sample::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Info(args) => commands::info::run(&args),
-    };
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    if is_broken_pipe(&error) {
-        return ExitCode::SUCCESS;
-    }
-    if error.is::<Interrupted>() {
-        console::log(&error.to_string());
-        return ExitCode::from(130);
-    }
-    console::error(&format!("{error:#}"));
-    ExitCode::FAILURE
-}
-
-/// Whether the reader of our output has stopped, as `head` does: this is no failure of ours.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-    error.downcast_ref().is_some_and(is_pipe)
+    })
 }
 
 #[cfg(test)]

@@ -1,21 +1,30 @@
 //! The processes that `mpirun` started together.
 
 use std::panic;
+use std::process::ExitCode;
 
 use mnist2x2::Group;
 
-use crate::console;
+use crate::console::{self, ended};
 use crate::interrupt::Interrupted;
 
-/// Runs `job` in this process of its group. The first rank speaks for all; whatever fails in one ends all, because the others
+/// Runs `job` in this process of its group, and says how it ended while the group still stands: a launcher that ends a run passes
+/// nothing on of processes that have left it.
+pub(crate) fn in_group(job: impl FnOnce(&Group) -> anyhow::Result<()>) -> ExitCode {
+    match Group::join() {
+        Ok(group) => ended(run(&group, job)),
+        Err(error) => ended(Err(error.into())),
+    }
+}
+
+/// Runs `job` in this process of `group`. The first rank speaks for all; whatever fails in one ends all, because the others
 /// would wait for it.
 ///
 /// # Errors
-/// Those of `job`, and if this program cannot join the processes that were started with it.
-pub(crate) fn in_group(job: impl FnOnce(&Group) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let group = Group::join()?;
+/// Those of `job`, and if the processes are not of one program.
+fn run(group: &Group, job: impl FnOnce(&Group) -> anyhow::Result<()>) -> anyhow::Result<()> {
     if group.size() == 1 {
-        return job(&group);
+        return job(group);
     }
     group.check_same_program()?;
     console::speak_as(group.rank());
@@ -25,7 +34,7 @@ pub(crate) fn in_group(job: impl FnOnce(&Group) -> anyhow::Result<()>) -> anyhow
         console::error("has panicked");
         others.abort(1);
     }));
-    let result = job(&group);
+    let result = job(group);
     drop(panic::take_hook()); // and the group in it, so that MPI comes to its end
     if let Err(error) = &result
         && !error.is::<Interrupted>()

@@ -9,8 +9,9 @@ use crate::support::Bench;
 const RUN: &str = "train --data-dir mnist --config small.toml --no-test --threads 1";
 const SMALL: &str = "[model]\nwidth = 16\nfeed_forward_width = 24\nencoder_layers = 1\ndecoder_layers = 1
 [recipe]\nbatch_size = 20\nepoch_grids = 190\nepochs = 3\n";
-/// What a run that is to be stopped takes beside that. `mpirun` passes SIGTERM on after three seconds (see [`mpirun`]): the epochs take longer.
-const LONG: &str = "--epochs 120";
+/// How long a run that is to be stopped would take one process. `mpirun` passes SIGTERM on after three seconds (see [`mpirun`]), so that
+/// two processes that are twice as fast are still at work then.
+const LONG: Duration = Duration::from_secs(15);
 /// How soon all have ended once one has.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -61,13 +62,24 @@ fn results(bench: &Bench, folder: &str) -> (Vec<u8>, Vec<u8>, Vec<serde_json::Va
     (model, calibration, metrics.lines().map(without_time).collect())
 }
 
-/// Starts two processes on a long run, and waits for their first checkpoint.
-fn start(bench: &Bench, folder: &str) -> std::process::Child {
-    let words = ranks(2, &format!("{RUN} {LONG} --save-every 5 --out {folder}"));
+/// What a run of [`LONG`] takes beside [`RUN`], on the machine that this is, and leaves that run, undisturbed, in `whole`.
+fn whole(bench: &Bench) -> String {
+    const TRIAL: u32 = 40;
+    let begun = Instant::now();
+    bench.done(&format!("{RUN} --epochs {TRIAL} --out trial"));
+    let epochs = (LONG.as_secs_f64() / begun.elapsed().as_secs_f64() * f64::from(TRIAL)).ceil();
+    let long = format!("{RUN} --epochs {epochs}");
+    bench.done(&format!("{long} --out whole"));
+    long
+}
+
+/// Starts two processes on the run that these arguments name, into `cut`, and waits for their first checkpoint.
+fn start(bench: &Bench, long: &str) -> std::process::Child {
+    let words = ranks(2, &format!("{long} --save-every 5 --out cut"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let child = mpirun(bench, &words).stderr(Stdio::piped()).spawn().unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
-    while bench.names(&format!("{folder}/checkpoints")).len() < 2 && Instant::now() < patience {
+    while bench.names("cut/checkpoints").len() < 2 && Instant::now() < patience {
         std::thread::sleep(Duration::from_millis(2));
     }
     child
@@ -106,8 +118,7 @@ fn one_of_two_processes_tells_the_speed_of_both() {
 #[test]
 fn a_run_of_two_that_was_stopped_goes_on_with_four() {
     let bench = bench();
-    bench.done(&format!("{RUN} {LONG} --out whole"));
-    let child = start(&bench, "cut");
+    let child = start(&bench, &whole(&bench));
     let asked = Instant::now();
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
@@ -125,8 +136,7 @@ fn a_run_of_two_that_was_stopped_goes_on_with_four() {
 #[test]
 fn a_process_that_is_killed_ends_all_and_the_run_goes_on_alone() {
     let bench = bench();
-    bench.done(&format!("{RUN} {LONG} --out whole"));
-    let child = start(&bench, "cut");
+    let child = start(&bench, &whole(&bench));
     let is_second = |pid: &str| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
