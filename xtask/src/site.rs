@@ -59,9 +59,19 @@ pub(crate) fn write(out: &Path, module: &Path) -> Result<()> {
 /// The module of WebAssembly, built by the compiler of this workspace or by Debian's.
 pub(crate) fn build() -> Result<PathBuf> {
     let mut command = if has_target()? { cargo(BUILD) } else { debian()? };
-    let status = command.status().context("cannot run cargo")?;
+    let status = command.args(["--config", &without_paths()]).status().context("cannot run cargo")?;
     ensure!(status.success(), "the module of WebAssembly does not build");
     Ok(root().join(MODULE))
+}
+
+/// The setting of cargo by which messages of the module name the files of dependencies without where they lie on this machine.
+fn without_paths() -> String {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo"))).unwrap_or_default();
+    let folders = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten();
+    let flags: Vec<String> =
+        folders.map(|folder| format!("--remap-path-prefix={}=", folder.path().display())).collect();
+    format!("target.{TARGET}.rustflags = {}", json!(flags))
 }
 
 /// Whether the compiler of this workspace builds for WebAssembly; rustup adds that where it is missing.

@@ -44,7 +44,7 @@ fn main() -> Result<()> {
             exposure: Exposure::None,
             examples: corrections,
             share: FinetuneData::SHARE,
-            max_alpha: 1.0,
+            target_confidence: None,
         };
         // What the built-in model was not trained on.
         let recipe = Recipe { validation_split: ValidationSplit::Last, ..Recipe::finetune() };

@@ -12,7 +12,7 @@ mod spline;
 use mnist2x2_random::Random;
 
 use self::glyphs::GLYPHS;
-use self::hand::{draw, pen, trace};
+use self::hand::{CAREFUL, CARELESS, draw, pen, trace};
 
 pub(crate) use self::distractor::distractor;
 pub(crate) use self::letters::letter;
@@ -29,22 +29,30 @@ pub fn digits(split: Split, n: usize, seed: u64) -> Digits {
         Split::Train => "synthetic training digit",
         Split::Test => "synthetic test digit",
     };
+    written(n, seed, purpose, |_| CAREFUL)
+}
+
+/// `n` digits by hands that are anything from careful to careless: of a few nobody could say what they were meant to be.
+///
+/// # Panics
+/// If memory cannot hold `n` digits of 784 bytes.
+pub fn careless_digits(n: usize, seed: u64) -> Digits {
+    written(n, seed, "careless digit", |random| random.uniform(CAREFUL, CARELESS))
+}
+
+/// `n` digits for this purpose, by hands of which each draws by how much it misses.
+fn written(n: usize, seed: u64, purpose: &str, miss: impl Fn(&mut Random) -> f64) -> Digits {
     let mut pixels = vec![0; n * PIXELS];
     let labels = pixels.chunks_exact_mut(PIXELS).enumerate().map(|(i, image)| {
         let mut random = Random::keyed(seed, purpose, 0, i as u64);
         let label = random.below(10) as u8;
-        write(label, &mut random, image);
+        let glyph = random.choose(GLYPHS[usize::from(label)]);
+        let (brush, miss) = (pen(&mut random), miss(&mut random));
+        draw(&trace(glyph, miss, &mut random), brush, image);
         label
     });
     let labels = labels.collect();
     Digits::new(pixels, labels).expect("784 pixels were written for each label")
-}
-
-/// Writes one digit in a random hand.
-fn write(label: u8, random: &mut Random, image: &mut [u8]) {
-    let glyph = random.choose(GLYPHS[usize::from(label)]);
-    let brush = pen(random);
-    draw(&trace(glyph, random), brush, image);
 }
 
 #[cfg(test)]
@@ -70,6 +78,24 @@ mod tests {
             crate::sha256::sha256(&[&bytes]),
             "fc825cc14880c386cb8bde0c384b72feeb4dd32c88c23b99623492ab2b9b0e0f"
         );
+    }
+
+    #[test]
+    fn careless_hands_write_nearly_the_same_digits_as_careful_ones_and_stranger_ones() {
+        let (careful, careless) = (digits(Split::Train, 2_000, 3), careless_digits(2_000, 3));
+        assert_ne!(careless, careless_digits(2_000, 4));
+        // How far a digit is from its nearest neighbor among careful ones of its kind.
+        let known = digits(Split::Train, 500, 5);
+        let nearest = |all: &Digits, i: usize| {
+            let difference = |k: usize| -> u64 {
+                let pairs = all.image(i).iter().zip(known.image(k));
+                pairs.map(|(&a, &b)| u64::from(a.abs_diff(b)).pow(2)).sum()
+            };
+            (0..500).filter(|&k| known.label(k) == all.label(i)).map(difference).min().unwrap()
+        };
+        let mean = |all: &Digits| (0..200).map(|i| nearest(all, i)).sum::<u64>() / 200;
+        let (near, far) = (mean(&careful), mean(&careless));
+        assert!(far > near + near / 8, "{near} and {far}");
     }
 
     /// A nearest neighbor by pixels knows nothing of handwriting; what it reads, nobody can mistake.

@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use mnist2x2_data::Loader;
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::{Calibration, Recognizer};
+use mnist2x2_infer::{Calibration, Reading, Recognizer};
 use mnist2x2_model::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ pub use labeled_example::LabeledExample;
 
 /// The fewest corrections that are learned from: of fewer, those held out would say nothing.
 const FEWEST: usize = 10;
-/// How many alphas are tried, evenly from the largest down to this part of it. A step must be small: of one person's style an eighth less
+/// In how many parts the way from the old weights to the new is tried. A step must be small: of one person's style an eighth less
 /// than all was a fifth of what had been learned, where a grid too many of 10,000 had forbidden all.
 const ALPHAS: u8 = 32;
 
@@ -75,8 +75,9 @@ pub struct FinetuneData {
     /// The share of digits that are from corrections, above 0 and at most 1; of the others, the recipe's `stroke_fraction`
     /// are pen strokes.
     pub share: f64,
-    /// How far the model goes at most from the old weights (0) to the new (1): all the way where validation tells what it forgets.
-    pub max_alpha: f64,
+    /// How sure of the corrections that it learns the model has to be, on average, to go no farther from the old weights; nothing
+    /// where validation tells what it forgets: it goes as far as that lets it.
+    pub target_confidence: Option<f64>,
 }
 
 impl FinetuneData {
@@ -92,7 +93,8 @@ pub struct Finetuning {
     /// The weights that it begins with, in flat order.
     base: Vec<f32>,
     held_out: Vec<LabeledExample>,
-    max_alpha: f64,
+    learned: Vec<LabeledExample>,
+    target_confidence: Option<f64>,
     /// What there is to say before it has learned: it is as it was.
     record: FinetuneRecord,
 }
@@ -123,7 +125,7 @@ impl Finetuning {
         workers: &Workers,
     ) -> Result<Self, Error> {
         check(base, &recipe, &data)?;
-        let FinetuneData { rehearsal, exposure, examples, share, max_alpha } = data;
+        let FinetuneData { rehearsal, exposure, examples, share, target_confidence } = data;
         let TrainingData { digits, pendigits } = rehearsal;
         let shape = base.shape();
         let corrections_sha256 = labeled_example::sha256(&examples);
@@ -153,7 +155,7 @@ impl Finetuning {
         };
         let trainer = begin(base.model(), exposure, recipe, training)?.with_validation(validation.clone())?;
         let base = base.model().parameters().to_flat()?;
-        Ok(Self { trainer, validation, base, held_out, max_alpha, record })
+        Ok(Self { trainer, validation, base, held_out, learned, target_confidence, record })
     }
 
     /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or as far as it may if
@@ -170,8 +172,7 @@ impl Finetuning {
             return Ok(None);
         }
         let (model, alpha, accuracy) = self.interpolate_weights(workers, observer)?;
-        let weights = Weights::new(model.parameters().frozen()?, String::new());
-        let after = score(&Recognizer::new(weights)?, &self.held_out, accuracy, workers)?;
+        let after = score(&recognizer(&model)?, &self.held_out, accuracy, workers)?;
         let acceptance = Acceptance { after, ..self.record.acceptance };
         let record = FinetuneRecord { alpha, acceptance, ..self.record.clone() };
         let calibration = match acceptance.objection() {
@@ -181,20 +182,17 @@ impl Finetuning {
         Ok(Some(Finetuned { model, record, calibration }))
     }
 
-    /// The model between the old weights and the new, old + alpha (new - old), at the largest alpha at which validation
-    /// keeps its accuracy; that alpha and the accuracy.
+    /// The model between the old weights and the new, at the largest alpha at which validation keeps its accuracy and that is no
+    /// larger than [`enough`](Self::enough); that alpha and the accuracy.
     fn interpolate_weights(
         &self,
         workers: &Workers,
         observer: &mut dyn Observer,
     ) -> Result<(Seq2Seq, f64, f64), Error> {
-        let (old, new) = (&self.base, self.trainer.result()?.parameters().to_flat()?);
+        let new = self.trainer.result()?.parameters().to_flat()?;
         let mut farthest = None;
-        for part in (1..=ALPHAS).rev() {
-            let alpha = self.max_alpha * f64::from(part) / f64::from(ALPHAS);
-            let values: Vec<f32> =
-                old.iter().zip(&new).map(|(old, new)| old + alpha as f32 * (new - old)).collect();
-            let model = self.trainer.frozen(&values)?;
+        for part in (1..=self.enough(&new, workers)?).rev() {
+            let (model, alpha) = self.between(&new, part)?;
             let grids = self.validation.in_order().grids();
             let done = counting(observer, ReadingFor::Validation, grids);
             let accuracy = validate(&model, &self.validation, grids, workers, done)?.sequence_accuracy;
@@ -205,6 +203,29 @@ impl Finetuning {
             farthest.get_or_insert(found);
         }
         Ok(farthest.expect("there is an alpha"))
+    }
+
+    /// The fewest parts of the way after which the model is as sure of what it learns as it has to be; all where it never is.
+    fn enough(&self, new: &[f32], workers: &Workers) -> Result<u8, Error> {
+        let Some(target) = self.target_confidence else { return Ok(ALPHAS) };
+        for part in 1..ALPHAS {
+            let recognizer = recognizer(&self.between(new, part)?.0)?;
+            let readings = read(&recognizer, &self.learned, workers)?;
+            let right = readings.iter().zip(&self.learned).filter(|(reading, example)| example.is(reading));
+            let sure: f64 = right.map(|(reading, _)| f64::from(reading.confidence)).sum();
+            if sure >= target * self.learned.len() as f64 {
+                return Ok(part);
+            }
+        }
+        Ok(ALPHAS)
+    }
+
+    /// The model at so many parts of the way, old + alpha (new - old), and that alpha.
+    fn between(&self, new: &[f32], part: u8) -> Result<(Seq2Seq, f64), Error> {
+        let alpha = f64::from(part) / f64::from(ALPHAS);
+        let values: Vec<f32> =
+            self.base.iter().zip(new).map(|(old, new)| old + alpha as f32 * (new - old)).collect();
+        Ok((self.trainer.frozen(&values)?, alpha))
     }
 
     /// Corrections that are learned from; the others are held out.
@@ -231,8 +252,9 @@ impl Finetuning {
 /// Refuses what cannot be learned, before anything is computed.
 fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), Error> {
     recipe.validate()?;
-    let FinetuneData { examples, share, max_alpha, .. } = data;
-    for (name, value) in [("share of corrections", *share), ("largest alpha", *max_alpha)] {
+    let FinetuneData { examples, share, target_confidence, .. } = data;
+    let target = target_confidence.map(|target| ("target confidence", target));
+    for (name, value) in [("share of corrections", *share)].into_iter().chain(target) {
         if !(value > 0.0 && value <= 1.0) {
             let problem = format!("the {name} is {value}, but must be above 0 and at most 1");
             return Err(Error::corrections(problem));
@@ -279,16 +301,28 @@ fn score(
     validation: f64,
     workers: &Workers,
 ) -> Result<Scores, Error> {
+    let mut scores = Scores { corrections: 0, cells: 0, validation };
+    for (reading, example) in read(recognizer, examples, workers)?.iter().zip(examples) {
+        let pairs = reading.cells.iter().zip(example.labels());
+        scores.cells += pairs.filter(|(cell, label)| cell.digit == **label).count() as u64;
+        scores.corrections += u64::from(example.is(reading));
+    }
+    Ok(scores)
+}
+
+/// What `recognizer` reads in each of `examples`.
+fn read(
+    recognizer: &Recognizer,
+    examples: &[LabeledExample],
+    workers: &Workers,
+) -> Result<Vec<Reading>, Error> {
     let read = |part: Range<usize>| -> Result<Vec<_>, Error> {
         examples[part].iter().map(|example| example.read(recognizer)).collect()
     };
-    let readings = workers.map(split(examples.len(), workers.count()), read)?.into_iter().flatten();
-    let mut scores = Scores { corrections: 0, cells: 0, validation };
-    for (reading, example) in readings.zip(examples) {
-        let pairs = reading.cells.iter().zip(example.labels());
-        let right = pairs.filter(|(cell, label)| cell.digit == **label).count();
-        scores.corrections += u64::from(right == example.labels().len());
-        scores.cells += right as u64;
-    }
-    Ok(scores)
+    Ok(workers.map(split(examples.len(), workers.count()), read)?.into_iter().flatten().collect())
+}
+
+/// A recognizer by `model`, as it is now, without a calibration.
+fn recognizer(model: &Seq2Seq) -> Result<Recognizer, Error> {
+    Ok(Recognizer::new(Weights::new(model.parameters().frozen()?, String::new()))?)
 }

@@ -48,7 +48,7 @@ fn zigzags(number: u64) -> LabeledExample {
 
 fn data(examples: Vec<LabeledExample>) -> FinetuneData {
     let rehearsal = digits().into();
-    FinetuneData { rehearsal, exposure: Exposure::None, examples, share: 0.4, max_alpha: 1.0 }
+    FinetuneData { rehearsal, exposure: Exposure::None, examples, share: 0.4, target_confidence: None }
 }
 
 fn recipe() -> Recipe {
@@ -98,21 +98,27 @@ fn a_style_is_learned_and_the_same_again_gives_the_same_weights() {
 }
 
 #[test]
-fn no_model_goes_farther_than_it_may() {
+fn a_model_goes_no_farther_than_to_be_sure_of_what_it_learns() {
     let workers = Workers::new(Some(1)).unwrap();
     let base = base(&workers);
-    let outcome = |max_alpha| {
-        let data = FinetuneData { max_alpha, ..data((0..30).map(zigzags).collect()) };
+    let outcome = |target_confidence| {
+        let data = FinetuneData { target_confidence, ..data((0..30).map(zigzags).collect()) };
         let mut finetuning = Finetuning::new(&base, "base", recipe(), data, &workers).unwrap();
         finetuning.run(&workers, &mut ()).unwrap().expect("nobody stopped it")
     };
-    let (all, part) = (outcome(1.0), outcome(0.25));
-    assert!(part.record.alpha > 0.0 && part.record.alpha <= 0.25, "{}", part.record.alpha);
-    let [old, all_the_way, partly] =
-        [base.model(), &all.model, &part.model].map(|model| model.parameters().to_flat().unwrap());
-    let ratio = (part.record.alpha / all.record.alpha) as f32;
-    for ((old, new), found) in old.iter().zip(all_the_way).zip(partly) {
-        let expected = old + ratio * (new - old);
+    let (farthest, part) = (outcome(None), outcome(Some(0.1)));
+    assert!(
+        0.0 < part.record.alpha && part.record.alpha < farthest.record.alpha,
+        "{} of {}",
+        part.record.alpha,
+        farthest.record.alpha
+    );
+    assert_eq!(outcome(Some(1.0)).record.alpha.to_bits(), farthest.record.alpha.to_bits());
+    let [old, far, near] =
+        [base.model(), &farthest.model, &part.model].map(|model| model.parameters().to_flat().unwrap());
+    let ratio = (part.record.alpha / farthest.record.alpha) as f32;
+    for ((old, far), found) in old.iter().zip(far).zip(near) {
+        let expected = old + ratio * (far - old);
         assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
     }
 }
@@ -161,8 +167,8 @@ fn what_cannot_be_told_is_refused_before_anything_is_trained() {
 
     let share = refusal(recipe(), FinetuneData { share: 0.0, ..data(many()) });
     assert!(share.to_string().contains("share of corrections is 0"), "{share}");
-    let alpha = refusal(recipe(), FinetuneData { max_alpha: 1.1, ..data(many()) });
-    assert!(alpha.to_string().contains("largest alpha is 1.1"), "{alpha}");
+    let target = refusal(recipe(), FinetuneData { target_confidence: Some(1.1), ..data(many()) });
+    assert!(target.to_string().contains("target confidence is 1.1"), "{target}");
     let blind = refusal(Recipe { validation_fraction: 0.0, ..recipe() }, data(many()));
     assert!(blind.to_string().contains("`validation_fraction`"), "{blind}");
 }

@@ -92,7 +92,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let (dataset, workers) = (args.data.resolve()?, args.compute.workers()?);
     let (rehearsal, data_record) = args.rehearsal(&dataset, &recipe)?;
     let exposure = earlier.map_or(Exposure::Unknown, |earlier| earlier.exposure(&data_record, &recipe));
-    let data = FinetuneData { rehearsal, exposure, examples: learnable, share: args.share, max_alpha: 1.0 };
+    let data =
+        FinetuneData { rehearsal, exposure, examples: learnable, share: args.share, target_confidence: None };
     let mut finetuning = Finetuning::new(&base, &args.model.origin(), recipe, data, &workers)?;
     let (learnt, held_out) = (finetuning.learned(), finetuning.held_out().len());
     console::log(&format!(

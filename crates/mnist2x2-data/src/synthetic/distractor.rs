@@ -4,7 +4,7 @@
 use mnist2x2_random::Random;
 
 use super::glyphs::Glyph;
-use super::hand::{draw, pen, trace};
+use super::hand::{CAREFUL, draw, pen, trace};
 use super::letters::{SIGNS, letter};
 use super::spline::smooth;
 use crate::digits::{PIXELS, SIDE};
@@ -37,7 +37,7 @@ pub(crate) fn distractor(digit: &[u8], label: u8, random: &mut Random) -> [u8; P
 
 fn written(glyph: Glyph, random: &mut Random) -> [u8; PIXELS] {
     let brush = pen(random);
-    drawn(&trace(glyph, random), brush)
+    drawn(&trace(glyph, CAREFUL, random), brush)
 }
 
 fn drawn(strokes: &Strokes, brush: Brush) -> [u8; PIXELS] {

@@ -10,6 +10,11 @@ use crate::digits::SIDE;
 use crate::rasterize::{Brush, INK_SIDE, Raster, center_ink};
 use crate::strokes::{Point, Strokes};
 
+/// By how much a careful hand misses the points of a glyph, as a share of the digit's height (standard deviation).
+pub(super) const CAREFUL: f64 = 0.025;
+/// And the most careless one.
+pub(super) const CARELESS: f64 = 0.12;
+
 /// A pen as wide as those of MNIST's writers.
 pub(super) fn pen(random: &mut Random) -> Brush {
     Brush { radius: random.uniform(0.9, 1.9) as f32, edge: Brush::SOFT }
@@ -22,19 +27,21 @@ pub(super) fn draw(strokes: &Strokes, brush: Brush, image: &mut [u8]) {
     center_ink(raster.ink(), image);
 }
 
-/// The strokes of a glyph as one writer once wrote them, in units of the digit's height.
-pub(super) fn trace(glyph: Glyph, random: &mut Random) -> Strokes {
+/// The strokes of a glyph as one writer once wrote them, in units of the digit's height; its points are missed by
+/// so much.
+pub(super) fn trace(glyph: Glyph, miss: f64, random: &mut Random) -> Strokes {
     let hand = Hand::draw(random);
     // A point that two strokes share is missed once, so that they stay joined.
     let mut jittered = BTreeMap::new();
-    let mut place = |point: Knot| *jittered.entry(point).or_insert_with(|| hand.apply(jitter(point, random)));
+    let mut place =
+        |point: Knot| *jittered.entry(point).or_insert_with(|| hand.apply(jitter(point, miss, random)));
     let strokes = glyph.iter().map(|&stroke| flatten(stroke, &mut place)).collect();
     Strokes::new(strokes).expect("a linear map of finite points is finite")
 }
 
-/// A point of a glyph, missed by a little.
-fn jitter((x, y): Knot, random: &mut Random) -> Point {
-    [x, y].map(|k| (f64::from(k) / 100.0 + 0.025 * random.normal()) as f32)
+/// A point of a glyph, missed by so much.
+fn jitter((x, y): Knot, miss: f64, random: &mut Random) -> Point {
+    [x, y].map(|k| (f64::from(k) / 100.0 + miss * random.normal()) as f32)
 }
 
 /// A writer's hand, a linear map: how wide, slanting and turned a digit is written.

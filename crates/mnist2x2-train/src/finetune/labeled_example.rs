@@ -77,6 +77,11 @@ impl LabeledExample {
         self.is_grid.then_some(self.input.shape())
     }
 
+    /// Whether `reading` is what is right.
+    pub(super) fn is(&self, reading: &Reading) -> bool {
+        reading.cells.iter().map(|cell| cell.digit).eq(self.labels.iter().copied())
+    }
+
     /// What `recognizer` reads in it, as it reads such a picture.
     pub(super) fn read(&self, recognizer: &Recognizer) -> Result<Reading, Error> {
         if self.is_grid {
