@@ -44,20 +44,20 @@ pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints a message to standard error. A closed standard error is no reason to stop.
 pub(crate) fn log(line: &str) {
     if !is_quiet() {
-        say(&format!("{line}\n"));
+        say(line);
     }
 }
 
 /// Writes all of `line` to standard error at once, so that what other processes write there comes before or after it.
 fn say(line: &str) {
-    io::stderr().lock().write_all(line.as_bytes()).ok();
+    io::stderr().lock().write_all(format!("{line}\n").as_bytes()).ok();
 }
 
 /// Prints why this process fails, and which it is, if it is one of several.
 pub(crate) fn error(why: &str) {
     let rank = RANK.load(Ordering::Relaxed);
     let who = if rank == 0 { String::new() } else { format!(" (rank {rank})") };
-    say(&format!("error{who}: {why}\n"));
+    say(&format!("error{who}: {why}"));
 }
 
 /// Says how a command ended, and gives its exit code.

@@ -59,7 +59,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    ended(match Cli::parse().command {
+    let result = match Cli::parse().command {
         Command::Train(args) => return in_group(|group| commands::train::run(&args, group)),
         Command::Experiment(args) => return in_group(|group| commands::experiment::run(&args, group)),
         Command::Eval(args) => commands::eval::run(&args),
@@ -71,7 +71,8 @@ fn main() -> ExitCode {
         Command::Sample(args) => commands::sample::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Info(args) => commands::info::run(&args),
-    })
+    };
+    ended(result)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use mnist2x2::Group;
 use crate::console::{self, ended};
 use crate::interrupt::Interrupted;
 
-/// Runs `job` in this process of its group, and says how it ended while the group still stands: a launcher that ends a run passes
-/// nothing on of processes that have left it.
+/// Runs `job` in this process of its group, and says how it ended before it leaves the group: `mpirun` may not pass on what a
+/// process says after that.
 pub(crate) fn in_group(job: impl FnOnce(&Group) -> anyhow::Result<()>) -> ExitCode {
     match Group::join() {
         Ok(group) => ended(run(&group, job)),

@@ -3,7 +3,8 @@
 //! A model that people corrected is trained for a short time from the weights it has, gently, on grids in which its
 //! corrections stand beside MNIST's digits: what is new is learned, and what is known is rehearsed (A. Robins,
 //! *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995). Of the way from the old weights to the new ones it then
-//! goes only as far as validation lets it (WiSE-FT: M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022):
+//! goes only as far as validation lets it, and no farther than to be
+//! sure of what it learns where that is asked for (WiSE-FT: M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022):
 //! between the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits
 //! whether the outcome is better than what there was.
 
@@ -75,8 +76,8 @@ pub struct FinetuneData {
     /// The share of digits that are from corrections, above 0 and at most 1; of the others, the recipe's `stroke_fraction`
     /// are pen strokes.
     pub share: f64,
-    /// How sure of the corrections that it learns the model has to be, on average, to go no farther from the old weights; nothing
-    /// where validation tells what it forgets: it goes as far as that lets it.
+    /// How sure of the corrections that it learns the model has to be, on average, to go no farther from the old weights: the mean of
+    /// its confidence, not calibrated, where a wrong reading counts as 0. Nothing if it is to go as far as validation lets it.
     pub target_confidence: Option<f64>,
 }
 
@@ -93,7 +94,7 @@ pub struct Finetuning {
     /// The weights that it begins with, in flat order.
     base: Vec<f32>,
     held_out: Vec<LabeledExample>,
-    learned: Vec<LabeledExample>,
+    to_learn: Vec<LabeledExample>,
     target_confidence: Option<f64>,
     /// What there is to say before it has learned: it is as it was.
     record: FinetuneRecord,
@@ -155,11 +156,11 @@ impl Finetuning {
         };
         let trainer = begin(base.model(), exposure, recipe, training)?.with_validation(validation.clone())?;
         let base = base.model().parameters().to_flat()?;
-        Ok(Self { trainer, validation, base, held_out, learned, target_confidence, record })
+        Ok(Self { trainer, validation, base, held_out, to_learn: learned, target_confidence, record })
     }
 
-    /// Trains to the end of the recipe; then goes as far towards the new weights as validation lets it, or as far as it may if
-    /// validation never does. Nothing comes of it if `observer` stops it.
+    /// Trains to the end of the recipe. Then it goes towards the new weights until it is sure enough of what it learns, but no farther
+    /// than validation lets it; if validation never does, until it is sure enough. Nothing comes of it if `observer` stops it.
     ///
     /// # Errors
     /// As [`Trainer::run`].
@@ -183,7 +184,7 @@ impl Finetuning {
     }
 
     /// The model between the old weights and the new, at the largest alpha at which validation keeps its accuracy and that is no
-    /// larger than [`enough`](Self::enough); that alpha and the accuracy.
+    /// larger than [`parts_until_sure`](Self::parts_until_sure); that alpha and the accuracy.
     fn interpolate_weights(
         &self,
         workers: &Workers,
@@ -191,7 +192,7 @@ impl Finetuning {
     ) -> Result<(Seq2Seq, f64, f64), Error> {
         let new = self.trainer.result()?.parameters().to_flat()?;
         let mut farthest = None;
-        for part in (1..=self.enough(&new, workers)?).rev() {
+        for part in (1..=self.parts_until_sure(&new, workers)?).rev() {
             let (model, alpha) = self.between(&new, part)?;
             let grids = self.validation.in_order().grids();
             let done = counting(observer, ReadingFor::Validation, grids);
@@ -205,19 +206,24 @@ impl Finetuning {
         Ok(farthest.expect("there is an alpha"))
     }
 
-    /// The fewest parts of the way after which the model is as sure of what it learns as it has to be; all where it never is.
-    fn enough(&self, new: &[f32], workers: &Workers) -> Result<u8, Error> {
+    /// The fewest parts of the way after which the model is as sure of what it learns as it has to be, by bisection; all where it
+    /// never is.
+    fn parts_until_sure(&self, new: &[f32], workers: &Workers) -> Result<u8, Error> {
         let Some(target) = self.target_confidence else { return Ok(ALPHAS) };
-        for part in 1..ALPHAS {
-            let recognizer = recognizer(&self.between(new, part)?.0)?;
-            let readings = read(&recognizer, &self.learned, workers)?;
-            let right = readings.iter().zip(&self.learned).filter(|(reading, example)| example.is(reading));
+        let (mut fewer, mut enough) = (0, ALPHAS);
+        while enough - fewer > 1 {
+            let part = fewer.midpoint(enough);
+            let reader = recognizer(&self.between(new, part)?.0)?;
+            let readings = read(&reader, &self.to_learn, workers)?.into_iter().zip(&self.to_learn);
+            let right = readings.filter(|(reading, example)| example.is_read_right(reading));
             let sure: f64 = right.map(|(reading, _)| f64::from(reading.confidence)).sum();
-            if sure >= target * self.learned.len() as f64 {
-                return Ok(part);
+            if sure >= target * self.to_learn.len() as f64 {
+                enough = part;
+            } else {
+                fewer = part;
             }
         }
-        Ok(ALPHAS)
+        Ok(enough)
     }
 
     /// The model at so many parts of the way, old + alpha (new - old), and that alpha.
@@ -305,7 +311,7 @@ fn score(
     for (reading, example) in read(recognizer, examples, workers)?.iter().zip(examples) {
         let pairs = reading.cells.iter().zip(example.labels());
         scores.cells += pairs.filter(|(cell, label)| cell.digit == **label).count() as u64;
-        scores.corrections += u64::from(example.is(reading));
+        scores.corrections += u64::from(example.is_read_right(reading));
     }
     Ok(scores)
 }
@@ -316,10 +322,10 @@ fn read(
     examples: &[LabeledExample],
     workers: &Workers,
 ) -> Result<Vec<Reading>, Error> {
-    let read = |part: Range<usize>| -> Result<Vec<_>, Error> {
+    let read_part = |part: Range<usize>| -> Result<Vec<_>, Error> {
         examples[part].iter().map(|example| example.read(recognizer)).collect()
     };
-    Ok(workers.map(split(examples.len(), workers.count()), read)?.into_iter().flatten().collect())
+    Ok(workers.map(split(examples.len(), workers.count()), read_part)?.into_iter().flatten().collect())
 }
 
 /// A recognizer by `model`, as it is now, without a calibration.

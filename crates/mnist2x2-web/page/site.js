@@ -73,7 +73,7 @@ function sentences({ learned, skipped, held_out, before, after, objection }) {
   const left = skipped > 0 ? ` ${corrections(skipped)} could not be used.` : "";
   if (objection) return `The model stays as it is: ${objection}.${left}`;
   return `It learned ${corrections(learned)}. Of ${held_out} others it reads ${after.corrections} right, the built-in model ${before.corrections}; ` +
-    `of grids of synthetic digits ${percent(after.validation, 1)}, the built-in model ${percent(before.validation, 1)}.${left}`;
+    `of grids of synthetic digits that the built-in model is sure of ${percent(after.validation, 1)}, the built-in model ${percent(before.validation, 1)}.${left}`;
 }
 /** @typedef {{corrections: number, cells: number, validation: number}} Scores */
 
@@ -81,7 +81,7 @@ async function teach() {
   const [button, stopping] = [find("learn", HTMLButtonElement), find("learning-stop", HTMLButtonElement)];
   button.disabled = true;
   learningBar.value = 0;
-  say("Learning takes some seconds.");
+  say("Learning takes up to half a minute.");
   try {
     const { outcome, stop } = learn((await lines()).join(""));
     stopping.onclick = stop;

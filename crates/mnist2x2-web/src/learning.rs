@@ -1,6 +1,8 @@
-//! Learning from what a person corrected, in the browser: a short [`Finetuning`] beside synthetic digits, for there is no MNIST. They
-//! are what careless hands write, as far as the model reads it: careful ones are so unlike the odd digits of real people that those
-//! are forgotten without a sign of it (A. Robins, *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995).
+//! Learning from what a person corrected, in the browser: a short [`Finetuning`] beside synthetic digits, for there is no MNIST.
+//!
+//! Their hands go from careful to careless, and only digits that the model reads right and is sure of are taken. With careful ones
+//! alone it forgot the odd digits of real people, and nothing showed it. To rehearse what the model itself knows is called
+//! pseudorehearsal (A. Robins, *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995).
 //!
 //! It begins with the model that is built in, every time: what comes of it depends on the corrections alone.
 
@@ -17,17 +19,15 @@ use mnist2x2_train::{
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
-/// How many grids are learned from: 50 batches, some six seconds of one core. Twice as many forgot more of MNIST, and read no
-/// more of one person's fours.
+/// How many grids are learned from: 50 batches.
 const GRIDS: usize = 3_200;
-/// The synthetic digits of which those are rehearsed that the model reads right and is sure of; the last tenth is held out.
+/// How many synthetic digits are drawn. Those that the model reads right and is sure of are rehearsed, but for the last tenth of
+/// them, which is held out.
 const DIGITS: usize = 6_000;
 const HELD_OUT: f64 = 0.1;
 /// How many grids of them the model reads at once.
 const GRIDS_AT_ONCE: usize = 64;
-/// How sure of the corrections the model has to be to go no farther. On the fours of ten people, each learned twice by a model that
-/// was trained without a sixth of MNIST's people, it read 48.1 of 50 later grids and lost 0.30 points of those people's grids; all
-/// the way that validation lets it 48.4 and 0.46; beside careful digits 48.1 and 0.71.
+/// How sure of the corrections the model has to be to go no farther; `docs/site.md` has the measurements.
 const TARGET_CONFIDENCE: f64 = 0.96;
 
 /// What came of it.
@@ -39,7 +39,7 @@ pub struct Learned {
     pub learned: u64,
     /// Corrections that cannot be learned from.
     pub skipped: usize,
-    /// What the model reads right of those held out, and of the synthetic digits, before and after.
+    /// What the model reads right of those held out, and of the synthetic digits that it was sure of, before and after.
     #[serde(flatten)]
     pub acceptance: Acceptance,
     /// Why nothing is to change.

@@ -77,8 +77,8 @@ impl LabeledExample {
         self.is_grid.then_some(self.input.shape())
     }
 
-    /// Whether `reading` is what is right.
-    pub(super) fn is(&self, reading: &Reading) -> bool {
+    /// Whether every cell of `reading` is right.
+    pub(super) fn is_read_right(&self, reading: &Reading) -> bool {
         reading.cells.iter().map(|cell| cell.digit).eq(self.labels.iter().copied())
     }
 
