@@ -3,9 +3,8 @@
 //! A model that people corrected is trained for a short time from the weights it has, gently, on grids in which its
 //! corrections stand beside MNIST's digits: what is new is learned, and what is known is rehearsed (A. Robins,
 //! *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995). Of the way from the old weights to the new ones it then
-//! goes only as far as validation lets it, and no farther than to be
-//! sure of what it learns where that is asked for (WiSE-FT: M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022):
-//! between the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits
+//! goes only as far as validation lets it, and no farther than to be sure of what it learns where that is asked for (WiSE-FT: M.
+//! Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022): between the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits
 //! whether the outcome is better than what there was.
 
 mod acceptance;
