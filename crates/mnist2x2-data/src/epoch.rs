@@ -90,6 +90,18 @@ impl Epoch<'_> {
         Batch { images, labels, lengths, layout: *layout, len }
     }
 
+    /// How many digits the pictures of the batch of `step` show, without making them.
+    ///
+    /// # Panics
+    /// If `step` is not below [`steps`](Self::steps).
+    pub fn digit_count(&self, step: usize) -> usize {
+        let (len, Loader { layout, batch, .. }) = (self.batch_len(step), self.loader);
+        if layout.is_full() {
+            return len * layout.max_digits();
+        }
+        (step * batch..step * batch + len).map(|at| self.digits(at).len()).sum()
+    }
+
     /// Which digits the picture at place `at` of this epoch shows, by their indices and in reading order.
     ///
     /// # Panics

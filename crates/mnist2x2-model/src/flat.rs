@@ -39,10 +39,18 @@ impl Parameters {
     /// # Errors
     /// As [`GroupGradient::sum`].
     pub fn gradient(&self, loss: &Tensor) -> Result<Vec<f32>, Error> {
-        self.flat_gradient(&Gradients::of(loss)?)
+        self.flat_gradient(&self.gradients(loss)?)
     }
 
-    /// The same, of a loss whose gradients are known.
+    /// The gradients of a loss that came about in candle's graph.
+    ///
+    /// # Errors
+    /// [`Error::Candle`] if the device fails.
+    pub fn gradients(&self, loss: &Tensor) -> Result<Gradients, Error> {
+        Ok(Gradients::of(loss, self.variables().map(|(_, variable)| variable.as_tensor()))?)
+    }
+
+    /// The same as [`Parameters::gradient`], of a loss whose gradients are known.
     ///
     /// # Errors
     /// As [`GroupGradient::sum`].
@@ -91,45 +99,19 @@ pub struct GroupGradient<'a> {
 }
 
 impl GroupGradient<'_> {
-    /// Fills the stretch with the weighted sum of the gradients of several losses, added in pairs (`add_pairwise`).
+    /// Fills the stretch with the weighted sum of the gradients of several losses.
     ///
     /// # Errors
     /// [`Error::Tensors`] if one has no gradient for this group: part of the model would silently not be trained.
     pub fn sum(&mut self, losses: &[(f32, &Gradients)]) -> Result<(), Error> {
         self.gradient.fill(0.0);
-        // A piece at a time, so that the sums on the way stay in the cache.
-        for (number, piece) in self.gradient.chunks_mut(PIECE).enumerate() {
-            let add = |&(weight, gradients): &(f32, &Gradients), sum: &mut [f32]| {
-                let is_there = gradients.add(self.variable, weight, number * PIECE, sum)?;
-                let problem = || Error::Tensors(format!("`{}` received no gradient", self.name));
-                is_there.then_some(()).ok_or_else(problem)
-            };
-            add_pairwise(losses, &add, piece)?;
+        for (weight, gradients) in losses {
+            let problem = || Error::Tensors(format!("`{}` received no gradient", self.name));
+            let gradient = gradients.get(self.variable).ok_or_else(problem)?;
+            self.gradient.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * g);
         }
         Ok(())
     }
-}
-
-/// Numbers of a gradient that are added up at a time.
-const PIECE: usize = 1 << 10;
-
-/// Adds the terms up in `sum`, which is zeros, as a tree of pairs: the first terms, as many as the largest power of two below
-/// their number, and the others, each added up so. Whoever has all terms of a branch computes it with the same bits, wherever
-/// the other branches are.
-fn add_pairwise<T>(
-    terms: &[T],
-    add: &impl Fn(&T, &mut [f32]) -> Result<(), Error>,
-    sum: &mut [f32],
-) -> Result<(), Error> {
-    if let [] | [_] = terms {
-        return terms.iter().try_for_each(|term| add(term, sum));
-    }
-    let (left, right) = terms.split_at(terms.len().next_power_of_two() / 2);
-    let other = &mut [0.0; PIECE][..sum.len()];
-    add_pairwise(left, add, sum)?;
-    add_pairwise(right, add, other)?;
-    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += *other);
-    Ok(())
 }
 
 /// Copies values into a variable, without the tensor that [`candle_core::Var::set`] asks for.

@@ -121,7 +121,7 @@ impl Seq2Seq {
     ) -> Result<(f32, Gradients), Error> {
         let Some(fused) = &self.fused else {
             let loss = self.loss(images, tokens, targets)?;
-            return Ok((loss.to_dtype(DType::F32)?.to_scalar()?, Gradients::of(&loss)?));
+            return Ok((loss.to_dtype(DType::F32)?.to_scalar()?, self.parameters().gradients(&loss)?));
         };
         self.check_images(images)?;
         self.check_tokens(tokens, images.dims()[0])?;

@@ -1,5 +1,7 @@
 //! The loss of a batch and its gradient, computed in shards.
 
+use std::ops::Range;
+
 use mnist2x2_data::Epoch;
 use mnist2x2_model::{Config, Gradients, Seq2Seq};
 
@@ -10,9 +12,9 @@ use crate::workers::Workers;
 
 /// Computes the mean loss of the batch of `step` and writes its gradient to `flat`, in flat order.
 ///
-/// The batch is split into `shards`, each differentiated by one thread of one process. Their gradients are added in pairs, each
-/// parameter group by one thread, then those of the processes; so the sum does not depend on which thread was first, or on how
-/// many threads and processes there are.
+/// The batch is split into `shards`, each differentiated by one thread of one process. Their gradients are added up as a tree of
+/// pairs, whoever computes them; so the sum does not depend on which thread was first, or on how many threads and processes there
+/// are.
 pub(crate) fn batch_gradient(
     model: &Seq2Seq,
     epoch: &Epoch,
@@ -24,25 +26,71 @@ pub(crate) fn batch_gradient(
 ) -> Result<f64, Error> {
     let grids = epoch.batch_len(step);
     let ranges = split(grids, parts(grids, shards, model.config()));
-    // Tokens of each shard, and the mean loss over them; those of other processes come with the sum.
-    let mut losses = vec![[0.0_f32; 2]; ranges.len()];
     let own = workers.group().branch(ranges.len());
-    let (own_losses, gradients): (Vec<_>, Vec<_>) = workers
-        .map(ranges[own.clone()].to_vec(), |range| {
-            let part = epoch.part(step, range);
-            let (loss, gradients) = differentiate(model, &part, targets)?;
-            Ok(([token_count(&part) as f32, loss], gradients))
-        })?
-        .into_iter()
-        .unzip();
-    losses[own.clone()].copy_from_slice(&own_losses);
-    workers.group().sum(losses.as_flattened_mut());
-    let tokens: f32 = losses.iter().map(|[tokens, _]| tokens).sum();
-    let shares = losses.iter().map(|[shard, _]| shard / tokens);
-    let weighted: Vec<(f32, &Gradients)> = shares.clone().skip(own.start).zip(&gradients).collect();
+    let tokens = (epoch.digit_count(step) + grids) as f32;
+    let tree = Tree { model, epoch, step, targets, workers, tokens };
+    let halves = tree.halves(&ranges[own.clone()])?;
+    let weighted: Vec<(f32, &Gradients)> = halves.iter().map(|half| (half.weight, &half.gradients)).collect();
     workers.map(model.parameters().group_gradients(flat)?, |mut group| Ok(group.sum(&weighted)?))?;
     workers.group().sum(flat);
-    Ok(shares.zip(&losses).map(|(share, [_, loss])| f64::from(share) * f64::from(*loss)).sum())
+    let mut losses = vec![[0.0; 2]; ranges.len()];
+    losses[own].copy_from_slice(&halves.into_iter().flat_map(|half| half.losses).collect::<Vec<_>>());
+    workers.group().sum(losses.as_flattened_mut());
+    Ok(losses.iter().map(|[share, loss]| f64::from(*share) * f64::from(*loss)).sum())
+}
+
+/// The shards of a batch, whose gradients are added up in pairs: the first ones, as many as the largest power of two below their
+/// number, and the others, each added up so. The thread that computed both of a pair adds them while they are in its cache.
+#[derive(Clone, Copy)]
+struct Tree<'a> {
+    model: &'a Seq2Seq,
+    epoch: &'a Epoch<'a>,
+    step: usize,
+    targets: &'a Targets,
+    workers: &'a Workers,
+    /// Those of the whole batch.
+    tokens: f32,
+}
+
+/// Some neighboring shards.
+struct Branch {
+    /// Of each shard, its share of the batch's tokens and the mean loss over them.
+    losses: Vec<[f32; 2]>,
+    gradients: Gradients,
+    /// What the gradients are still to be multiplied by.
+    weight: f32,
+}
+
+impl Tree<'_> {
+    /// The two branches of these shards, or the only one.
+    fn halves(&self, shards: &[Range<usize>]) -> Result<Vec<Branch>, Error> {
+        match shards {
+            [] => Ok(Vec::new()),
+            [shard] => Ok(vec![self.leaf(shard)?]),
+            _ => {
+                let (left, right) = shards.split_at(shards.len().next_power_of_two() / 2);
+                let (left, right) = self.workers.join(|| self.branch(left), || self.branch(right));
+                Ok(vec![left?, right?])
+            }
+        }
+    }
+
+    /// All of these shards, of which there is at least one.
+    fn branch(&self, shards: &[Range<usize>]) -> Result<Branch, Error> {
+        let add = |mut left: Branch, right: Branch| {
+            left.gradients.add(left.weight, &right.gradients, right.weight);
+            left.losses.extend(right.losses);
+            Branch { weight: 1.0, ..left }
+        };
+        Ok(self.halves(shards)?.into_iter().reduce(add).expect("a branch has shards"))
+    }
+
+    fn leaf(&self, shard: &Range<usize>) -> Result<Branch, Error> {
+        let part = self.epoch.part(self.step, shard.clone());
+        let (loss, gradients) = differentiate(self.model, &part, self.targets)?;
+        let share = token_count(&part) as f32 / self.tokens;
+        Ok(Branch { losses: vec![[share, loss]], gradients, weight: share })
+    }
 }
 
 /// Tensors of this many numbers candle gives to a pool of threads of its own, which spin while they wait.
@@ -61,19 +109,19 @@ mod tests {
 
     use candle_core::Device;
     use mnist2x2_data::mnist::Split;
-    use mnist2x2_data::{GridShape, GridSource, Loader, synthetic};
+    use mnist2x2_data::{GridShape, GridSource, Layout, Loader, synthetic};
     use mnist2x2_model::Parameters;
 
     use super::*;
     use crate::Group;
     use crate::group::tests::in_ranks;
 
-    /// Loss and gradient of a batch of seven small grids.
-    fn compute(shards: usize, group: &Group) -> (f64, Vec<f32>) {
+    /// Loss and gradient of a batch of seven small grids, of which each cell is empty with a probability.
+    fn compute(shards: usize, blanks: f64, group: &Group) -> (f64, Vec<f32>) {
         let model = Seq2Seq::new(Parameters::init(&Config::tiny(), 0, &Device::Cpu).unwrap()).unwrap();
         let digits = Arc::new(synthetic::digits(Split::Train, 30, 0));
-        let shape = GridShape { rows: 1, cols: 3 };
-        let loader = Loader::new(digits, GridSource::Fresh { grids: 7 }, shape, 7, 0).unwrap();
+        let layout = Layout::Grid { shape: GridShape { rows: 1, cols: 3 }, blanks };
+        let loader = Loader::new(digits, GridSource::Fresh { grids: 7 }, layout, 7, 0).unwrap();
         let workers = Workers::new(Some(2)).unwrap().in_group(group.clone());
         let mut flat = vec![0.0; model.parameters().count()];
         let (epoch, targets) = (loader.epoch(0), Targets::certain());
@@ -96,25 +144,29 @@ mod tests {
 
     #[test]
     fn any_number_of_ranks_gives_the_same_bits() {
-        for shards in [8, 6, 5] {
-            let (loss, alone) = compute(shards, &Group::alone());
+        for (shards, blanks) in [(8, 0.0), (6, 0.4), (5, 0.0), (5, 0.4)] {
+            let (loss, alone) = compute(shards, blanks, &Group::alone());
             for (others, gradient) in
-                [2, 4, 8].into_iter().flat_map(|size| in_ranks(size, |g| compute(shards, &g)))
+                [2, 4, 8].into_iter().flat_map(|size| in_ranks(size, |g| compute(shards, blanks, &g)))
             {
-                assert!(others.to_bits() == loss.to_bits() && gradient == alone, "{shards} shards");
+                let is_same = others.to_bits() == loss.to_bits() && gradient == alone;
+                assert!(is_same, "{shards} shards, {blanks} empty");
             }
         }
     }
 
     #[test]
     fn shards_change_nothing_but_rounding() {
-        let compute = |shards| compute(shards, &Group::alone());
-        let (loss, whole) = compute(1);
-        for shards in [3, 7, 8] {
-            let (sharded_loss, sharded) = compute(shards);
-            assert!((loss - sharded_loss).abs() < 1e-5, "{shards} shards: loss {sharded_loss}, not {loss}");
-            let worst = whole.iter().zip(&sharded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 1e-5, "{shards} shards: a gradient is off by {worst}");
+        for blanks in [0.0, 0.4] {
+            let compute = |shards| compute(shards, blanks, &Group::alone());
+            let (loss, whole) = compute(1);
+            for shards in [2, 3, 7, 8] {
+                let (sharded_loss, sharded) = compute(shards);
+                let what = format!("{shards} shards, {blanks} empty");
+                assert!((loss - sharded_loss).abs() < 1e-5, "{what}: loss {sharded_loss}, not {loss}");
+                let worst = whole.iter().zip(&sharded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-5, "{what}: a gradient is off by {worst}");
+            }
         }
     }
 }

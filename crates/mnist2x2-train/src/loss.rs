@@ -39,7 +39,7 @@ pub(crate) fn differentiate(
         Distributions::Mixed(mixed) => Ok(model.differentiate(&images, &tokens, &mixed)?),
         Distributions::Apart(apart) => {
             let loss = apart.loss(&model.forward(&images, &tokens)?)?;
-            Ok((loss.to_scalar()?, Gradients::of(&loss)?))
+            Ok((loss.to_scalar()?, model.parameters().gradients(&loss)?))
         }
     }
 }

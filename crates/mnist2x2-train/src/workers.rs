@@ -59,6 +59,18 @@ impl Workers {
         1
     }
 
+    /// Does both, in two threads if one is free.
+    pub(crate) fn join<A: Send, B: Send>(
+        &self,
+        a: impl FnOnce() -> A + Send,
+        b: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        #[cfg(not(target_family = "wasm"))]
+        return self.pool.join(a, b);
+        #[cfg(target_family = "wasm")]
+        (a(), b())
+    }
+
     /// `job` of each item, in the order of the items.
     ///
     /// # Errors

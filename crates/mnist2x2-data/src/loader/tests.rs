@@ -63,6 +63,19 @@ fn parts_in_any_split_and_on_any_thread_make_the_batch() {
 }
 
 #[test]
+fn digits_are_counted_without_their_pictures() {
+    let sparse = Layout::Grid { shape: SHAPE, blanks: 0.5 };
+    let layouts = [SHAPE.into(), sparse, "line:4".parse().unwrap()];
+    for layout in layouts {
+        let loader = Loader::new(plain(50), GridSource::Fresh { grids: 11 }, layout, 4, 7).unwrap();
+        let epoch = loader.epoch(2);
+        for step in 0..epoch.steps() {
+            assert_eq!(epoch.digit_count(step), epoch.batch(step).labels.len(), "{layout}, {step}");
+        }
+    }
+}
+
+#[test]
 fn labels_are_those_of_the_digits_in_the_image() {
     for loader in both() {
         let epoch = loader.epoch(2);

@@ -5,18 +5,13 @@
 
 use std::cell::RefCell;
 
-use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, TensorId};
 
-use super::support::{like, numbers};
+use super::support::like;
 
-/// The gradients of a loss.
+/// The gradients of a loss, one for each variable that it was made of.
 #[derive(Debug)]
-pub struct Gradients {
-    /// What candle's graph found, if it was asked.
-    store: Option<GradStore>,
-    of_parameters: OfParameters,
-}
+pub struct Gradients(OfParameters);
 
 /// Of which variable, and what.
 type OfParameters = Vec<(TensorId, Vec<f32>)>;
@@ -36,47 +31,63 @@ impl Drop for Collecting {
 }
 
 impl Gradients {
-    /// The backward pass of a scalar: as [`Tensor::backward`], but for the way of the parameters' gradients.
+    /// The backward pass of a scalar: as [`Tensor::backward`], but for the way of the gradients of `variables`, which have rank 1.
     ///
     /// # Errors
-    /// As [`Tensor::backward`]. In WebAssembly it always fails: candle's backward pass, which knows all of candle's operations,
-    /// would be a tenth of the page, and kernels differentiate what the page trains.
-    pub fn of(loss: &Tensor) -> Result<Self> {
+    /// As [`Tensor::backward`], and if a gradient is not `f32`. In WebAssembly it always fails: candle's backward pass, which knows
+    /// all of candle's operations, would be a tenth of the page, and kernels differentiate what the page trains.
+    pub fn of<'a>(loss: &Tensor, variables: impl IntoIterator<Item = &'a Tensor>) -> Result<Self> {
         FOUND.set(Some(Vec::new()));
         let _collecting = Collecting;
         check_backward()?;
-        let store = Some(loss.backward()?);
-        Ok(Self { store, of_parameters: FOUND.take().unwrap_or_default() })
+        let store = loss.backward()?;
+        let mut found = FOUND.take().unwrap_or_default();
+        for variable in variables {
+            if let Some(gradient) = store.get(variable) {
+                found.push((variable.id(), gradient.to_vec1()?));
+            }
+        }
+        Ok(Self::of_parameters(found))
     }
 
-    /// Gradients that were found without candle's graph.
-    pub(super) fn of_parameters(of_parameters: OfParameters) -> Self {
-        Self { store: None, of_parameters }
+    /// Gradients that were found one by one, those of one variable to be added up.
+    pub(super) fn of_parameters(found: OfParameters) -> Self {
+        let mut gradients = Self(Vec::with_capacity(found.len()));
+        for (variable, gradient) in found {
+            match gradients.get_mut(variable) {
+                Some(sum) => weighted_sum(sum, 1.0, &gradient, 1.0),
+                None => gradients.0.push((variable, gradient)),
+            }
+        }
+        gradients
     }
 
-    /// Adds `weight` times the gradient of a variable of rank 1, from its number `start` on, to `sum`, and says whether it has
-    /// one.
-    ///
-    /// # Errors
-    /// If it lies on a device that fails, or is not `f32`.
+    /// That of a variable.
+    pub fn get(&self, variable: &Tensor) -> Option<&[f32]> {
+        let (_, gradient) = self.0.iter().find(|(of, _)| *of == variable.id())?;
+        Some(gradient)
+    }
+
+    fn get_mut(&mut self, variable: TensorId) -> Option<&mut [f32]> {
+        let (_, gradient) = self.0.iter_mut().find(|(of, _)| *of == variable)?;
+        Some(gradient)
+    }
+
+    /// Becomes `weight` times these and `other_weight` times the others, which are of the same variables.
     ///
     /// # Panics
-    /// If the gradient has fewer numbers than `start`.
-    pub fn add(&self, variable: &Tensor, weight: f32, start: usize, sum: &mut [f32]) -> Result<bool> {
-        let mut add = |values: &[f32]| {
-            sum.iter_mut().zip(&values[start..]).for_each(|(sum, g)| *sum += weight * g);
-        };
-        let of_variable = self.of_parameters.iter().filter(|(id, _)| *id == variable.id());
-        let found = of_variable.map(|(_, values)| add(values)).count();
-        let Some(gradient) = self.store.as_ref().and_then(|store| store.get(variable)) else {
-            return Ok(found > 0);
-        };
-        match numbers(gradient) {
-            Ok(values) => add(&values),
-            Err(_) => add(&gradient.to_vec1()?), // elsewhere than in the memory of the CPU, or not contiguous
+    /// If they are not.
+    pub fn add(&mut self, weight: f32, other: &Self, other_weight: f32) {
+        assert_eq!(self.0.len(), other.0.len(), "gradients of other variables");
+        for (variable, gradient) in &other.0 {
+            let sum = self.get_mut(*variable).expect("both are of the same variables");
+            weighted_sum(sum, weight, gradient, other_weight);
         }
-        Ok(true)
     }
+}
+
+fn weighted_sum(sum: &mut [f32], weight: f32, other: &[f32], other_weight: f32) {
+    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = weight * *sum + other_weight * other);
 }
 
 /// Refuses candle's backward pass where there is none. What follows is then never reached, so it is not compiled.

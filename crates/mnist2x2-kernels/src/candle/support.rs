@@ -18,11 +18,39 @@ pub(super) fn with_scratch<R>(kernel: impl FnOnce(&mut Scratch) -> R) -> R {
     SCRATCH.with_borrow_mut(kernel)
 }
 
-/// Buffers that are done with, by their lengths. The system's allocator would hand such sizes back to the kernel and fetch them
-/// again, page by page, in every training step.
-static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
+/// What a thread has done with: the system's allocator would hand such sizes back to the kernel and fetch them again, page by page,
+/// in every training step. Each thread has a pool of its own, so what it takes is in the cache of its core.
+#[derive(Debug, Default)]
+struct Pool {
+    /// By their lengths.
+    buffers: BTreeMap<usize, Vec<Vec<f32>>>,
+    /// How many it gave out and did not get back.
+    lent: usize,
+}
 
-/// Memory that returns to the pool when it is dropped; it holds anything.
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+impl Pool {
+    /// The smallest buffer that holds `len` numbers and is not much larger, or a new one.
+    fn lend(&mut self, len: usize) -> Vec<f32> {
+        self.lent += 1;
+        let fitting =
+            self.buffers.range_mut(len..=len.saturating_mul(2)).find_map(|(_, buffers)| buffers.pop());
+        fitting.unwrap_or_else(|| vec![0.0; len])
+    }
+
+    /// Keeps no more than it gave out: a thread that only ends what others began would fill the memory.
+    fn take_back(&mut self, numbers: Vec<f32>) {
+        if self.lent > 0 {
+            self.lent -= 1;
+            self.buffers.entry(numbers.len()).or_default().push(numbers);
+        }
+    }
+}
+
+/// Memory that goes to the pool of the thread that drops it; it holds anything.
 #[derive(Debug)]
 pub(super) struct Buffer {
     numbers: Vec<f32>,
@@ -30,15 +58,10 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer of `len` numbers: the smallest of the pool that holds them and is not much larger, or a new one.
+    /// A buffer of `len` numbers.
     pub(super) fn new(len: usize) -> Self {
-        if len == 0 {
-            return Self { numbers: Vec::new(), len };
-        }
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitting = pool.range_mut(len..=len.saturating_mul(2)).find_map(|(_, buffers)| buffers.pop());
-        drop(pool);
-        Self { numbers: fitting.unwrap_or_else(|| vec![0.0; len]), len }
+        let numbers = if len == 0 { Vec::new() } else { POOL.with_borrow_mut(|pool| pool.lend(len)) };
+        Self { numbers, len }
     }
 
     /// A buffer of zeros.
@@ -67,8 +90,8 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let numbers = std::mem::take(&mut self.numbers);
         if !numbers.is_empty() {
-            let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-            pool.entry(numbers.len()).or_default().push(numbers);
+            // While the thread ends there may be no pool any more.
+            let _ = POOL.try_with(|pool| pool.borrow_mut().take_back(numbers));
         }
     }
 }
@@ -145,4 +168,23 @@ pub(super) fn expect_size(what: &str, params: &Tensor, size: usize) -> Result<()
         bail!("{what}: parameters of shape {:?}, not [{size}]", params.dims());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_what_it_gave_out_and_no_more() {
+        let kept = || POOL.with_borrow(|pool| pool.buffers.values().map(Vec::len).sum::<usize>());
+        let foreign = std::thread::spawn(|| [5, 6].map(Buffer::new)).join().unwrap();
+        drop(foreign);
+        assert_eq!(kept(), 0);
+        let own = [100, 120].map(Buffer::new);
+        let place = own[1].as_ptr();
+        drop(own);
+        assert_eq!(kept(), 2);
+        assert_eq!(Buffer::new(110).as_ptr(), place, "the smallest that holds them");
+        assert_eq!(kept(), 2);
+    }
 }
