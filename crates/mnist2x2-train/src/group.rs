@@ -7,11 +7,12 @@
 //! doubling*), of many the half that it goes on without (*recursive halving*), and the halves come back at the end.
 
 use std::fmt::Debug;
+use std::hint;
 use std::ops::{Add, Range};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use sha2::{Digest, Sha256};
@@ -257,7 +258,12 @@ impl Link for Slower {
     fn swap(&self, partner: usize, mine: &[u8], theirs: &mut [u8]) {
         self.link.swap(partner, mine, theirs);
         let bits = 8 * mine.len().max(theirs.len());
-        thread::sleep(self.latency + Duration::from_secs_f64(bits as f64 / self.bits_per_second));
+        let (swapped, time) =
+            (Instant::now(), self.latency + Duration::from_secs_f64(bits as f64 / self.bits_per_second));
+        // MPI polls while it waits. A thread that slept would find its core slower than it was.
+        while swapped.elapsed() < time {
+            hint::spin_loop();
+        }
     }
 
     fn abort(&self, code: u8) -> ! {
