@@ -185,11 +185,8 @@ impl Dataset {
     pub(crate) fn training_data(&self, strokes: Option<&Path>) -> anyhow::Result<(TrainingData, DataRecord)> {
         let digits = self.read(Split::Train)?;
         let pens = strokes.map(pen_strokes).transpose()?;
-        if let Some(pens) = &pens {
-            console::log(&format!(
-                "drawing the pen strokes of {} digits, each in several ways",
-                pens.digits.len()
-            ));
+        if pens.is_some() {
+            console::log("drawing the pen strokes");
         }
         let digests = Digests::of(&digits);
         self.remember_name(|| digests.clone());

@@ -4,7 +4,7 @@ mod oracle;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use mnist2x2_kernels::{
-    ConvolutionLayout, CrossAttentionLayout, HeadLayout, MlpLayout, PatchEmbeddingLayout,
+    ConvolutionLayout, CrossAttentionLayout, Gradients, HeadLayout, MlpLayout, PatchEmbeddingLayout,
     SelfAttentionLayout, TokenEmbeddingLayout, cross_attention, head_loss, logits, mlp, patch_embedding,
     self_attention, stem, token_embedding,
 };
@@ -63,6 +63,28 @@ fn check(inputs: &[Var], op: impl Fn(&[&Tensor]) -> Result<Tensor>, plain: impl 
     let untracked = op(&detached.iter().collect::<Vec<_>>()).unwrap();
     assert!(!untracked.track_op());
     assert_eq!(flat(&untracked), flat(&y), "nothing but the gradient depends on tracking");
+}
+
+#[test]
+fn gradients_of_one_variable_are_added_up_whoever_finds_them() {
+    let [b, t, d, f] = [2, 3, 6, 5];
+    let (x, params) = (tensor(&[b, t, d], 1), var(&[MlpLayout::new(d, f).size()], 2));
+    let (other, unused) = (var(&[4], 3), var(&[4], 4));
+    let twice = mlp(&mlp(&x, &params).unwrap(), &params).unwrap().sum_all().unwrap();
+    let beside =
+        (params.sqr().unwrap().sum_all().unwrap() + other.sqr().unwrap().sum_all().unwrap()).unwrap();
+    let loss = (twice + beside).unwrap();
+    let (store, variables) = (loss.backward().unwrap(), [&params, &other, &unused].map(Var::as_tensor));
+    let mut gradients = Gradients::of(&loss, variables).unwrap();
+    for variable in [&params, &other] {
+        let expected = wide(&flat(store.get(variable).unwrap()));
+        assert_close(gradients.get(variable).unwrap(), &expected, TOLERANCE);
+    }
+    assert!(gradients.get(&unused).is_none());
+    let before = wide(gradients.get(&params).unwrap());
+    gradients.add(0.5, &Gradients::of(&loss, variables).unwrap(), 2.0);
+    let expected: Vec<f64> = before.iter().map(|g| 2.5 * g).collect();
+    assert_close(gradients.get(&params).unwrap(), &expected, TOLERANCE);
 }
 
 #[test]

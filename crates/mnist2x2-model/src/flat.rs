@@ -45,7 +45,7 @@ impl Parameters {
     /// The gradients of a loss that came about in candle's graph.
     ///
     /// # Errors
-    /// [`Error::Candle`] if the device fails.
+    /// [`Error::Candle`] as [`Gradients::of`].
     pub fn gradients(&self, loss: &Tensor) -> Result<Gradients, Error> {
         Ok(Gradients::of(loss, self.variables().map(|(_, variable)| variable.as_tensor()))?)
     }
@@ -103,11 +103,15 @@ impl GroupGradient<'_> {
     ///
     /// # Errors
     /// [`Error::Tensors`] if one has no gradient for this group: part of the model would silently not be trained.
+    ///
+    /// # Panics
+    /// If that gradient has another length than the group.
     pub fn sum(&mut self, losses: &[(f32, &Gradients)]) -> Result<(), Error> {
         self.gradient.fill(0.0);
         for (weight, gradients) in losses {
             let problem = || Error::Tensors(format!("`{}` received no gradient", self.name));
             let gradient = gradients.get(self.variable).ok_or_else(problem)?;
+            assert_eq!(gradient.len(), self.gradient.len(), "the gradient of `{}`", self.name);
             self.gradient.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * g);
         }
         Ok(())

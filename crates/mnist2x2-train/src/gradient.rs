@@ -29,19 +29,19 @@ pub(crate) fn batch_gradient(
     let own = workers.group().branch(ranges.len());
     let tokens = (epoch.digit_count(step) + grids) as f32;
     let tree = Tree { model, epoch, step, targets, workers, tokens };
-    let halves = tree.halves(&ranges[own.clone()])?;
+    let halves = workers.install(|| tree.halves(&ranges[own.clone()]))?;
     let weighted: Vec<(f32, &Gradients)> = halves.iter().map(|half| (half.weight, &half.gradients)).collect();
     workers.map(model.parameters().group_gradients(flat)?, |mut group| Ok(group.sum(&weighted)?))?;
     workers.group().sum(flat);
     let mut losses = vec![[0.0; 2]; ranges.len()];
-    losses[own].copy_from_slice(&halves.into_iter().flat_map(|half| half.losses).collect::<Vec<_>>());
+    let found = halves.into_iter().flat_map(|half| half.losses);
+    losses[own].iter_mut().zip(found).for_each(|(loss, found)| *loss = found);
     workers.group().sum(losses.as_flattened_mut());
     Ok(losses.iter().map(|[share, loss]| f64::from(*share) * f64::from(*loss)).sum())
 }
 
 /// The shards of a batch, whose gradients are added up in pairs: the first ones, as many as the largest power of two below their
-/// number, and the others, each added up so. The thread that computed both of a pair adds them while they are in its cache.
-#[derive(Clone, Copy)]
+/// number, and the others, each added up so. A thread that computed both of a pair adds them while they are in its cache.
 struct Tree<'a> {
     model: &'a Seq2Seq,
     epoch: &'a Epoch<'a>,

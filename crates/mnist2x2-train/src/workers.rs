@@ -59,7 +59,15 @@ impl Workers {
         1
     }
 
-    /// Does both, in two threads if one is free.
+    /// Runs it in one of the threads, where whatever it calls shares these threads and no others.
+    pub(crate) fn install<R: Send>(&self, job: impl FnOnce() -> R + Send) -> R {
+        #[cfg(not(target_family = "wasm"))]
+        return self.pool.install(job);
+        #[cfg(target_family = "wasm")]
+        job()
+    }
+
+    /// Runs both, the second in another thread if one is free.
     pub(crate) fn join<A: Send, B: Send>(
         &self,
         a: impl FnOnce() -> A + Send,
@@ -81,7 +89,7 @@ impl Workers {
         job: impl Fn(T) -> Result<R, Error> + Sync,
     ) -> Result<Vec<R>, Error> {
         #[cfg(not(target_family = "wasm"))]
-        let results: Vec<Result<R, Error>> = self.pool.install(|| items.into_par_iter().map(&job).collect());
+        let results: Vec<Result<R, Error>> = self.install(|| items.into_par_iter().map(&job).collect());
         #[cfg(target_family = "wasm")]
         let results = items.into_iter().map(job);
         results.into_iter().collect()
@@ -90,7 +98,7 @@ impl Workers {
     /// Does `job` with each item.
     pub(crate) fn for_each<T: Send>(&self, items: Vec<T>, job: impl Fn(T) + Send + Sync) {
         #[cfg(not(target_family = "wasm"))]
-        self.pool.install(|| items.into_par_iter().for_each(job));
+        self.install(|| items.into_par_iter().for_each(job));
         #[cfg(target_family = "wasm")]
         items.into_iter().for_each(job);
     }

@@ -8,50 +8,51 @@ use std::cell::RefCell;
 use candle_core::{Result, Tensor, TensorId};
 
 use super::support::like;
+use crate::memory::Buffer;
 
 /// The gradients of a loss, one for each variable that it was made of.
 #[derive(Debug)]
-pub struct Gradients(OfParameters);
+pub struct Gradients(Found);
 
 /// Of which variable, and what.
-type OfParameters = Vec<(TensorId, Vec<f32>)>;
+pub(super) type Found = Vec<(TensorId, Buffer)>;
 
 thread_local! {
     /// What the backward pass that runs in this thread has found so far, if it is one of [`Gradients::of`].
-    static FOUND: RefCell<Option<OfParameters>> = const { RefCell::new(None) };
+    static FOUND: RefCell<Option<Found>> = const { RefCell::new(None) };
 }
 
-/// Ends the collection in this thread, also where the backward pass panics.
-struct Collecting;
+/// Ends the collection in this thread, also where the backward pass panics, and goes on with the one before: while a backward pass
+/// waits for other threads, its own may begin with another.
+struct Collecting(Option<Found>);
 
 impl Drop for Collecting {
     fn drop(&mut self) {
-        FOUND.set(None);
+        FOUND.set(self.0.take());
     }
 }
 
 impl Gradients {
-    /// The backward pass of a scalar: as [`Tensor::backward`], but for the way of the gradients of `variables`, which have rank 1.
+    /// The gradients of a scalar by candle's backward pass: those of these `variables`, and of all parameters of kernels.
     ///
     /// # Errors
-    /// As [`Tensor::backward`], and if a gradient is not `f32`. In WebAssembly it always fails: candle's backward pass, which knows
+    /// As [`Tensor::backward`], and if a variable is not `f32` or not of rank 1. In WebAssembly it always fails: candle's backward pass, which knows
     /// all of candle's operations, would be a tenth of the page, and kernels differentiate what the page trains.
     pub fn of<'a>(loss: &Tensor, variables: impl IntoIterator<Item = &'a Tensor>) -> Result<Self> {
-        FOUND.set(Some(Vec::new()));
-        let _collecting = Collecting;
         check_backward()?;
+        let _collecting = Collecting(FOUND.replace(Some(Vec::new())));
         let store = loss.backward()?;
         let mut found = FOUND.take().unwrap_or_default();
         for variable in variables {
             if let Some(gradient) = store.get(variable) {
-                found.push((variable.id(), gradient.to_vec1()?));
+                found.push((variable.id(), Buffer::of(&gradient.to_vec1()?)));
             }
         }
         Ok(Self::of_parameters(found))
     }
 
     /// Gradients that were found one by one, those of one variable to be added up.
-    pub(super) fn of_parameters(found: OfParameters) -> Self {
+    pub(super) fn of_parameters(found: Found) -> Self {
         let mut gradients = Self(Vec::with_capacity(found.len()));
         for (variable, gradient) in found {
             match gradients.get_mut(variable) {
@@ -62,7 +63,7 @@ impl Gradients {
         gradients
     }
 
-    /// That of a variable.
+    /// The gradient of a variable, if the loss depends on it.
     pub fn get(&self, variable: &Tensor) -> Option<&[f32]> {
         let (_, gradient) = self.0.iter().find(|(of, _)| *of == variable.id())?;
         Some(gradient)
@@ -80,13 +81,14 @@ impl Gradients {
     pub fn add(&mut self, weight: f32, other: &Self, other_weight: f32) {
         assert_eq!(self.0.len(), other.0.len(), "gradients of other variables");
         for (variable, gradient) in &other.0 {
-            let sum = self.get_mut(*variable).expect("both are of the same variables");
+            let sum = self.get_mut(*variable).expect("gradients of the same variables");
             weighted_sum(sum, weight, gradient, other_weight);
         }
     }
 }
 
 fn weighted_sum(sum: &mut [f32], weight: f32, other: &[f32], other_weight: f32) {
+    assert_eq!(sum.len(), other.len(), "gradients of one variable");
     sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = weight * *sum + other_weight * other);
 }
 
@@ -100,12 +102,12 @@ pub(super) fn check_backward() -> Result<()> {
 }
 
 /// Hands over the gradient of parameters: to the collection in this thread, if there is one, else to candle.
-pub(super) fn hand_over(params: &Tensor, gradient: Vec<f32>) -> Result<Option<Tensor>> {
+pub(super) fn hand_over(params: &Tensor, gradient: Buffer) -> Result<Option<Tensor>> {
     FOUND.with_borrow_mut(|found| match found {
         Some(found) if params.is_variable() => {
             found.push((params.id(), gradient));
             Ok(None)
         }
-        _ => like(params, gradient).map(Some),
+        _ => like(params, gradient.to_vec()).map(Some),
     })
 }

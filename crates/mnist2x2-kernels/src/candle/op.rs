@@ -8,6 +8,7 @@ use super::gradients::{check_backward, hand_over};
 use super::operand::{Apply, Cut, Layer, Operand, apply};
 use super::support::{Saved, like, numbers, operand, with_scratch};
 use super::token_embedding::Lookup;
+use crate::memory::Buffer;
 use crate::{Backward, Forward, SubLayer};
 
 impl Apply for Tensor {
@@ -121,7 +122,7 @@ impl<L: SubLayer<N>, const N: usize> Op<L, N> {
         let wanted: [bool; N] = array::from_fn(|i| !L::DATA[i] || inputs[i].track_op());
         let mut dx: [_; N] =
             array::from_fn(|i| vec![0.0; if wanted[i] { inputs[i].elem_count() } else { 0 }]);
-        let mut d_params = vec![0.0; of_params.len()];
+        let mut d_params = Buffer::zeros(of_params.len());
         saved.read(|saved, scratch| {
             let pass = Backward {
                 params: &of_params,

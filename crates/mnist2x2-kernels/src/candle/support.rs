@@ -1,13 +1,13 @@
-//! What all operations share: slices of tensors, reused memory, and the slot for what a forward pass saves.
+//! What all operations share: slices of tensors, working memory, and the slot for what a forward pass saves.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut, Range};
+use std::ops::{Deref, Range};
 use std::sync::{Mutex, PoisonError};
 
 use candle_core::{CpuStorage, Error, Layout, Result, Storage, Tensor, bail};
 
 use crate::Scratch;
+use crate::memory::Buffer;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
@@ -16,84 +16,6 @@ thread_local! {
 /// Runs a kernel with this thread's working memory.
 pub(super) fn with_scratch<R>(kernel: impl FnOnce(&mut Scratch) -> R) -> R {
     SCRATCH.with_borrow_mut(kernel)
-}
-
-/// What a thread has done with: the system's allocator would hand such sizes back to the kernel and fetch them again, page by page,
-/// in every training step. Each thread has a pool of its own, so what it takes is in the cache of its core.
-#[derive(Debug, Default)]
-struct Pool {
-    /// By their lengths.
-    buffers: BTreeMap<usize, Vec<Vec<f32>>>,
-    /// How many it gave out and did not get back.
-    lent: usize,
-}
-
-thread_local! {
-    static POOL: RefCell<Pool> = RefCell::default();
-}
-
-impl Pool {
-    /// The smallest buffer that holds `len` numbers and is not much larger, or a new one.
-    fn lend(&mut self, len: usize) -> Vec<f32> {
-        self.lent += 1;
-        let fitting =
-            self.buffers.range_mut(len..=len.saturating_mul(2)).find_map(|(_, buffers)| buffers.pop());
-        fitting.unwrap_or_else(|| vec![0.0; len])
-    }
-
-    /// Keeps no more than it gave out: a thread that only ends what others began would fill the memory.
-    fn take_back(&mut self, numbers: Vec<f32>) {
-        if self.lent > 0 {
-            self.lent -= 1;
-            self.buffers.entry(numbers.len()).or_default().push(numbers);
-        }
-    }
-}
-
-/// Memory that goes to the pool of the thread that drops it; it holds anything.
-#[derive(Debug)]
-pub(super) struct Buffer {
-    numbers: Vec<f32>,
-    len: usize,
-}
-
-impl Buffer {
-    /// A buffer of `len` numbers.
-    pub(super) fn new(len: usize) -> Self {
-        let numbers = if len == 0 { Vec::new() } else { POOL.with_borrow_mut(|pool| pool.lend(len)) };
-        Self { numbers, len }
-    }
-
-    /// A buffer of zeros.
-    pub(super) fn zeros(len: usize) -> Self {
-        let mut buffer = Self::new(len);
-        buffer.fill(0.0);
-        buffer
-    }
-}
-
-impl Deref for Buffer {
-    type Target = [f32];
-
-    fn deref(&self) -> &[f32] {
-        &self.numbers[..self.len]
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.numbers[..self.len]
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        let numbers = std::mem::take(&mut self.numbers);
-        if !numbers.is_empty() {
-            // While the thread ends there may be no pool any more.
-            let _ = POOL.try_with(|pool| pool.borrow_mut().take_back(numbers));
-        }
-    }
 }
 
 /// Where an operation keeps what its forward pass saves for its backward pass.
@@ -168,23 +90,4 @@ pub(super) fn expect_size(what: &str, params: &Tensor, size: usize) -> Result<()
         bail!("{what}: parameters of shape {:?}, not [{size}]", params.dims());
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thread_keeps_what_it_gave_out_and_no_more() {
-        let kept = || POOL.with_borrow(|pool| pool.buffers.values().map(Vec::len).sum::<usize>());
-        let foreign = std::thread::spawn(|| [5, 6].map(Buffer::new)).join().unwrap();
-        drop(foreign);
-        assert_eq!(kept(), 0);
-        let own = [100, 120].map(Buffer::new);
-        let place = own[1].as_ptr();
-        drop(own);
-        assert_eq!(kept(), 2);
-        assert_eq!(Buffer::new(110).as_ptr(), place, "the smallest that holds them");
-        assert_eq!(kept(), 2);
-    }
 }

@@ -7,12 +7,13 @@ use std::array;
 use std::cell::RefCell;
 use std::fmt;
 
-use candle_core::{Result, Shape, Tensor, TensorId};
+use candle_core::{Result, Shape, Tensor};
 
-use super::gradients::Gradients;
+use super::gradients::{Found, Gradients};
 use super::operand::{Apply, Cut, Layer, Operand, apply};
-use super::support::{Buffer, numbers, with_scratch};
+use super::support::{numbers, with_scratch};
 use super::token_embedding::Lookup;
+use crate::memory::Buffer;
 use crate::{Backward, Forward, SubLayer};
 
 /// What a forward pass has computed, and how to go back.
@@ -29,7 +30,7 @@ type Step = Box<dyn FnOnce(&[Buffer], &mut WayBack) -> Result<()>>;
 struct WayBack {
     /// Of each value on the tape.
     of_values: Vec<Option<Buffer>>,
-    of_parameters: Vec<(TensorId, Vec<f32>)>,
+    of_parameters: Found,
 }
 
 /// A value on a tape.
@@ -54,8 +55,7 @@ impl Tape {
     /// If it is not `f32` on the CPU.
     pub fn data(&self, tensor: &Tensor) -> Result<Recorded<'_>> {
         let tensor = tensor.contiguous()?;
-        let mut value = Buffer::new(tensor.elem_count());
-        value.copy_from_slice(&numbers(&tensor)?);
+        let value = Buffer::of(&numbers(&tensor)?);
         Ok(Recorded { is_data: true, ..self.put(value, tensor.shape().clone()) })
     }
 
@@ -77,8 +77,7 @@ impl fmt::Debug for Tape {
 }
 
 impl Recorded<'_> {
-    /// The value of a scalar, and the gradients of the parameters that it was made of, in the order of the way back. The tape is
-    /// empty then.
+    /// The value of a scalar, and the gradients of the parameters that it was made of. The tape is empty then.
     ///
     /// # Errors
     /// If parameters are not `f32` on the CPU any more.
@@ -110,7 +109,7 @@ impl WayBack {
     }
 
     /// Keeps the gradient of parameters that are trained.
-    fn keep(&mut self, params: &Tensor, gradient: Vec<f32>) {
+    fn keep(&mut self, params: &Tensor, gradient: Buffer) {
         if params.is_variable() {
             self.of_parameters.push((params.id(), gradient));
         }
@@ -172,7 +171,7 @@ impl<L: SubLayer<N>, const N: usize> Applied<L, N> {
             0 => Buffer::new(lens.inputs[i]),
             _ => Buffer::zeros(lens.inputs[i]),
         });
-        let (params, mut d_params) = (numbers(&self.params)?, vec![0.0; lens.params]);
+        let (params, mut d_params) = (numbers(&self.params)?, Buffer::zeros(lens.params));
         let pass = Backward {
             params: &params,
             inputs: self.inputs.map(|input| &*values[input.place]),
@@ -210,7 +209,7 @@ impl Operand for Recorded<'_> {
         let place = result.place;
         self.tape.go_back_by(move |_, back| {
             let Some(dy) = back.of_values[place].take() else { return Ok(()) };
-            let mut d_params = vec![0.0; params.elem_count()];
+            let mut d_params = Buffer::zeros(params.elem_count());
             lookup.backward(&dy, &mut d_params);
             back.keep(&params, d_params);
             Ok(())

@@ -5,6 +5,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 use super::gradients::hand_over;
 use super::support::{numbers, operand};
 use crate::TokenEmbedding;
+use crate::memory::Buffer;
 use crate::sizes::{check_sizes, numbers_in, sum};
 
 /// A token embedding for these tokens; see [`TokenEmbedding`].
@@ -73,7 +74,7 @@ impl CustomOp1 for Lookup {
     }
 
     fn bwd(&self, params: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let (dy, mut d_params) = (dy.contiguous()?, vec![0.0; params.elem_count()]);
+        let (dy, mut d_params) = (dy.contiguous()?, Buffer::zeros(params.elem_count()));
         self.backward(&numbers(&dy)?, &mut d_params);
         hand_over(params, d_params)
     }
