@@ -7,13 +7,16 @@ use mnist2x2::data::{Batch, GridShape, denormalize};
 
 /// Pixels between grids and around them.
 const GAP: u32 = 8;
-/// Height of the line with the labels.
-const LABEL: u32 = 14;
+/// Height of a line of labels, and of the space below the last.
+const LINE: u32 = 12;
+const SPACE: u32 = 2;
 /// Gray of the background, and of the labels on it.
 const GROUND: Luma<u8> = Luma([245]);
 const TEXT: Luma<u8> = Luma([40]);
 /// Pixels on each side of a point of the labels.
 const POINT: u32 = 2;
+/// Width of a digit of the labels with the space after it.
+const GLYPH: u32 = 4 * POINT;
 /// The digits in 3 x 5 points, a row after the other, the leftmost point in the highest of three bits.
 const GLYPHS: [[u8; 5]; 10] = [
     [7, 5, 5, 5, 7],
@@ -48,14 +51,18 @@ pub(crate) fn draw(batch: &Batch) -> GrayImage {
     let columns = (f64::from(grids) * 2.0).sqrt().ceil() as u32;
     let columns = columns.min(grids);
     let rows = grids.div_ceil(columns);
-    let (step_x, step_y) = (width + GAP, height + LABEL + GAP);
+    // A label is as wide as its grid at most, and goes on below.
+    let in_line = (width / GLYPH).max(1);
+    let longest = batch.lengths.iter().max().map_or(0, |&digits| digits as u32);
+    let label = longest.div_ceil(in_line).max(1) * LINE + SPACE;
+    let (step_x, step_y) = (width + GAP, height + label + GAP);
     let mut sheet = GrayImage::from_pixel(GAP + columns * step_x, GAP + rows * step_y, GROUND);
     let images = batch.images.chunks_exact(shape.pixels());
     for ((place, image), labels) in (0..grids).zip(images).zip(batch.sequences()) {
         let (x, y) = (GAP + place % columns * step_x, GAP + place / columns * step_y);
-        imageops::replace(&mut sheet, &picture(image, shape), x.into(), (y + LABEL).into());
+        imageops::replace(&mut sheet, &picture(image, shape), x.into(), (y + label).into());
         for (glyph, &digit) in (0..).zip(labels) {
-            write_digit(&mut sheet, digit, x + glyph * 4 * POINT, y);
+            write_digit(&mut sheet, digit, x + glyph % in_line * GLYPH, y + glyph / in_line * LINE);
         }
     }
     sheet
@@ -78,7 +85,7 @@ mod tests {
 
     use image::imageops;
     use mnist2x2::data::mnist::Split;
-    use mnist2x2::data::{GridShape, GridSource, Loader, reference, stitch_u8, synthetic};
+    use mnist2x2::data::{GridShape, GridSource, Layout, Loader, reference, stitch_u8, synthetic};
 
     use super::*;
 
@@ -95,7 +102,21 @@ mod tests {
         stitch_u8(&digits, grids.grid(5), shape, &mut expected);
         let found = imageops::crop_imm(&sheet, 8 + (84 + 8), 8 + (56 + 14 + 8) + 14, 84, 56).to_image();
         assert_eq!(found, expected, "grid 5 stands in the second row, second column");
-        let label = imageops::crop_imm(&sheet, 8, 8, 84, LABEL).to_image();
+        let label = imageops::crop_imm(&sheet, 8, 8, 84, 14).to_image();
         assert!(label.pixels().any(|pixel| *pixel == TEXT), "the first grid has a label");
+    }
+
+    #[test]
+    fn a_label_that_is_wider_than_its_grid_goes_on_below() {
+        let digits = Arc::new(synthetic::digits(Split::Train, 30, 0));
+        for (layout, lines) in [("4x4", 2), ("8x8", 3), ("1x1", 1), ("line:8", 1)] {
+            let source = GridSource::Fresh { grids: 1 };
+            let layout: Layout = layout.parse().unwrap();
+            let loader = Loader::new(Arc::clone(&digits), source, layout, 1, 0).unwrap();
+            let sheet = draw(&loader.in_order().batch(0));
+            let shape = layout.shape();
+            let size = (16 + shape.width() as u32, 8 + shape.height() as u32 + 12 * lines + 2 + 8);
+            assert_eq!(sheet.dimensions(), size, "{layout}");
+        }
     }
 }
