@@ -82,16 +82,22 @@ pub fn stitch_u8(digits: &Digits, grid: &[u32], shape: GridShape, out: &mut [u8]
 fn stitch_as<T>(digits: &Digits, grid: &[u32], shape: GridShape, out: &mut [T], ink: impl Fn(u8) -> T) {
     assert_eq!((grid.len(), out.len()), (shape.cells(), shape.pixels()), "indices and pixels of one grid");
     for (cell, &digit) in grid.iter().enumerate() {
-        place(digits.image(digit as usize).iter().map(|&gray| ink(gray)), cell, shape, out);
+        let lines = digits.image(digit as usize).chunks_exact(SIDE);
+        for (line, pixels) in lines_of(cell, shape, out).zip(lines) {
+            line.iter_mut().zip(pixels).for_each(|(out, &gray)| *out = ink(gray));
+        }
     }
 }
 
 /// Writes the pixels of one digit, row by row, to its cell of an image, which has `shape.pixels()` of them.
 pub fn place<T>(pixels: impl IntoIterator<Item = T>, cell: usize, shape: GridShape, out: &mut [T]) {
+    lines_of(cell, shape, out).flatten().zip(pixels).for_each(|(out, pixel)| *out = pixel);
+}
+
+/// The rows of a cell.
+fn lines_of<T>(cell: usize, shape: GridShape, out: &mut [T]) -> impl Iterator<Item = &mut [T]> {
     let (top, left) = (cell / shape.cols * SIDE, cell % shape.cols * SIDE);
-    let lines = out.chunks_exact_mut(shape.width()).skip(top).take(SIDE);
-    let places = lines.flat_map(|line| &mut line[left..left + SIDE]);
-    places.zip(pixels).for_each(|(out, pixel)| *out = pixel);
+    out.chunks_exact_mut(shape.width()).skip(top).take(SIDE).map(move |line| &mut line[left..][..SIDE])
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ const TOKENS: usize = 5;
 /// One sub-layer's parameters, their gradient, what its forward pass saved, and its output.
 struct Slot {
     params: Vec<f32>,
+    transposed: Vec<f32>,
     d_params: Vec<f32>,
     saved: Vec<f32>,
     y: Vec<f32>,
@@ -34,7 +35,7 @@ impl Slot {
         let lens = layer.lens(sizes);
         let params = numbers(lens.params, 7).iter().map(|p| p * 0.1).collect::<Vec<_>>();
         let [d_params, saved, y] = [lens.params, lens.saved, lens.y].map(|len| vec![0.0; len]);
-        Self { params, d_params, saved, y }
+        Self { transposed: layer.transposed(&params), params, d_params, saved, y }
     }
 
     fn forward<const N: usize, L: SubLayer<N>>(
@@ -44,8 +45,8 @@ impl Slot {
         inputs: [&[f32]; N],
         scratch: &mut Scratch,
     ) {
-        let Self { params, y, saved, .. } = self;
-        layer.forward(sizes, Forward { params, inputs, y, saved }, scratch);
+        let Self { transposed, y, saved, .. } = self;
+        layer.forward(sizes, Forward { transposed, inputs, y, saved }, scratch);
     }
 
     fn backward<const N: usize, L: SubLayer<N>>(
@@ -121,6 +122,8 @@ fn decoding(c: &mut Criterion) {
             CrossAttention::new(WIDTH, HEADS).expect("sizes of the published model"),
         );
         let (params, of_cross) = (numbers(layer.size(), 1), numbers(cross.size(), 2));
+        let params = layer.transposed(&params);
+        let of_cross = cross.transposed(&of_cross);
         let (x, memory) = (numbers(batch * WIDTH, 3), numbers(batch * PATCHES * WIDTH, 4));
         let (mut y, mut scratch) = (x.clone(), Scratch::new());
         let mut cache = KeyValueCache::new(batch, TOKENS, WIDTH).expect("sizes of the published model");

@@ -6,7 +6,7 @@
 
 use pulp::Simd;
 
-use crate::gemm::{Matrix, product};
+use crate::gemm::{Matrix, Repeat, product};
 use crate::sizes::{numbers_in, sum, whole_lines};
 use crate::softmax::{softmax_of_columns, softmax_of_columns_backward};
 use crate::transpose::transpose;
@@ -56,9 +56,9 @@ impl Attention {
     }
 
     /// How long the scratch of [`Self::backward`] is: the output's transposed gradient for one sequence, and the gradient
-    /// of one head's scores.
+    /// of its scores.
     pub(crate) fn backward_scratch_len(&self) -> usize {
-        numbers_in([self.pitch(), sum([self.width, self.keys])])
+        numbers_in([self.pitch(), sum([self.width, numbers_in([self.heads, self.keys])])])
     }
 
     fn head_width(&self) -> usize {
@@ -70,11 +70,21 @@ impl Attention {
         1.0 / (self.head_width() as f32).sqrt()
     }
 
-    /// Where sequence `b`, head `h` begins in the queries, in the keys and in the probabilities.
-    fn at(&self, b: usize, h: usize) -> [usize; 3] {
-        let column = h * self.head_width();
-        let [in_queries, in_keys] = [self.queries, self.keys].map(|rows| b * rows * self.width + column);
-        [in_queries, in_keys, (b * self.heads + h) * self.keys * self.pitch()]
+    /// Where sequence `b` begins in the queries, in the keys and in the probabilities.
+    fn at(&self, b: usize) -> [usize; 3] {
+        let [in_queries, in_keys] = [self.queries, self.keys].map(|rows| b * rows * self.width);
+        [in_queries, in_keys, b * self.heads * self.keys * self.pitch()]
+    }
+
+    /// Of each head: its columns of keys or values, by its rows of transposed queries, to its scores.
+    fn scored(&self) -> Repeat {
+        let (width, pitch) = (self.head_width(), self.pitch());
+        Repeat { count: self.heads, apart: [width, width * pitch, self.keys * pitch] }
+    }
+
+    /// Of each head: its scores, by its columns of one thing, to its columns of another.
+    fn weighted(&self) -> Repeat {
+        Repeat { count: self.heads, apart: [self.keys * self.pitch(), self.head_width(), self.head_width()] }
     }
 
     /// `probabilities = softmax(K Q^T / sqrt(d_k))` down each column, and `out = probabilities^T V`.
@@ -93,15 +103,15 @@ impl Attention {
         queries_transposed.fill(0.0);
         for b in 0..self.batch {
             transpose([t, d], (&q[b * t * d..], d), (&mut *queries_transposed, pitch));
-            for h in 0..self.heads {
-                let [at_q, at_k, at_p] = self.at(b, h);
-                let p = &mut probabilities[at_p..][..n * pitch]; // (N, T)
-                let q = (&queries_transposed[h * width * pitch..], pitch);
-                product(simd, [n, width, pitch], Matrix::rows(&k[at_k..], d), q, (p, pitch));
+            let [at_q, at_k, at_p] = self.at(b);
+            let p = &mut probabilities[at_p..][..self.heads * n * pitch]; // (H, N, T)
+            let (q, k) = ((&*queries_transposed, pitch), Matrix::rows(&k[at_k..], d));
+            product(simd, self.scored(), [n, width, pitch], k, q, (p, pitch));
+            for p in p.chunks_exact_mut(n * pitch) {
                 softmax_of_columns(simd, p, pitch, self.scale(), self.causal);
-                let (p, v, out) = (Matrix::transposed(p, pitch), (&v[at_k..], d), (&mut out[at_q..], d));
-                product(simd, [t, n, width], p, v, out);
             }
+            let (p, v, out) = (Matrix::transposed(p, pitch), (&v[at_k..], d), (&mut out[at_q..], d));
+            product(simd, self.weighted(), [t, n, width], p, v, out);
         }
     }
 
@@ -120,21 +130,22 @@ impl Attention {
         let pitch = self.pitch();
         let (d_out_transposed, rest) = scratch.split_at_mut(d * pitch); // (D, T)
         d_out_transposed.fill(0.0);
-        let d_scores = &mut rest[..n * pitch]; // (N, T)
+        let d_scores = &mut rest[..self.heads * n * pitch]; // (H, N, T)
+        let weighted = self.weighted();
         for b in 0..self.batch {
             transpose([t, d], (&d_out[b * t * d..], d), (&mut *d_out_transposed, pitch));
-            for h in 0..self.heads {
-                let [at_q, at_k, at_p] = self.at(b, h);
-                let p = &probabilities[at_p..][..n * pitch];
-                let d_out_t = (&d_out_transposed[h * width * pitch..], pitch);
-                product(simd, [n, width, pitch], Matrix::rows(&v[at_k..], d), d_out_t, (d_scores, pitch));
+            let [at_q, at_k, at_p] = self.at(b);
+            let p = &probabilities[at_p..][..self.heads * n * pitch];
+            let (v, d_out_t) = (Matrix::rows(&v[at_k..], d), (&*d_out_transposed, pitch));
+            product(simd, self.scored(), [n, width, pitch], v, d_out_t, (d_scores, pitch));
+            for (p, d_scores) in p.chunks_exact(n * pitch).zip(d_scores.chunks_exact_mut(n * pitch)) {
                 softmax_of_columns_backward(simd, p, d_scores, pitch, self.scale());
-
-                let (d_out, q, k) = ((&d_out[at_q..], d), (&q[at_q..], d), (&k[at_k..], d));
-                product(simd, [n, t, width], Matrix::rows(p, pitch), d_out, (&mut dv[at_k..], d));
-                product(simd, [n, t, width], Matrix::rows(d_scores, pitch), q, (&mut dk[at_k..], d));
-                product(simd, [t, n, width], Matrix::transposed(d_scores, pitch), k, (&mut dq[at_q..], d));
             }
+            let (d_out, q, k) = ((&d_out[at_q..], d), (&q[at_q..], d), (&k[at_k..], d));
+            let (dv, dk, dq) = ((&mut dv[at_k..], d), (&mut dk[at_k..], d), (&mut dq[at_q..], d));
+            product(simd, weighted, [n, t, width], Matrix::rows(p, pitch), d_out, dv);
+            product(simd, weighted, [n, t, width], Matrix::rows(d_scores, pitch), q, dk);
+            product(simd, weighted, [t, n, width], Matrix::transposed(d_scores, pitch), k, dq);
         }
     }
 }

@@ -11,7 +11,7 @@ use pulp::Simd;
 use crate::attention::Attention;
 use crate::gemm::Start;
 use crate::layer_norm::{STATISTICS, layer_norm, layer_norm_backward};
-use crate::linear::Linear;
+use crate::linear::{Linear, transposed};
 use crate::packed::{CrossAttentionLayout, SelfAttentionLayout};
 use crate::scratch::{ROWS_AT_A_TIME, Scratch, packed_len, split, split_ref};
 use crate::sizes::{check_sizes, numbers_in};
@@ -130,18 +130,22 @@ impl<const N: usize> SubLayer<N> for AttentionLayer<N> {
         ROWS_AT_A_TIME / tokens.max(places).max(1)
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        transposed([&self.q, &self.k, &self.v, &self.out], &params[..self.params])
+    }
+
     #[inline(always)]
     fn forward_on<S: Simd>(&self, simd: S, sizes: [usize; 3], pass: Forward<N>, scratch: &mut Scratch) {
-        let (sizes, Forward { params, inputs, y, saved }) = (self.attention(sizes), pass);
+        let (sizes, Forward { transposed, inputs, y, saved }) = (self.attention(sizes), pass);
         let [normed, statistics, q, k, v, probabilities, heads] = split(saved, saved_lens(&sizes));
-        let [weight, keys] = scratch.parts([self.q.scratch_len(), sizes.forward_scratch_len()]);
-        layer_norm(simd, &params[self.norm.clone()], inputs[0], normed, statistics);
+        let [keys] = scratch.parts([sizes.forward_scratch_len()]);
+        layer_norm(simd, &transposed[self.norm.clone()], inputs[0], normed, statistics);
         let source = inputs.get(1).copied().unwrap_or(normed);
-        self.q.forward(simd, params, normed, None, q, weight);
-        self.k.forward(simd, params, source, None, k, weight);
-        self.v.forward(simd, params, source, None, v, weight);
+        self.q.forward(simd, transposed, normed, None, q);
+        self.k.forward(simd, transposed, source, None, k);
+        self.v.forward(simd, transposed, source, None, v);
         sizes.forward(simd, [q, k, v], probabilities, heads, keys);
-        self.out.forward(simd, params, heads, Some(inputs[0]), y, weight);
+        self.out.forward(simd, transposed, heads, Some(inputs[0]), y);
     }
 
     #[inline(always)]
@@ -153,18 +157,21 @@ impl<const N: usize> SubLayer<N> for AttentionLayer<N> {
         let lens = [queries, queries, keys, keys, queries, sizes.backward_scratch_len()];
         let [d_heads, dq, dk, dv, d_normed, of_attention] = scratch.parts(lens);
 
-        self.out.parameter_gradients(simd, heads, dy, d_params);
+        self.out.parameter_gradients(simd, (heads, dy), Start::Zero, d_params);
         self.out.input_gradient(simd, params, dy, Start::Zero, d_heads);
         sizes.backward(simd, [q, k, v], probabilities, d_heads, [dq, dk, dv], of_attention);
 
-        self.q.parameter_gradients(simd, normed, dq, d_params);
+        let source = inputs.get(1).copied().unwrap_or(normed);
+        self.q.parameter_gradients(simd, (normed, dq), Start::Zero, d_params);
+        self.k.parameter_gradients(simd, (source, dk), Start::Zero, d_params);
+        self.v.parameter_gradients(simd, (source, dv), Start::Zero, d_params);
         self.q.input_gradient(simd, params, dq, Start::Zero, d_normed);
-        for (linear, gradient) in [(&self.k, &*dk), (&self.v, &*dv)] {
-            let source = inputs.get(1).copied().unwrap_or(normed);
-            linear.parameter_gradients(simd, source, gradient, d_params);
-            let d_source = dx.get_mut(1).map_or(&mut *d_normed, |d_memory| d_memory);
-            linear.input_gradient(simd, params, gradient, Start::Keep, d_source);
-        }
+        let (d_source, start) = match dx.get_mut(1) {
+            Some(d_memory) => (&mut **d_memory, Start::Zero),
+            None => (&mut *d_normed, Start::Keep),
+        };
+        self.k.input_gradient(simd, params, dk, start, d_source);
+        self.v.input_gradient(simd, params, dv, Start::Keep, d_source);
         let (norm, d_norm) = (&params[self.norm.clone()], &mut d_params[self.norm.clone()]);
         layer_norm_backward(simd, norm, (inputs[0], statistics), (d_normed, dy), dx[0], d_norm);
     }

@@ -6,7 +6,7 @@ use pulp::Simd;
 
 use crate::gelu::gelu_with_derivative;
 use crate::gemm::Start;
-use crate::linear::Linear;
+use crate::linear::{Linear, transposed};
 use crate::packed::ConvolutionLayout;
 use crate::scratch::{ROWS_AT_A_TIME, Scratch};
 use crate::simd::multiply;
@@ -88,17 +88,21 @@ impl SubLayer<1> for Convolution {
         self.maps_at_a_time()
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        transposed([&self.linear], &params[..self.layout.size()])
+    }
+
     #[inline(always)]
     fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
-        let Forward { params, inputs: [x], y, saved: derivative } = pass;
+        let Forward { transposed, inputs: [x], y, saved: derivative } = pass;
         let at_a_time = self.maps_at_a_time();
-        let [weight, shown] = scratch.parts([self.linear.scratch_len(), self.shown_len(at_a_time)]);
+        let [shown] = scratch.parts([self.shown_len(at_a_time)]);
         let results = at_a_time * self.result_len();
         let parts = x.chunks(at_a_time * self.windows.map_len()).zip(derivative.chunks_mut(results));
         for ((maps, derivative), y) in parts.zip(y.chunks_mut(results)) {
             let shown = &mut shown[..self.shown_len(y.len() / self.result_len())];
             self.gather(maps, shown);
-            self.linear.forward(simd, params, shown, None, derivative, weight);
+            self.linear.forward(simd, transposed, shown, None, derivative);
             gelu_with_derivative(simd, derivative, y);
         }
     }
@@ -116,7 +120,8 @@ impl SubLayer<1> for Convolution {
             d_linear.copy_from_slice(dy);
             multiply(simd, derivative, d_linear);
             self.gather(maps, shown);
-            self.linear.parameter_gradients(simd, shown, d_linear, d_params);
+            let start = if part == 0 { Start::Zero } else { Start::Keep };
+            self.linear.parameter_gradients(simd, (shown, d_linear), start, d_params);
             if !dx.is_empty() {
                 let dx = &mut dx[part * maps_len..][..maps.len()];
                 dx.fill(0.0);

@@ -157,20 +157,21 @@ fn weighted_sum<S: Simd>(simd: S, weights: &[f32], (rows, stride): (&[f32], usiz
 
 impl SelfAttention {
     /// The sub-layer for one more token of each of B sequences: appends its key and value to the cache and attends over
-    /// all of the cache. The same as the last row of the forward pass with a causal mask; x and y (B, D).
+    /// all of the cache. The same as the last row of the forward pass with a causal mask; x and y (B, D). The parameters come
+    /// from [`SubLayer::transposed`](crate::SubLayer::transposed), as in every pass forth.
     ///
     /// # Panics
     /// If the cache is full or of another width, or a slice is shorter than the cache's batch says.
     pub fn step(
         &self,
-        params: &[f32],
+        transposed: &[f32],
         x: &[f32],
         y: &mut [f32],
         cache: &mut KeyValueCache,
         scratch: &mut Scratch,
     ) {
         let cache = Cache::Growing(cache);
-        scratch.level().run(Step { layer: self, params, x, y, cache, scratch });
+        scratch.level().run(Step { layer: self, transposed, x, y, cache, scratch });
     }
 }
 
@@ -181,12 +182,12 @@ impl CrossAttention {
     /// If the memory is shorter than the cache's batch and capacity say, or the cache is of another width.
     pub fn project_memory(
         &self,
-        params: &[f32],
+        transposed: &[f32],
         memory: &[f32],
         cache: &mut KeyValueCache,
         scratch: &mut Scratch,
     ) {
-        scratch.level().run(ProjectMemory { layer: self, params, memory, cache, scratch });
+        scratch.level().run(ProjectMemory { layer: self, transposed, memory, cache, scratch });
     }
 
     /// The sub-layer for one token of each of B sequences over a memory given to [`Self::project_memory`]; x and y (B, D).
@@ -195,7 +196,7 @@ impl CrossAttention {
     /// If the cache is empty or of another width, or a slice is shorter than the cache's batch says.
     pub fn step(
         &self,
-        params: &[f32],
+        transposed: &[f32],
         x: &[f32],
         y: &mut [f32],
         cache: &KeyValueCache,
@@ -203,7 +204,7 @@ impl CrossAttention {
     ) {
         assert!(!cache.is_empty(), "no memory was given to project_memory");
         let cache = Cache::Fixed(cache);
-        scratch.level().run(Step { layer: self, params, x, y, cache, scratch });
+        scratch.level().run(Step { layer: self, transposed, x, y, cache, scratch });
     }
 }
 
@@ -224,7 +225,7 @@ impl Cache<'_> {
 
 struct Step<'a, const N: usize> {
     layer: &'a AttentionLayer<N>,
-    params: &'a [f32],
+    transposed: &'a [f32],
     x: &'a [f32],
     y: &'a mut [f32],
     cache: Cache<'a>,
@@ -236,28 +237,28 @@ impl<const N: usize> WithSimd for Step<'_, N> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, params, x, y, mut cache, scratch } = self;
+        let Self { layer, transposed, x, y, mut cache, scratch } = self;
         let (batch, width, pitch) = (cache.get().batch, cache.get().width, cache.get().pitch());
         assert_eq!(width, layer.q.inputs, "the cache is another layer's");
         let len = batch * width;
         let (x, y) = (&x[..len], &mut y[..len]);
-        let lens = [len, batch * STATISTICS, len, len, len, len, pitch, layer.q.scratch_len()];
-        let [normed, statistics, q, k, v, attended, scores, weight] = scratch.parts(lens);
-        layer_norm(simd, &params[layer.norm.clone()], x, normed, statistics);
-        layer.q.forward(simd, params, normed, None, q, weight);
+        let lens = [len, batch * STATISTICS, len, len, len, len, pitch];
+        let [normed, statistics, q, k, v, attended, scores] = scratch.parts(lens);
+        layer_norm(simd, &transposed[layer.norm.clone()], x, normed, statistics);
+        layer.q.forward(simd, transposed, normed, None, q);
         if let Cache::Growing(cache) = &mut cache {
-            layer.k.forward(simd, params, normed, None, k, weight);
-            layer.v.forward(simd, params, normed, None, v, weight);
+            layer.k.forward(simd, transposed, normed, None, k);
+            layer.v.forward(simd, transposed, normed, None, v);
             cache.push(k, v);
         }
         cache.get().attend(simd, layer.heads, q, attended, scores);
-        layer.out.forward(simd, params, attended, Some(x), y, weight);
+        layer.out.forward(simd, transposed, attended, Some(x), y);
     }
 }
 
 struct ProjectMemory<'a> {
     layer: &'a CrossAttention,
-    params: &'a [f32],
+    transposed: &'a [f32],
     memory: &'a [f32],
     cache: &'a mut KeyValueCache,
     scratch: &'a mut Scratch,
@@ -268,12 +269,12 @@ impl WithSimd for ProjectMemory<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layer, params, memory, cache, scratch } = self;
+        let Self { layer, transposed, memory, cache, scratch } = self;
         assert_eq!(cache.width, layer.q.inputs, "the cache is another layer's");
         let len = cache.values.len();
-        let [k, v, weight] = scratch.parts([len, len, layer.k.scratch_len()]);
-        layer.k.forward(simd, params, &memory[..len], None, k, weight);
-        layer.v.forward(simd, params, &memory[..len], None, v, weight);
+        let [k, v] = scratch.parts([len, len]);
+        layer.k.forward(simd, transposed, &memory[..len], None, k);
+        layer.v.forward(simd, transposed, &memory[..len], None, v);
         cache.fill(k, v);
     }
 }

@@ -48,12 +48,26 @@ pub(crate) enum Start<'a> {
 }
 
 /// `C (m x n) = start + A (m x k) B (k x n)`; the strides of B and C count numbers from row to row.
+///
+/// It is computed for `count` matrices of each kind, which lie `apart` numbers from one another in A, B and C.
 pub(crate) struct Gemm<'a> {
     pub(crate) shape: [usize; 3], // m, k, n
     pub(crate) a: Matrix<'a>,
     pub(crate) b: (&'a [f32], usize),
     pub(crate) c: (&'a mut [f32], usize),
     pub(crate) start: Start<'a>,
+    pub(crate) repeat: Repeat,
+}
+
+/// How often a product is computed, and how far apart the matrices lie in A, B and C.
+#[derive(Clone, Copy)]
+pub(crate) struct Repeat {
+    pub(crate) count: usize,
+    pub(crate) apart: [usize; 3],
+}
+
+impl Repeat {
+    pub(crate) const ONCE: Self = Self { count: 1, apart: [0; 3] };
 }
 
 impl Gemm<'_> {
@@ -67,12 +81,15 @@ impl Gemm<'_> {
     fn is_inside(&self) -> bool {
         let [m, k, n] = self.shape;
         // An offset that is too large for a number saturates, and is outside every slice.
-        let spans = |len: usize, (rows, row): (usize, usize), (columns, column): (usize, usize)| {
-            let last = sum([numbers_in([rows.max(1) - 1, row]), numbers_in([columns.max(1) - 1, column])]);
-            rows == 0 || columns == 0 || last < len
+        let Repeat { count, apart } = self.repeat;
+        let reaches = |i: usize, (rows, row): (usize, usize), (columns, column): (usize, usize)| {
+            let last = [(rows, row), (columns, column), (count, apart[i])];
+            let last = sum(last.map(|(places, stride)| numbers_in([places.max(1) - 1, stride])));
+            move |len: usize| rows == 0 || columns == 0 || last < len
         };
-        spans(self.a.data.len(), (m, self.a.row), (k, self.a.column))
-            && spans(self.b.0.len(), (k, self.b.1), (n, 1))
+        let spans = |len, rows, columns| reaches(2, rows, columns)(len);
+        reaches(0, (m, self.a.row), (k, self.a.column))(self.a.data.len())
+            && reaches(1, (k, self.b.1), (n, 1))(self.b.0.len())
             && spans(self.c.0.len(), (m, self.c.1), (n, 1))
             && match self.start {
                 Start::Zero | Start::Keep => true,
@@ -90,7 +107,7 @@ impl WithSimd for Gemm<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         assert!(self.is_inside(), "a matrix of {:?} reaches past its slice", self.shape);
-        let [m, k, n] = self.shape;
+        let ([m, k, n], Repeat { count, apart }) = (self.shape, self.repeat);
         let c = self.c.0.as_mut_ptr();
         let (bias, from): (Option<*const f32>, Option<*const f32>) = match self.start {
             Start::Zero => (None, None),
@@ -98,35 +115,38 @@ impl WithSimd for Gemm<'_> {
             Start::Bias(bias) => (Some(bias.as_ptr()), None),
             Start::Residual(bias, residual) => (Some(bias.as_ptr()), Some(residual.as_ptr())),
         };
-        let mut column = 0;
-        while column < n {
-            let width = (n - column).min(2 * S::F32_LANES);
-            // SAFETY: `is_inside` holds; the panel covers `width` columns from `column`, so `column + width <= n`.
-            let panel = unsafe {
-                Panel {
-                    rows: m,
-                    depth: k,
-                    a: self.a.data.as_ptr(),
-                    a_strides: [self.a.row, self.a.column],
-                    b: self.b.0.as_ptr().add(if k == 0 { 0 } else { column }),
-                    b_stride: self.b.1,
-                    c: c.add(if m == 0 { 0 } else { column }),
-                    c_stride: self.c.1,
-                    bias: bias.map(|p| p.add(column)),
-                    from: from.map(|p| p.add(if m == 0 { 0 } else { column })),
-                    last_lanes: if width > S::F32_LANES { width - S::F32_LANES } else { width },
+        for i in 0..count {
+            let [in_a, in_b, in_c] = apart.map(|apart| i * apart);
+            let mut column = 0;
+            while column < n {
+                let width = (n - column).min(2 * S::F32_LANES);
+                // SAFETY: `is_inside` holds; the panel covers `width` columns from `column`, so `column + width <= n`.
+                let panel = unsafe {
+                    Panel {
+                        rows: m,
+                        depth: k,
+                        a: self.a.data.as_ptr().add(if m == 0 || k == 0 { 0 } else { in_a }),
+                        a_strides: [self.a.row, self.a.column],
+                        b: self.b.0.as_ptr().add(if k == 0 { 0 } else { in_b + column }),
+                        b_stride: self.b.1,
+                        c: c.add(if m == 0 { 0 } else { in_c + column }),
+                        c_stride: self.c.1,
+                        bias: bias.map(|p| p.add(column)),
+                        from: from.map(|p| p.add(if m == 0 { 0 } else { in_c + column })),
+                        last_lanes: if width > S::F32_LANES { width - S::F32_LANES } else { width },
+                    }
+                };
+                // SAFETY: as above; two vectors where `width` needs two, the last whole or masked to `last_lanes`.
+                unsafe {
+                    match (width > S::F32_LANES, panel.last_lanes == S::F32_LANES) {
+                        (true, true) => panel.run::<S, 2, false>(simd),
+                        (true, false) => panel.run::<S, 2, true>(simd),
+                        (false, true) => panel.run::<S, 1, false>(simd),
+                        (false, false) => panel.run::<S, 1, true>(simd),
+                    }
                 }
-            };
-            // SAFETY: as above; two vectors where `width` needs two, the last whole or masked to `last_lanes`.
-            unsafe {
-                match (width > S::F32_LANES, panel.last_lanes == S::F32_LANES) {
-                    (true, true) => panel.run::<S, 2, false>(simd),
-                    (true, false) => panel.run::<S, 2, true>(simd),
-                    (false, true) => panel.run::<S, 1, false>(simd),
-                    (false, false) => panel.run::<S, 1, true>(simd),
-                }
+                column += width;
             }
-            column += width;
         }
     }
 }
@@ -135,12 +155,13 @@ impl WithSimd for Gemm<'_> {
 #[inline(always)]
 pub(crate) fn product<S: Simd>(
     simd: S,
+    repeat: Repeat,
     shape: [usize; 3],
     a: Matrix,
     b: (&[f32], usize),
     c: (&mut [f32], usize),
 ) {
-    Gemm { shape, a, b, c, start: Start::Zero }.run(simd);
+    Gemm { shape, a, b, c, start: Start::Zero, repeat }.run(simd);
 }
 
 #[cfg(test)]
@@ -176,7 +197,7 @@ mod tests {
             let check = |start: Start, from: &dyn Fn(usize, usize) -> f32| {
                 let mut got = c.clone();
                 let a = Matrix::rows(&a, k);
-                level.run(Gemm { shape, a, b: (&b, n), c: (&mut got, n), start });
+                level.run(Gemm { shape, a, b: (&b, n), c: (&mut got, n), start, repeat: Repeat::ONCE });
                 assert_close(&got, &product(shape, a.data, &b, from), 1e-5);
             };
             check(Start::Zero, &|_, _| 0.0);
@@ -196,12 +217,50 @@ mod tests {
         for level in Level::available() {
             let mut wide = vec![f32::NAN; m * (n + 3)];
             let a = Matrix::transposed(&a_t, m);
-            level.run(Gemm { shape: [m, k, n], a, b: (&b, n), c: (&mut wide, n + 3), start: Start::Zero });
+            level.run(Gemm {
+                shape: [m, k, n],
+                a,
+                b: (&b, n),
+                c: (&mut wide, n + 3),
+                start: Start::Zero,
+                repeat: Repeat::ONCE,
+            });
             for (row, exact) in wide.chunks(n + 3).zip(exact.chunks(n)) {
                 assert_close(&row[..n], exact, 1e-5);
                 assert!(row[n..].iter().all(|gap| gap.is_nan()), "wrote between the rows");
             }
         }
+    }
+
+    #[test]
+    fn repeated_products_are_those_of_each_matrix() {
+        let ([m, k, n], count, apart) = ([5, 7, 19], 3, [5 * 7 + 2, 7 * 19 + 1, 5 * 19 + 3]);
+        let [a, b] = [0, 1].map(|i| numbers(count * apart[i], i as u64));
+        for level in Level::available() {
+            let mut all = vec![f32::NAN; count * apart[2]];
+            let (a_rows, repeat) = (Matrix::rows(&a, k), Repeat { count, apart });
+            let (b, c) = ((&b[..], n), (&mut all[..], n));
+            level.run(Gemm { shape: [m, k, n], a: a_rows, b, c, start: Start::Zero, repeat });
+            for (i, c) in all.chunks(apart[2]).enumerate() {
+                let (a, b) = (&a[i * apart[0]..], &b.0[i * apart[1]..]);
+                assert_close(&c[..m * n], &product([m, k, n], a, b, |_, _| 0.0), 1e-5);
+                assert!(c[m * n..].iter().all(|gap| gap.is_nan()), "wrote between the matrices");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "reaches past its slice")]
+    fn refuses_repeats_that_reach_past_a_slice() {
+        let (a, b, mut c) = ([1.0; 8], [1.0; 4], [0.0; 8]);
+        Level::scalar().run(Gemm {
+            shape: [2, 2, 2],
+            a: Matrix::rows(&a, 2),
+            b: (&b, 2),
+            c: (&mut c, 2),
+            start: Start::Zero,
+            repeat: Repeat { count: 2, apart: [4, 1, 4] },
+        });
     }
 
     #[test]
@@ -212,7 +271,14 @@ mod tests {
                 let (a, b, bias) = (vec![1.0; m * k], vec![1.0; k * n], vec![2.0; n]);
                 let mut c = vec![0.0; m * n];
                 let a = Matrix::rows(&a, k);
-                level.run(Gemm { shape, a, b: (&b, n), c: (&mut c, n), start: Start::Bias(&bias) });
+                level.run(Gemm {
+                    shape,
+                    a,
+                    b: (&b, n),
+                    c: (&mut c, n),
+                    start: Start::Bias(&bias),
+                    repeat: Repeat::ONCE,
+                });
                 assert!(c.iter().all(|&c| c == 2.0), "{shape:?}");
             }
         }
@@ -228,6 +294,7 @@ mod tests {
             b: (&[1.0], 1),
             c: (&mut [0.0; 3], 1),
             start: Start::Zero,
+            repeat: Repeat::ONCE,
         });
     }
 
@@ -242,6 +309,7 @@ mod tests {
             b: (&[1.0; 4], 2),
             c: (&mut c, 2),
             start: Start::Zero,
+            repeat: Repeat::ONCE,
         });
     }
 }

@@ -5,7 +5,7 @@ use pulp::Simd;
 
 use crate::cross_entropy::cross_entropy;
 use crate::gemm::Start;
-use crate::linear::Linear;
+use crate::linear::{Linear, transposed};
 use crate::packed::HeadLayout;
 use crate::scratch::Scratch;
 use crate::sizes::{check_sizes, numbers_in};
@@ -48,17 +48,20 @@ impl SubLayer<1> for Head {
         Lens { params: self.layout.size(), inputs: [x], y, saved: 0 }
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        transposed([&self.linear], &params[..self.layout.size()])
+    }
+
     #[inline(always)]
-    fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
-        let Forward { params, inputs: [x], y, .. } = pass;
-        let [weight] = scratch.parts([self.linear.scratch_len()]);
-        self.linear.forward(simd, params, x, None, y, weight);
+    fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, _: &mut Scratch) {
+        let Forward { transposed, inputs: [x], y, .. } = pass;
+        self.linear.forward(simd, transposed, x, None, y);
     }
 
     #[inline(always)]
     fn backward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Backward<1>, _: &mut Scratch) {
         let Backward { params, inputs: [x], dy, dx: [dx], d_params, .. } = pass;
-        self.linear.parameter_gradients(simd, x, dy, d_params);
+        self.linear.parameter_gradients(simd, (x, dy), Start::Zero, d_params);
         self.linear.input_gradient(simd, params, dy, Start::Zero, dx);
     }
 }
@@ -81,10 +84,14 @@ impl SubLayer<2> for HeadLoss {
         Lens { params, inputs: [x, logits], y: 1, saved: logits }
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        self.0.transposed(params)
+    }
+
     #[inline(always)]
     fn forward_on<S: Simd>(&self, simd: S, rows: [usize; 1], pass: Forward<2>, scratch: &mut Scratch) {
-        let Forward { params, inputs: [x, targets], y: loss, saved } = pass;
-        let logits = Forward { params, inputs: [x], y: &mut *saved, saved: &mut [] };
+        let Forward { transposed, inputs: [x, targets], y: loss, saved } = pass;
+        let logits = Forward { transposed, inputs: [x], y: &mut *saved, saved: &mut [] };
         self.0.forward_on(simd, rows, logits, scratch);
         let (vocabulary, mut sum) = (self.0.linear.outputs, 0.0);
         for (logits, target) in saved.chunks_exact_mut(vocabulary).zip(targets.chunks_exact(vocabulary)) {
@@ -103,7 +110,7 @@ impl SubLayer<2> for HeadLoss {
         let [d_logits] = scratch.parts([saved.len()]);
         let scale = d_loss[0] / tokens_in(targets, self.0.linear.outputs);
         d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
-        self.0.linear.parameter_gradients(simd, x, d_logits, d_params);
+        self.0.linear.parameter_gradients(simd, (x, d_logits), Start::Zero, d_params);
         self.0.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
     }
 }

@@ -54,7 +54,7 @@ fn moments<S: Simd>(simd: S, x: &[f32]) -> (f32, f32) {
 }
 
 /// `dx = residual + d norm(x) / dx` applied to `dy`, for a norm at the head of a residual branch; the gradients of the
-/// weight and the bias are added to `d_norm`.
+/// weight and the bias are written to `d_norm`.
 #[inline(always)]
 pub(crate) fn layer_norm_backward<S: Simd>(
     simd: S,
@@ -65,6 +65,7 @@ pub(crate) fn layer_norm_backward<S: Simd>(
     d_norm: &mut [f32],
 ) {
     let width = norm.len() / 2;
+    d_norm.fill(0.0);
     let (weight, (d_weight, d_bias)) = (&norm[..width], d_norm.split_at_mut(width));
     for (r, dx) in dx.chunks_exact_mut(width).enumerate() {
         let row = r * width..(r + 1) * width;

@@ -79,14 +79,14 @@ mod candle;
 
 pub use attention_layer::{AttentionLayer, CrossAttention, SelfAttention};
 pub use candle::{
-    Cut, Gradients, Layer, Lookup, Operand, Recorded, Tape, cross_attention, cross_attention_step,
+    Cut, Gradients, Layer, Lookup, Operand, Packed, Recorded, Tape, cross_attention, cross_attention_step,
     cut_patches, head_loss, logits, mlp, patch_embedding, project_memory, self_attention,
     self_attention_step, stem, token_embedding,
 };
 pub use convolution::Convolution;
 pub use decode::KeyValueCache;
 pub use head::{Head, HeadLoss};
-pub use memory::keep_freed_memory;
+pub use memory::{keep_freed_memory, use_large_pages};
 pub use mlp::Mlp;
 pub use orthogonal::Orthogonalizer;
 pub use packed::{
@@ -96,7 +96,7 @@ pub use packed::{
 pub use patch_embedding::PatchEmbedding;
 pub use peak::peak;
 pub use scratch::Scratch;
-pub use simd::Level;
+pub use simd::{Level, vectorize};
 pub use stem::Stem;
 pub use sub_layer::{Backward, Forward, Lens, SubLayer};
 pub use token_embedding::TokenEmbedding;

@@ -1,12 +1,29 @@
 //! A linear map inside a packed parameter slice: `y = x W^T + b` with `PyTorch`'s weight (outputs, inputs).
+//!
+//! The way forth multiplies by rows of `W^T`, the way back by rows of `W`. So the parameters come twice, and whoever uses them more
+//! than once transposes them once.
 
 use std::ops::Range;
 
 use pulp::Simd;
 
-use crate::gemm::{Gemm, Matrix, Start};
+use crate::gemm::{Gemm, Matrix, Repeat, Start};
 use crate::simd::add_column_sums;
 use crate::transpose::transpose;
+
+/// The packed parameters of a sub-layer, with the weights of these maps, in their order, transposed.
+pub(crate) fn transposed<const N: usize>(maps: [&Linear; N], params: &[f32]) -> Vec<f32> {
+    let mut transposed = Vec::with_capacity(params.len());
+    for map in maps {
+        let Range { start, end } = map.weight;
+        transposed.extend_from_slice(&params[transposed.len()..start]);
+        transposed.resize(end, 0.0);
+        let (weight, to) = ((&params[start..end], map.inputs), (&mut transposed[start..], map.outputs));
+        transpose([map.outputs, map.inputs], weight, to);
+    }
+    transposed.extend_from_slice(&params[transposed.len()..]);
+    transposed
+}
 
 /// Where the weight and the bias of a linear map lie in a packed slice, and its sizes.
 #[derive(Clone, Debug)]
@@ -23,40 +40,42 @@ impl Linear {
         Self { weight: weight..weight + outputs * inputs, bias: bias..bias + outputs, inputs, outputs }
     }
 
-    /// How long the transposed copy of the weight is that [`Self::forward`] makes.
-    pub(crate) fn scratch_len(&self) -> usize {
-        self.weight.len()
-    }
-
-    /// `y = x W^T + b`, plus `residual` where there is one; x (R, inputs), y and residual (R, outputs).
+    /// `y = x W^T + b`, plus `residual` where there is one; x (R, inputs), y and residual (R, outputs). The parameters come from
+    /// [`transposed`].
     #[inline(always)]
     pub(crate) fn forward<S: Simd>(
         &self,
         simd: S,
-        params: &[f32],
+        transposed: &[f32],
         x: &[f32],
         residual: Option<&[f32]>,
         y: &mut [f32],
-        scratch: &mut [f32],
     ) {
-        let transposed = &mut scratch[..self.weight.len()];
-        let weight = (&params[self.weight.clone()], self.inputs);
-        transpose([self.outputs, self.inputs], weight, (&mut *transposed, self.outputs));
-        let bias = &params[self.bias.clone()];
+        let bias = &transposed[self.bias.clone()];
         let start = residual.map_or(Start::Bias(bias), |residual| Start::Residual(bias, residual));
         let shape = [y.len() / self.outputs, self.inputs, self.outputs];
-        let a = Matrix::rows(x, self.inputs);
-        Gemm { shape, a, b: (transposed, self.outputs), c: (y, self.outputs), start }.run(simd);
+        let (a, b) = (Matrix::rows(x, self.inputs), (&transposed[self.weight.clone()], self.outputs));
+        Gemm { shape, a, b, c: (y, self.outputs), start, repeat: Repeat::ONCE }.run(simd);
     }
 
-    /// Adds `dy^T x` to the gradient of the weight and the column sums of `dy` to that of the bias.
+    /// The gradient of the weight becomes `dy^T x`, and that of the bias the column sums of `dy`; with [`Start::Keep`] they are added.
     #[inline(always)]
-    pub(crate) fn parameter_gradients<S: Simd>(&self, simd: S, x: &[f32], dy: &[f32], d_params: &mut [f32]) {
+    pub(crate) fn parameter_gradients<S: Simd>(
+        &self,
+        simd: S,
+        (x, dy): (&[f32], &[f32]),
+        start: Start,
+        d_params: &mut [f32],
+    ) {
+        let bias = &mut d_params[self.bias.clone()];
+        if matches!(start, Start::Zero) {
+            bias.fill(0.0);
+        }
+        add_column_sums(simd, dy, bias);
         let shape = [self.outputs, dy.len() / self.outputs, self.inputs];
         let a = Matrix::transposed(dy, self.outputs);
         let c = (&mut d_params[self.weight.clone()], self.inputs);
-        Gemm { shape, a, b: (x, self.inputs), c, start: Start::Keep }.run(simd);
-        add_column_sums(simd, dy, &mut d_params[self.bias.clone()]);
+        Gemm { shape, a, b: (x, self.inputs), c, start, repeat: Repeat::ONCE }.run(simd);
     }
 
     /// `dx = dy W`, or `dx += dy W` with [`Start::Keep`].
@@ -71,6 +90,14 @@ impl Linear {
     ) {
         let shape = [dy.len() / self.outputs, self.outputs, self.inputs];
         let b = (&params[self.weight.clone()], self.inputs);
-        Gemm { shape, a: Matrix::rows(dy, self.outputs), b, c: (dx, self.inputs), start }.run(simd);
+        Gemm {
+            shape,
+            a: Matrix::rows(dy, self.outputs),
+            b,
+            c: (dx, self.inputs),
+            start,
+            repeat: Repeat::ONCE,
+        }
+        .run(simd);
     }
 }

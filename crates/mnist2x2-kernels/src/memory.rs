@@ -20,6 +20,23 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// Has the calling thread take its memory from pages of 2 MiB, where the system has some to give: as much of it as lies in the
+/// 24 MiB that it asks for here and frees again, so [`keep_freed_memory`] comes first.
+///
+/// A step of training goes through some 12 MB. In pages of 4 KiB this is more than the processor has addresses of at hand, and the
+/// matrix product waits for them: at 7 MB it runs at 60 to 99 GFLOP/s instead of 110.
+pub fn use_large_pages() {
+    #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
+    {
+        const PAGE: usize = 2 << 20;
+        let mut block = Vec::<u8>::with_capacity(12 * PAGE);
+        let skipped = block.as_ptr().align_offset(PAGE);
+        let pages = &mut block.spare_capacity_mut()[skipped..];
+        // SAFETY: it changes how memory that belongs to the block is mapped, and nothing of what it holds.
+        unsafe { libc::madvise(pages.as_mut_ptr().cast(), pages.len() / PAGE * PAGE, libc::MADV_HUGEPAGE) };
+    }
+}
+
 thread_local! {
     /// The buffers that this thread made and no longer uses, by their lengths.
     ///

@@ -8,7 +8,7 @@ use pulp::Simd;
 use crate::gelu::gelu_with_derivative;
 use crate::gemm::Start;
 use crate::layer_norm::{STATISTICS, layer_norm, layer_norm_backward};
-use crate::linear::Linear;
+use crate::linear::{Linear, transposed};
 use crate::packed::MlpLayout;
 use crate::scratch::{ROWS_AT_A_TIME, Scratch, packed_len, split, split_ref};
 use crate::simd::multiply;
@@ -63,15 +63,18 @@ impl SubLayer<1> for Mlp {
         ROWS_AT_A_TIME
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        transposed([&self.fc1, &self.fc2], &params[..self.layout.size()])
+    }
+
     #[inline(always)]
-    fn forward_on<S: Simd>(&self, simd: S, [rows]: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
-        let Forward { params, inputs: [x], y, saved } = pass;
+    fn forward_on<S: Simd>(&self, simd: S, [rows]: [usize; 1], pass: Forward<1>, _: &mut Scratch) {
+        let Forward { transposed, inputs: [x], y, saved } = pass;
         let [normed, statistics, derivative, activated] = split(saved, self.saved_lens(rows));
-        let [weight] = scratch.parts([self.fc1.scratch_len()]);
-        layer_norm(simd, &params[self.norm.clone()], x, normed, statistics);
-        self.fc1.forward(simd, params, normed, None, derivative, weight);
+        layer_norm(simd, &transposed[self.norm.clone()], x, normed, statistics);
+        self.fc1.forward(simd, transposed, normed, None, derivative);
         gelu_with_derivative(simd, derivative, activated);
-        self.fc2.forward(simd, params, activated, Some(x), y, weight);
+        self.fc2.forward(simd, transposed, activated, Some(x), y);
     }
 
     #[inline(always)]
@@ -80,10 +83,10 @@ impl SubLayer<1> for Mlp {
         let [normed, statistics, derivative, activated] = split_ref(saved, self.saved_lens(rows));
         let [d_hidden, d_normed] = scratch.parts([derivative.len(), normed.len()]);
 
-        self.fc2.parameter_gradients(simd, activated, dy, d_params);
+        self.fc2.parameter_gradients(simd, (activated, dy), Start::Zero, d_params);
         self.fc2.input_gradient(simd, params, dy, Start::Zero, d_hidden);
         multiply(simd, derivative, d_hidden);
-        self.fc1.parameter_gradients(simd, normed, d_hidden, d_params);
+        self.fc1.parameter_gradients(simd, (normed, d_hidden), Start::Zero, d_params);
         self.fc1.input_gradient(simd, params, d_hidden, Start::Zero, d_normed);
         let (norm, d_norm) = (&params[self.norm.clone()], &mut d_params[self.norm.clone()]);
         layer_norm_backward(simd, norm, (x, statistics), (d_normed, dy), dx, d_norm);

@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::gemm::{Matrix, product};
+use crate::gemm::{Matrix, Repeat, product};
 use crate::scratch::Scratch;
 use crate::sizes::numbers_in;
 use crate::transpose::transpose;
@@ -101,7 +101,7 @@ fn round<S: Simd>(
     let [a, b, c] = POLYNOMIAL;
     square.iter_mut().zip(&*fourth).for_each(|(square, fourth)| *square = b * *square + c * fourth);
     square.iter_mut().step_by(n + 1).for_each(|diagonal| *diagonal += a);
-    product(simd, [rows, n, n], Matrix::rows(x, n), (square, n), (to, n));
+    product(simd, Repeat::ONCE, [rows, n, n], Matrix::rows(x, n), (square, n), (to, n));
 }
 
 /// `c (n x n) = a (n x k) b (k x n)`, which is known to be symmetric: what lies below the diagonal is copied.
@@ -112,7 +112,7 @@ fn symmetric_product<S: Simd>(simd: S, [n, k]: [usize; 2], a: Matrix, b: &[f32],
     let width = 2 * S::F32_LANES;
     for start in (0..n).step_by(width) {
         let end = (start + width).min(n);
-        product(simd, [end, k, end - start], a, (&b[start..], n), (&mut c[start..], n));
+        product(simd, Repeat::ONCE, [end, k, end - start], a, (&b[start..], n), (&mut c[start..], n));
         for row in start..end {
             for column in 0..start {
                 c[row * n + column] = c[column * n + row];
@@ -154,7 +154,7 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             let Self { shape: [n, k], x, whole, half } = self;
-            crate::gemm::product(simd, [n, k, n], Matrix::transposed(x, n), (x, n), (whole, n));
+            crate::gemm::product(simd, Repeat::ONCE, [n, k, n], Matrix::transposed(x, n), (x, n), (whole, n));
             symmetric_product(simd, [n, k], Matrix::transposed(x, n), x, half);
         }
     }

@@ -20,7 +20,7 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// All rows, the most first that the registers hold: `V` vectors for each of 8 rows, or of 6 where there are 16 registers.
+    /// All rows, the most first that the registers hold: 16 vectors of sums, or 12 where there are 16 registers.
     /// Which rows make a tile changes no sum.
     ///
     /// # Safety
@@ -32,6 +32,10 @@ impl Panel {
         // SAFETY: each tile lies within `0..self.rows`; the rest is the caller's promise.
         unsafe {
             if S::REGISTER_COUNT >= 32 {
+                while V == 1 && row + 16 <= self.rows {
+                    self.tile::<S, 16, V, MASKED>(simd, row);
+                    row += 16;
+                }
                 while row + 8 <= self.rows {
                     self.tile::<S, 8, V, MASKED>(simd, row);
                     row += 8;

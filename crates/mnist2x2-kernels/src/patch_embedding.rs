@@ -4,7 +4,7 @@ use candle_core::Result;
 use pulp::Simd;
 
 use crate::gemm::Start;
-use crate::linear::Linear;
+use crate::linear::{Linear, transposed};
 use crate::packed::PatchEmbeddingLayout;
 use crate::scratch::Scratch;
 use crate::simd::add;
@@ -46,23 +46,26 @@ impl SubLayer<1> for PatchEmbedding {
         Lens { params: self.layout.size(), inputs: [x], y, saved: 0 }
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        transposed([&self.proj], &params[..self.layout.size()])
+    }
+
     #[inline(always)]
-    fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
-        let Forward { params, inputs: [patches], y, .. } = pass;
-        let [weight] = scratch.parts([self.proj.scratch_len()]);
-        self.proj.forward(simd, params, patches, None, y, weight);
+    fn forward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Forward<1>, _: &mut Scratch) {
+        let Forward { transposed, inputs: [patches], y, .. } = pass;
+        self.proj.forward(simd, transposed, patches, None, y);
         for image in y.chunks_exact_mut(self.layout.pos.len()) {
-            add(simd, &params[self.layout.pos.clone()], image);
+            add(simd, &transposed[self.layout.pos.clone()], image);
         }
     }
 
     #[inline(always)]
     fn backward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Backward<1>, _: &mut Scratch) {
         let Backward { params, inputs: [patches], dy, dx: [d_patches], d_params, .. } = pass;
-        self.proj.parameter_gradients(simd, patches, dy, d_params);
-        for image in dy.chunks_exact(self.layout.pos.len()) {
-            add(simd, image, &mut d_params[self.layout.pos.clone()]);
-        }
+        self.proj.parameter_gradients(simd, (patches, dy), Start::Zero, d_params);
+        let d_pos = &mut d_params[self.layout.pos.clone()];
+        d_pos.fill(0.0);
+        dy.chunks_exact(d_pos.len()).for_each(|image| add(simd, image, d_pos));
         if !d_patches.is_empty() {
             self.proj.input_gradient(simd, params, dy, Start::Zero, d_patches);
         }

@@ -3,6 +3,7 @@
 //! Kernels are written once over [`pulp::Simd`]. A sub-layer enters its instruction set once per call
 //! ([`Level::run`]); what it calls is inlined or enters the same set again, which costs a plain function call.
 
+use std::array;
 use std::sync::OnceLock;
 
 use pulp::{Arch, MemMask, Simd, WithSimd};
@@ -87,6 +88,23 @@ impl Default for Level {
     }
 }
 
+/// Runs a plain loop that the compiler makes vectors of, on the level of this process. Give it a closure that it can inline.
+#[inline]
+pub fn vectorize<R>(plain: impl FnOnce() -> R) -> R {
+    Level::default().run(Plain(plain))
+}
+
+struct Plain<F>(F);
+
+impl<R, F: FnOnce() -> R> WithSimd for Plain<F> {
+    type Output = R;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> R {
+        (self.0)()
+    }
+}
+
 /// How many vectors hold `len` numbers.
 #[inline(always)]
 pub(crate) fn vectors<S: Simd>(len: usize) -> usize {
@@ -137,13 +155,28 @@ pub(crate) fn within<S: Simd>(simd: S, v: S::f32s, i: usize, len: usize, other: 
 /// `to[j] += sum over rows r of x[r][j]`: the gradient of a bias.
 #[inline(always)]
 pub(crate) fn add_column_sums<S: Simd>(simd: S, x: &[f32], to: &mut [f32]) {
-    let width = to.len();
-    for i in 0..vectors::<S>(width) {
-        let mut sum = load(simd, to, i);
-        for row in x.chunks_exact(width) {
-            sum = simd.add_f32s(sum, load(simd, row, i));
+    let (count, mut i) = (vectors::<S>(to.len()), 0);
+    while i + 4 <= count {
+        add_columns::<S, 4>(simd, x, i, to);
+        i += 4;
+    }
+    while i < count {
+        add_columns::<S, 1>(simd, x, i, to);
+        i += 1;
+    }
+}
+
+/// Those of `V` vectors from `first`: several sums at once, because one alone would wait for each of its additions.
+#[inline(always)]
+fn add_columns<S: Simd, const V: usize>(simd: S, x: &[f32], first: usize, to: &mut [f32]) {
+    let mut sums: [S::f32s; V] = array::from_fn(|j| load(simd, to, first + j));
+    for row in x.chunks_exact(to.len()) {
+        for (j, sum) in sums.iter_mut().enumerate() {
+            *sum = simd.add_f32s(*sum, load(simd, row, first + j));
         }
-        store(simd, to, i, sum);
+    }
+    for (j, sum) in sums.into_iter().enumerate() {
+        store(simd, to, first + j, sum);
     }
 }
 

@@ -87,17 +87,22 @@ impl SubLayer<1> for Stem {
         1
     }
 
+    fn transposed(&self, params: &[f32]) -> Vec<f32> {
+        let each = self.convolutions.iter().zip(self.places(1));
+        each.flat_map(|(convolution, place)| convolution.transposed(&params[place.parameters])).collect()
+    }
+
     #[inline(always)]
     fn forward_on<S: Simd>(&self, _: S, [batch]: [usize; 1], pass: Forward<1>, scratch: &mut Scratch) {
-        let Forward { params, inputs: [x], y, saved } = pass;
+        let Forward { transposed, inputs: [x], y, saved } = pass;
         let places = self.places(batch);
         for (i, (convolution, place)) in self.convolutions.iter().zip(&places).enumerate() {
             let (before, own) = saved.split_at_mut(place.derivative.start);
             let [derivative, maps] = split(own, [place.maps.len(); 2]);
             let x = if i == 0 { x } else { &before[places[i - 1].maps.clone()] };
             let y = if i + 1 == places.len() { &mut *y } else { maps };
-            let params = &params[place.parameters.clone()];
-            convolution.forward([batch], Forward { params, inputs: [x], y, saved: derivative }, scratch);
+            let transposed = &transposed[place.parameters.clone()];
+            convolution.forward([batch], Forward { transposed, inputs: [x], y, saved: derivative }, scratch);
         }
     }
 

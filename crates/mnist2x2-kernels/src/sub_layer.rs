@@ -9,8 +9,8 @@ use crate::scratch::Scratch;
 /// What a forward pass reads and writes.
 #[derive(Debug)]
 pub struct Forward<'a, const N: usize> {
-    /// The parameters, packed as the sub-layer's layout says.
-    pub params: &'a [f32],
+    /// The parameters, with each matrix transposed; see [`SubLayer::transposed`].
+    pub transposed: &'a [f32],
     /// The inputs.
     pub inputs: [&'a [f32]; N],
     /// The result.
@@ -19,10 +19,10 @@ pub struct Forward<'a, const N: usize> {
     pub saved: &'a mut [f32],
 }
 
-/// What a backward pass reads and writes.
+/// What a backward pass reads, and the gradients that it writes, whatever was there.
 #[derive(Debug)]
 pub struct Backward<'a, const N: usize> {
-    /// As in the forward pass.
+    /// The parameters, packed as the sub-layer's layout says.
     pub params: &'a [f32],
     /// As in the forward pass.
     pub inputs: [&'a [f32]; N],
@@ -30,9 +30,9 @@ pub struct Backward<'a, const N: usize> {
     pub saved: &'a [f32],
     /// The gradient of the result.
     pub dy: &'a [f32],
-    /// The gradients of the inputs: x's is overwritten, a memory's is added to, because several layers may read it.
+    /// The gradients of the inputs.
     pub dx: [&'a mut [f32]; N],
-    /// The gradient of the parameters, which is added to.
+    /// The gradient of the parameters.
     pub d_params: &'a mut [f32],
 }
 
@@ -65,6 +65,12 @@ pub trait SubLayer<const N: usize> {
         usize::MAX
     }
 
+    /// Packed parameters with each matrix transposed, as passes forth read them.
+    ///
+    /// # Panics
+    /// If there are fewer than [`Self::lens`] says.
+    fn transposed(&self, params: &[f32]) -> Vec<f32>;
+
     /// The forward pass on one instruction set, over slices of exactly the lengths that [`Self::lens`] says.
     fn forward_on<S: Simd>(&self, simd: S, sizes: Self::Sizes, pass: Forward<N>, scratch: &mut Scratch);
 
@@ -76,9 +82,9 @@ pub trait SubLayer<const N: usize> {
     /// # Panics
     /// If a slice is shorter than the sizes say.
     fn forward(&self, sizes: Self::Sizes, pass: Forward<N>, scratch: &mut Scratch) {
-        let (lens, Forward { params, inputs, y, saved }) = (self.lens(sizes), pass);
+        let (lens, Forward { transposed, inputs, y, saved }) = (self.lens(sizes), pass);
         let pass = Forward {
-            params: &params[..lens.params],
+            transposed: &transposed[..lens.params],
             inputs: array::from_fn(|i| &inputs[i][..lens.inputs[i]]),
             y: &mut y[..lens.y],
             saved: &mut saved[..lens.saved],
@@ -93,7 +99,7 @@ pub trait SubLayer<const N: usize> {
     fn infer(
         &self,
         sizes: Self::Sizes,
-        params: &[f32],
+        transposed: &[f32],
         inputs: [&[f32]; N],
         y: &mut [f32],
         scratch: &mut Scratch,
@@ -111,7 +117,7 @@ pub trait SubLayer<const N: usize> {
             let inputs = array::from_fn(|i| &inputs[i][first * one.inputs[i]..]);
             let y = &mut y[first * one.y..];
             scratch.without_saving(self.lens(sizes).saved, |saved, scratch| {
-                self.forward(sizes, Forward { params, inputs, y, saved }, scratch);
+                self.forward(sizes, Forward { transposed, inputs, y, saved }, scratch);
             });
         }
     }

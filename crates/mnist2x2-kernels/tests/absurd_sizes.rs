@@ -47,7 +47,11 @@ fn passes_refuse<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes, x: 
     let (params, inputs, saved) = (&eight[..], [&eight[..]; N], &eight[..]);
     refuses(&what, || {
         let (mut y, mut saved) = ([0.0; 8], [0.0; 8]);
-        layer.forward(sizes, Forward { params, inputs, y: &mut y, saved: &mut saved }, &mut scratch);
+        layer.forward(
+            sizes,
+            Forward { transposed: params, inputs, y: &mut y, saved: &mut saved },
+            &mut scratch,
+        );
     });
     refuses(&what, || layer.infer(sizes, params, inputs, &mut [0.0; 8], &mut scratch));
     refuses(&what, || {

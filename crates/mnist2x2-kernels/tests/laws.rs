@@ -16,6 +16,7 @@ fn later_tokens_do_not_reach_earlier_ones() {
     for level in Level::available() {
         let layer = SelfAttention::new(d, h, true).unwrap();
         let (params, mut x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
+        let params = layer.transposed(&params);
         let (mut before, mut after, mut scratch) = (x.clone(), x.clone(), Scratch::at(level));
         layer.infer([b, t, t], &params, [&x], &mut before, &mut scratch);
         for x in x.chunks_mut(t * d) {
@@ -35,6 +36,7 @@ fn steps_with_a_cache_are_the_rows_of_one_causal_pass() {
     for level in Level::available() {
         let layer = SelfAttention::new(d, h, true).unwrap();
         let (params, x) = (numbers(layer.size(), 1), numbers(b * t * d, 2));
+        let params = layer.transposed(&params);
         let (mut whole, mut scratch) = (x.clone(), Scratch::at(level));
         layer.infer([b, t, t], &params, [&x], &mut whole, &mut scratch);
         let mut cache = KeyValueCache::new(1, t, d).unwrap();
@@ -57,6 +59,7 @@ fn a_step_over_a_remembered_memory_is_a_row_of_cross_attention() {
         let layer = CrossAttention::new(d, h).unwrap();
         let (params, x) = (numbers(layer.size(), 1), numbers(b * d, 2));
         let (memory, mut scratch) = (numbers(b * n * d, 3), Scratch::at(level));
+        let params = layer.transposed(&params);
         let (mut whole, mut y) = (x.clone(), x.clone());
         layer.infer([b, 1, n], &params, [&x, &memory], &mut whole, &mut scratch);
         let mut cache = KeyValueCache::new(b, n, d).unwrap();
@@ -77,7 +80,9 @@ fn both_passes<const N: usize, L: SubLayer<N>>(
 ) -> [Vec<f32>; 3] {
     let lens = layer.lens(sizes);
     let (mut y, mut saved) = (vec![0.0; lens.y], vec![0.0; lens.saved]);
-    layer.forward(sizes, Forward { params, inputs, y: &mut y, saved: &mut saved }, scratch);
+    let transposed = layer.transposed(params);
+    let pass = Forward { transposed: &transposed, inputs, y: &mut y, saved: &mut saved };
+    layer.forward(sizes, pass, scratch);
     let (mut dx, mut d_params) = (lens.inputs.map(|len| vec![0.0; len]), vec![0.0; lens.params]);
     let gradients = dx.each_mut().map(|dx| &mut dx[..]);
     let (saved, dy) = (&saved[..], if lens.y == 1 { &[1.0] } else { &y[..] });
@@ -94,9 +99,10 @@ fn inference_is_the_forward_pass<const N: usize, L: SubLayer<N>>(
     let (lens, mut scratch) = (layer.lens(sizes), Scratch::new());
     let (params, mut saved) = (numbers(lens.params, 3), vec![f32::NAN; lens.saved]);
     let [mut expected, mut got] = [vec![f32::NAN; lens.y], vec![f32::NAN; lens.y]];
-    let pass = Forward { params: &params, inputs, y: &mut expected, saved: &mut saved };
+    let transposed = layer.transposed(&params);
+    let pass = Forward { transposed: &transposed, inputs, y: &mut expected, saved: &mut saved };
     layer.forward(sizes, pass, &mut scratch);
-    layer.infer(sizes, &params, inputs, &mut got, &mut scratch);
+    layer.infer(sizes, &transposed, inputs, &mut got, &mut scratch);
     assert_eq!(got, expected);
 }
 

@@ -32,13 +32,12 @@ fn check<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes, plain: impl
     };
     let slopes: Vec<Vec<f64>> = (0..=N).map(slope).collect();
 
-    let inputs = inputs.each_ref().map(|x| &x[..]);
+    let (inputs, transposed) = (inputs.each_ref().map(|x| &x[..]), layer.transposed(&params));
     for level in Level::available() {
         let (mut y, mut saved) = (vec![f32::NAN; lens.y], vec![f32::NAN; lens.saved]);
         let (mut dx, mut d_params, mut scratch) =
-            (inputs.map(|x| vec![0.0; x.len()]), vec![0.0; lens.params], Scratch::at(level));
-        dx[0].fill(f32::NAN); // is overwritten, the others are added to
-        let pass = Forward { params: &params, inputs, y: &mut y, saved: &mut saved };
+            (inputs.map(|x| vec![f32::NAN; x.len()]), vec![f32::NAN; lens.params], Scratch::at(level));
+        let pass = Forward { transposed: &transposed, inputs, y: &mut y, saved: &mut saved };
         layer.forward(sizes, pass, &mut scratch);
         let pass = Backward {
             params: &params,
@@ -54,7 +53,7 @@ fn check<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes, plain: impl
             assert_close(got, exact, TOLERANCE);
         }
         y.fill(f32::NAN);
-        layer.infer(sizes, &params, inputs, &mut y, &mut scratch);
+        layer.infer(sizes, &transposed, inputs, &mut y, &mut scratch);
         assert_close(&y, &y_exact, TOLERANCE);
     }
 }
@@ -144,9 +143,10 @@ fn head_agrees_with_the_composition() {
             let (lens, mut scratch) = (loss.lens([rows]), Scratch::at(level));
             let (params, x) = (numbers(lens.params, 1), numbers(rows * d, 2));
             let (mut y, mut saved) = ([f32::NAN], vec![f32::NAN; lens.saved]);
-            let (mut dx, mut d_params, d_loss) = (x.clone(), vec![0.0; params.len()], 0.375);
+            let (mut dx, mut d_params, d_loss) = (x.clone(), vec![f32::NAN; params.len()], 0.375);
             let inputs = [&x[..], &targets];
-            let pass = Forward { params: &params, inputs, y: &mut y, saved: &mut saved };
+            let transposed = loss.transposed(&params);
+            let pass = Forward { transposed: &transposed, inputs, y: &mut y, saved: &mut saved };
             loss.forward([rows], pass, &mut scratch);
             let (dx, d_params) = (&mut dx[..], &mut d_params[..]);
             let dx_alone = [&mut *dx, &mut []];

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result as CandleResult, Tensor, Var};
-use mnist2x2_kernels::Gradients;
+use mnist2x2_kernels::{Gradients, vectorize};
 
 use crate::Error;
 use crate::parameters::{Group, Parameters};
@@ -18,7 +18,7 @@ impl Parameters {
         Ok(values.collect::<CandleResult<Vec<_>>>()?.concat())
     }
 
-    /// Overwrites all values of trainable parameters; models built on them and frozen views see the new ones.
+    /// Overwrites all values of trainable parameters; models built on them see the new ones.
     ///
     /// # Errors
     /// [`Error::Tensors`] if these parameters are frozen or `flat` has another length.
@@ -112,7 +112,8 @@ impl GroupGradient<'_> {
             let problem = || Error::Tensors(format!("`{}` received no gradient", self.name));
             let gradient = gradients.get(self.variable).ok_or_else(problem)?;
             assert_eq!(gradient.len(), self.gradient.len(), "the gradient of `{}`", self.name);
-            self.gradient.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * g);
+            let places = self.gradient.iter_mut().zip(gradient);
+            vectorize(|| places.for_each(|(sum, g)| *sum += weight * g));
         }
         Ok(())
     }

@@ -6,32 +6,37 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
-use mnist2x2_kernels::{self as kernels, Gradients, KeyValueCache, Lookup, Operand, Tape};
+use mnist2x2_kernels::{self as kernels, Gradients, KeyValueCache, Lookup, Operand, Packed, Tape};
 
 use crate::Config;
 use crate::network::{Decoding, Network};
-use crate::parameters::Parameters;
+use crate::parameters::{Group, Parameters};
 use crate::targets::distributions;
 
-/// The parameter groups of the network, each a tensor of rank 1.
+/// The parameter groups of the network.
 #[derive(Debug)]
 pub(crate) struct Fused {
     config: Config,
-    stem: Option<Tensor>,
-    patch_embedding: Tensor,
+    stem: Option<Packed>,
+    patch_embedding: Packed,
     /// Of each block self-attention and feed-forward.
-    encoder: Vec<[Tensor; 2]>,
-    token_embedding: Tensor,
+    encoder: Vec<[Packed; 2]>,
+    token_embedding: Packed,
     /// Of each block self-attention, cross-attention and feed-forward.
-    decoder: Vec<[Tensor; 3]>,
-    head: Tensor,
+    decoder: Vec<[Packed; 3]>,
+    head: Packed,
 }
 
 impl Fused {
-    /// The network on the storage of `parameters`, whose groups come in the order of the forward pass.
-    pub(crate) fn new(parameters: &Parameters) -> Self {
+    /// The network on the storage of `parameters`, whose groups come in the order of the forward pass. Frozen ones never change;
+    /// those that are trained do not either as long as this lives, if they `are_fixed`.
+    pub(crate) fn new(parameters: &Parameters, are_fixed: bool) -> Self {
         let config = parameters.config();
-        let mut groups = parameters.groups().iter().map(|group| group.values.clone());
+        let packed = |group: &Group| {
+            let never_change = are_fixed || group.trained().is_err();
+            if never_change { Packed::fixed(group.values.clone()) } else { (&group.values).into() }
+        };
+        let mut groups = parameters.groups().iter().map(packed);
         let mut next = || groups.next().expect("the table of tensors has every group");
         Self {
             stem: (!config.stem.is_empty()).then(&mut next),
@@ -62,7 +67,7 @@ impl Fused {
 
     /// `tokens` (B, T) of u32, the first of them at position `first` -> (B, T, D), beside a memory
     fn embed<X: Operand>(&self, memory: &X, tokens: &Tensor, first: usize) -> Result<X> {
-        let (params, sizes) = (&self.token_embedding, [self.config.vocabulary, self.config.width]);
+        let (params, sizes) = (self.token_embedding.values(), [self.config.vocabulary, self.config.width]);
         memory.look_up(Lookup::new(tokens, params, sizes, first)?, params)
     }
 
@@ -106,7 +111,7 @@ impl Network for Fused {
 
     fn start(self: Arc<Self>, memory: &Tensor, capacity: usize) -> Result<Box<dyn Decoding>> {
         let (batch, _, width) = memory.dims3()?;
-        let start = |[_, cross, _]: &[Tensor; 3]| {
+        let start = |[_, cross, _]: &[Packed; 3]| {
             let memory = kernels::project_memory(memory, cross, self.config.heads)?;
             Ok([KeyValueCache::new(batch, capacity, width)?, memory])
         };
@@ -127,7 +132,7 @@ struct FusedDecoding {
 impl Decoding for FusedDecoding {
     fn step(&mut self, tokens: &Tensor) -> Result<Tensor> {
         let (network, heads) = (&self.network, self.network.config.heads);
-        let mut x = network.embed(&network.token_embedding, &tokens.unsqueeze(1)?, self.position)?; // (B, 1, D)
+        let mut x = network.embed(network.token_embedding.values(), &tokens.unsqueeze(1)?, self.position)?; // (B, 1, D)
         for ([attention, cross, feed_forward], [past, memory]) in network.decoder.iter().zip(&mut self.blocks)
         {
             x = kernels::self_attention_step(&x, attention, heads, past)?;

@@ -106,12 +106,15 @@ impl Parameters {
         })
     }
 
-    /// The same storage without gradients: sees every later update of these parameters, records no graph.
+    /// These values without gradients, as they are now: no later update changes them.
     ///
     /// # Errors
-    /// None today; [`Error::Candle`] is reserved for devices that must copy.
+    /// [`Error::Candle`] if the device fails.
     pub fn frozen(&self) -> Result<Self, Error> {
-        self.map(|values| Ok((values.detach(), None)))
+        if self.variables().next().is_none() {
+            return Ok(self.clone());
+        }
+        self.map(|values| Ok((values.detach().copy()?, None)))
     }
 
     /// A trainable copy in another floating-point type: f64 for the central differences of the tests.

@@ -44,7 +44,7 @@ impl Seq2Seq {
 
     fn choose(parameters: Parameters, fused: bool) -> Result<Self, Error> {
         let transformer = Arc::new(Transformer::new(parameters.config(), &parameters.var_builder()?)?);
-        let fused = fused.then(|| Arc::new(Fused::new(&parameters)));
+        let fused = fused.then(|| Arc::new(Fused::new(&parameters, false)));
         Ok(Self { parameters, transformer, fused })
     }
 
@@ -52,7 +52,14 @@ impl Seq2Seq {
         self.fused.clone().map_or(self.transformer.clone(), |fused| fused)
     }
 
-    /// The same model on the same storage, recording no gradients: for evaluation while training goes on.
+    /// The same model for as long as its parameters do not change, in which passes forth share some work.
+    #[must_use]
+    pub fn fixed(&self) -> Self {
+        let fused = self.fused.as_ref().map(|_| Arc::new(Fused::new(&self.parameters, true)));
+        Self { fused, ..self.clone() }
+    }
+
+    /// The model as it is now, recording no gradients.
     ///
     /// # Errors
     /// As [`Seq2Seq::new`].

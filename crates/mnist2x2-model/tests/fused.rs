@@ -30,6 +30,12 @@ fn gradient(model: &Seq2Seq, [images, tokens, targets]: &[Tensor; 3]) -> (f32, V
     let (loss, gradients) = model.differentiate(images, tokens, targets).unwrap();
     let found = (loss, model.parameters().flat_gradient(&gradients).unwrap());
     assert!(found == of_graph, "other bits than those of candle's graph");
+    let fixed = model.fixed();
+    for _ in 0..2 {
+        let (loss, gradients) = fixed.differentiate(images, tokens, targets).unwrap();
+        let again = (loss, model.parameters().flat_gradient(&gradients).unwrap());
+        assert!(again == found, "other bits where parameters are fixed");
+    }
     found
 }
 

@@ -1,5 +1,7 @@
 //! The exponential moving average of the weights (EMA).
 
+use mnist2x2_kernels::vectorize;
+
 use crate::workers::{STRETCH, Workers};
 
 /// Exponential moving average of the parameters (B. Polyak and A. Juditsky, *Acceleration of Stochastic Approximation by
@@ -10,7 +12,8 @@ pub(crate) fn update_ema(ema: &mut [f32], values: &[f32], decay: f64, steps: u64
     let early = (1 + steps) as f64 / (10 + steps) as f64;
     let share = (1.0 - decay.min(early)) as f32;
     let update = |(ema, values): (&mut [f32], &[f32])| {
-        ema.iter_mut().zip(values).for_each(|(average, value)| *average += share * (value - *average));
+        let places = ema.iter_mut().zip(values);
+        vectorize(|| places.for_each(|(average, value)| *average += share * (value - *average)));
     };
     let stretches = ema.chunks_mut(STRETCH).zip(values.chunks(STRETCH)).collect();
     workers.for_each(stretches, update);

@@ -28,7 +28,7 @@ pub(crate) fn batch_gradient(
     let ranges = split(grids, parts(grids, shards, model.config()));
     let own = workers.group().branch(ranges.len());
     let tokens = (epoch.digit_count(step) + grids) as f32;
-    let tree = Tree { model, epoch, step, targets, workers, tokens };
+    let tree = Tree { model: &model.fixed(), epoch, step, targets, workers, tokens };
     let halves = workers.install(|| tree.halves(&ranges[own.clone()]))?;
     let weighted: Vec<(f32, &Gradients)> = halves.iter().map(|half| (half.weight, &half.gradients)).collect();
     workers.map(model.parameters().group_gradients(flat)?, |mut group| Ok(group.sum(&weighted)?))?;

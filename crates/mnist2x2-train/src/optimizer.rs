@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use mnist2x2_kernels::{Orthogonalizer, Scratch};
+use mnist2x2_kernels::{Orthogonalizer, Scratch, vectorize};
 use mnist2x2_model::{Init, Parameters};
 use serde::{Deserialize, Serialize};
 
@@ -219,11 +219,13 @@ impl Step {
     fn adam_w(&self, part: Part, kept: f32) {
         let Part { values, gradient, first, second, .. } = part;
         let Self { corrected_rate, root_correction, beta1, beta2, epsilon, .. } = *self;
-        for ((value, &g), (m, v)) in values.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
-            *m = beta1 * *m + (1.0 - beta1) * g;
-            *v = beta2 * *v + (1.0 - beta2) * g * g;
-            *value = kept * *value - corrected_rate * *m / (v.sqrt() * root_correction + epsilon);
-        }
+        vectorize(|| {
+            for ((value, &g), (m, v)) in values.iter_mut().zip(gradient).zip(first.iter_mut().zip(second)) {
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                *value = kept * *value - corrected_rate * *m / (v.sqrt() * root_correction + epsilon);
+            }
+        });
     }
 
     /// Against the orthogonal matrix nearest to the average of gradients, as it will be after the next of the same kind (Y.
@@ -231,17 +233,18 @@ impl Step {
     fn muon(&self, part: Part, [rows, columns]: [usize; 2]) {
         let Part { values, gradient, first, .. } = part;
         let momentum = self.momentum;
-        let mut direction = Vec::with_capacity(gradient.len());
-        for (m, &g) in first.iter_mut().zip(gradient) {
-            *m = momentum * *m + (1.0 - momentum) * g;
-            direction.push(momentum * *m + (1.0 - momentum) * g);
-        }
+        let mut direction = vec![0.0; gradient.len()];
+        vectorize(|| {
+            for ((d, m), &g) in direction.iter_mut().zip(first.iter_mut()).zip(gradient) {
+                *m = momentum * *m + (1.0 - momentum) * g;
+                *d = momentum * *m + (1.0 - momentum) * g;
+            }
+        });
         SCRATCH.with_borrow_mut(|scratch| Orthogonalizer::new(rows, columns).run(&mut direction, scratch));
         // An element of an orthogonal matrix is about 1 / sqrt(longer side), one of Adam's steps about 0.2.
         let rate = self.learning_rate * 0.2 * (rows.max(columns) as f32).sqrt();
-        for (value, d) in values.iter_mut().zip(&direction) {
-            *value = self.kept * *value - rate * d;
-        }
+        let places = values.iter_mut().zip(&direction);
+        vectorize(|| places.for_each(|(value, d)| *value = self.kept * *value - rate * d));
     }
 }
 

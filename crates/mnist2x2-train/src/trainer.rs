@@ -13,7 +13,6 @@ use crate::gradient::batch_gradient;
 use crate::loaders::check_layout;
 use crate::loss::{Targets, check_teacher};
 use crate::stopwatch::Stopwatch;
-use crate::workers::{all, are_finite};
 use crate::{
     Checkpoint, EpochMetrics, Error, Exposure, Group, Loaders, ModelSelection, Optimizer, Position, Recipe,
     StepReport, TrainingData, Validation, Workers,
@@ -273,17 +272,17 @@ impl Trainer {
         };
         check("loss", loss.is_finite())?;
         // Adam's average of squares would never be finite again.
-        if !all(gradient, |g| (g * g).is_finite()) {
-            check("gradient", are_finite(gradient))?;
+        if !workers.all(gradient, |g| (g * g).is_finite()) {
+            check("gradient", workers.are_finite(gradient))?;
             check("square of the gradient", false)?;
         }
         let total = recipe.epochs * epoch.steps() as u64;
         let rate = recipe.schedule.at(state.optimizer.steps, total);
         self.optimizer.step(&mut state.optimizer, &mut state.values, gradient, rate, workers);
-        check("step", are_finite(&state.values))?;
+        check("step", workers.are_finite(&state.values))?;
         if !state.ema.is_empty() {
             update_ema(&mut state.ema, &state.values, recipe.ema_decay, state.optimizer.steps, workers);
-            check("average of the weights", are_finite(&state.ema))?;
+            check("average of the weights", workers.are_finite(&state.ema))?;
         }
         model.parameters().set_flat(&state.values)?;
         let grids = epoch.batch_len(step);

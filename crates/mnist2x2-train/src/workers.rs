@@ -1,6 +1,6 @@
 //! The threads that shards run on, and the processes that share them out.
 
-use mnist2x2_kernels::keep_freed_memory;
+use mnist2x2_kernels::{keep_freed_memory, use_large_pages, vectorize};
 #[cfg(not(target_family = "wasm"))]
 use rayon::{ThreadPool, prelude::*};
 
@@ -26,11 +26,15 @@ impl Workers {
     #[cfg_attr(target_family = "wasm", expect(unused_variables, reason = "it starts none"))]
     pub fn new(threads: Option<usize>) -> Result<Self, Error> {
         keep_freed_memory();
+        use_large_pages();
         #[cfg(not(target_family = "wasm"))]
         let pool = {
             let available = || std::thread::available_parallelism().map_or(1, usize::from);
             let threads = threads.unwrap_or_else(available);
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .start_handler(|_| use_large_pages())
+                .build();
             pool.map_err(|source| Error::Threads { threads, source })?
         };
         Ok(Self {
@@ -95,6 +99,18 @@ impl Workers {
         results.into_iter().collect()
     }
 
+    pub(crate) fn are_finite(&self, values: &[f32]) -> bool {
+        self.all(values, f32::is_finite)
+    }
+
+    /// Whether `holds` of all values; several are looked at in one instruction, because no single one ends the search.
+    pub(crate) fn all(&self, values: &[f32], holds: impl Fn(f32) -> bool + Sync) -> bool {
+        let all_of =
+            |stretch: &[f32]| vectorize(|| stretch.iter().fold(true, |all, &value| all & holds(value)));
+        self.map(values.chunks(STRETCH).collect(), |stretch| Ok(all_of(stretch)))
+            .is_ok_and(|all| !all.contains(&false))
+    }
+
     /// Does `job` with each item.
     pub(crate) fn for_each<T: Send>(&self, items: Vec<T>, job: impl Fn(T) + Send + Sync) {
         #[cfg(not(target_family = "wasm"))]
@@ -102,13 +118,4 @@ impl Workers {
         #[cfg(target_family = "wasm")]
         items.into_iter().for_each(job);
     }
-}
-
-pub(crate) fn are_finite(values: &[f32]) -> bool {
-    all(values, f32::is_finite)
-}
-
-/// Whether `holds` of all values; several are looked at in one instruction, because no single one ends the search.
-pub(crate) fn all(values: &[f32], holds: impl Fn(f32) -> bool) -> bool {
-    values.chunks(STRETCH).all(|stretch| stretch.iter().fold(true, |all, &value| all & holds(value)))
 }

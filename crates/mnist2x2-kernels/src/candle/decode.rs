@@ -2,8 +2,9 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use super::operand::Packed;
 use super::support::{expect_size, numbers, with_scratch};
-use crate::{CrossAttention, KeyValueCache, Scratch, SelfAttention};
+use crate::{AttentionLayer, CrossAttention, KeyValueCache, Scratch, SelfAttention};
 
 /// [`self_attention`](crate::self_attention) with a causal mask for one more token of each sequence of `cache`, whose
 /// key and value join the cache.
@@ -15,7 +16,7 @@ use crate::{CrossAttention, KeyValueCache, Scratch, SelfAttention};
 /// If a shape does not fit, the cache is full, or a tensor is not `f32` on the CPU.
 pub fn self_attention_step(
     x: &Tensor,
-    params: &Tensor,
+    params: impl Into<Packed>,
     heads: usize,
     cache: &mut KeyValueCache,
 ) -> Result<Tensor> {
@@ -24,8 +25,9 @@ pub fn self_attention_step(
         bail!("self-attention step: the cache holds {} tokens and no more", cache.len());
     }
     let layer = SelfAttention::new(width, heads, true)?;
-    expect_size("self-attention step", params, layer.size())?;
-    step(x, params, |params, x, y, scratch| layer.step(params, x, y, cache, scratch))
+    step("self-attention step", &layer, x, &params.into(), |params, x, y, scratch| {
+        layer.step(params, x, y, cache, scratch);
+    })
 }
 
 /// The keys and values of a memory, for every [`cross_attention_step`] over it.
@@ -35,14 +37,16 @@ pub fn self_attention_step(
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn project_memory(memory: &Tensor, params: &Tensor, heads: usize) -> Result<KeyValueCache> {
+pub fn project_memory(memory: &Tensor, params: impl Into<Packed>, heads: usize) -> Result<KeyValueCache> {
     let (batch, places, width) = memory.dims3()?;
-    let layer = CrossAttention::new(width, heads)?;
-    expect_size("project_memory", params, layer.size())?;
-    let (memory, params) = (memory.contiguous()?, params.contiguous()?);
+    let (layer, Packed { values, transposed }) = (CrossAttention::new(width, heads)?, params.into());
+    expect_size("project_memory", &values, layer.size())?;
+    let (memory, params) = (memory.contiguous()?, values.contiguous()?);
     let mut cache = KeyValueCache::new(batch, places, width)?;
     let (memory, params) = (numbers(&memory)?, numbers(&params)?);
-    with_scratch(|scratch| layer.project_memory(&params, &memory, &mut cache, scratch));
+    transposed.with(&layer, &params, |params| {
+        with_scratch(|scratch| layer.project_memory(params, &memory, &mut cache, scratch));
+    });
     Ok(cache)
 }
 
@@ -56,7 +60,7 @@ pub fn project_memory(memory: &Tensor, params: &Tensor, heads: usize) -> Result<
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
 pub fn cross_attention_step(
     x: &Tensor,
-    params: &Tensor,
+    params: impl Into<Packed>,
     heads: usize,
     memory: &KeyValueCache,
 ) -> Result<Tensor> {
@@ -65,20 +69,26 @@ pub fn cross_attention_step(
         bail!("cross-attention step: nothing was remembered");
     }
     let layer = CrossAttention::new(width, heads)?;
-    expect_size("cross-attention step", params, layer.size())?;
-    step(x, params, |params, x, y, scratch| layer.step(params, x, y, memory, scratch))
+    step("cross-attention step", &layer, x, &params.into(), |params, x, y, scratch| {
+        layer.step(params, x, y, memory, scratch);
+    })
 }
 
-/// Runs a kernel that makes y, of the shape of x, from the parameters and x.
-fn step(
+/// Runs a kernel that makes y, of the shape of x, from the layer's transposed parameters and x.
+fn step<const N: usize>(
+    what: &str,
+    layer: &AttentionLayer<N>,
     x: &Tensor,
-    params: &Tensor,
+    Packed { values, transposed }: &Packed,
     kernel: impl FnOnce(&[f32], &[f32], &mut [f32], &mut Scratch),
 ) -> Result<Tensor> {
-    let (x, params) = (x.contiguous()?, params.contiguous()?);
+    expect_size(what, values, layer.size())?;
+    let (x, params) = (x.contiguous()?, values.contiguous()?);
     let mut y = vec![0.0; x.elem_count()];
     let (of_x, of_params) = (numbers(&x)?, numbers(&params)?);
-    with_scratch(|scratch| kernel(&of_params, &of_x, &mut y, scratch));
+    transposed.with(layer, &of_params, |of_params| {
+        with_scratch(|scratch| kernel(of_params, &of_x, &mut y, scratch));
+    });
     Tensor::from_vec(y, x.shape(), x.device())
 }
 

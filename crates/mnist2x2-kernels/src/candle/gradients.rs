@@ -9,6 +9,7 @@ use candle_core::{Result, Tensor, TensorId};
 
 use super::support::like;
 use crate::memory::Buffer;
+use crate::simd::vectorize;
 
 /// The gradients of a loss, one for each variable that it was made of.
 #[derive(Debug)]
@@ -89,7 +90,9 @@ impl Gradients {
 
 fn weighted_sum(sum: &mut [f32], weight: f32, other: &[f32], other_weight: f32) {
     assert_eq!(sum.len(), other.len(), "gradients of one variable");
-    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = weight * *sum + other_weight * other);
+    vectorize(|| {
+        sum.iter_mut().zip(other).for_each(|(sum, other)| *sum = weight * *sum + other_weight * other);
+    });
 }
 
 /// Refuses candle's backward pass where there is none. What follows is then never reached, so it is not compiled.

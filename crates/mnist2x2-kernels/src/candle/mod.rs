@@ -18,7 +18,7 @@ mod token_embedding;
 
 pub use decode::{cross_attention_step, project_memory, self_attention_step};
 pub use gradients::Gradients;
-pub use operand::{Cut, Layer, Operand};
+pub use operand::{Cut, Layer, Operand, Packed};
 pub use sub_layers::{
     cross_attention, cut_patches, head_loss, logits, mlp, patch_embedding, self_attention, stem,
     token_embedding,

@@ -5,7 +5,7 @@ use std::array;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::gradients::{check_backward, hand_over};
-use super::operand::{Apply, Cut, Layer, Operand, apply};
+use super::operand::{Apply, Cut, Layer, Operand, Packed, Transposed, apply};
 use super::support::{Saved, like, numbers, operand, with_scratch};
 use super::token_embedding::Lookup;
 use crate::memory::Buffer;
@@ -17,14 +17,15 @@ impl Apply for Tensor {
         (name, layer): (&'static str, L),
         sizes: L::Sizes,
         inputs: [&Self; N],
-        params: &Tensor,
+        Packed { values: params, transposed }: &Packed,
         output: Shape,
     ) -> Result<Self>
     where
         L: SubLayer<N> + Send + Sync + 'static,
     {
         let tracked = params.track_op() || inputs.iter().any(|input| input.track_op());
-        let op = Op { name, layer, sizes, output, saved: tracked.then(Saved::default) };
+        let (transposed, saved) = (transposed.clone(), tracked.then(Saved::default));
+        let op = Op { name, layer, sizes, output, transposed, saved };
         let inputs = inputs.iter().map(|input| input.contiguous()).collect::<Result<Vec<_>>>()?;
         let params = &params.contiguous()?;
         match (inputs.as_slice(), tracked) {
@@ -42,7 +43,7 @@ impl Operand for Tensor {
         Self::shape(self)
     }
 
-    fn apply(layer: Layer, inputs: &[&Self], params: &Tensor, output: Shape) -> Result<Self> {
+    fn apply(layer: Layer, inputs: &[&Self], params: &Packed, output: Shape) -> Result<Self> {
         apply(layer, inputs, params, output)
     }
 
@@ -84,6 +85,7 @@ struct Op<L: SubLayer<N>, const N: usize> {
     layer: L,
     sizes: L::Sizes,
     output: Shape,
+    transposed: Transposed,
     /// None where no backward pass will come.
     saved: Option<Saved>,
 }
@@ -98,12 +100,12 @@ impl<L: SubLayer<N>, const N: usize> Op<L, N> {
         let (inputs, params) = (inputs.collect::<Result<Vec<_>>>()?, operand(params.0, params.1)?);
         let inputs = array::from_fn(|i| inputs[i]);
         let mut y = vec![0.0; self.output.elem_count()];
-        match &self.saved {
+        self.transposed.with(&self.layer, params, |transposed| match &self.saved {
             Some(saved) => saved.write(self.layer.lens(self.sizes).saved, |saved, scratch| {
-                self.layer.forward(self.sizes, Forward { params, inputs, y: &mut y, saved }, scratch);
+                self.layer.forward(self.sizes, Forward { transposed, inputs, y: &mut y, saved }, scratch);
             }),
-            None => with_scratch(|scratch| self.layer.infer(self.sizes, params, inputs, &mut y, scratch)),
-        }
+            None => with_scratch(|scratch| self.layer.infer(self.sizes, transposed, inputs, &mut y, scratch)),
+        });
         Ok((CpuStorage::F32(y), self.output.clone()))
     }
 
@@ -122,7 +124,7 @@ impl<L: SubLayer<N>, const N: usize> Op<L, N> {
         let wanted: [bool; N] = array::from_fn(|i| !L::DATA[i] || inputs[i].track_op());
         let mut dx: [_; N] =
             array::from_fn(|i| vec![0.0; if wanted[i] { inputs[i].elem_count() } else { 0 }]);
-        let mut d_params = Buffer::zeros(of_params.len());
+        let mut d_params = Buffer::new(of_params.len());
         saved.read(|saved, scratch| {
             let pass = Backward {
                 params: &of_params,

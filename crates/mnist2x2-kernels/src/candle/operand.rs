@@ -1,8 +1,9 @@
-//! What sub-layers are applied to: tensors of candle, or the values of a [`Tape`](crate::Tape).
+//! What sub-layers are applied to: tensors of candle, or the values of a [`Tape`](crate::Tape); and the parameters beside them.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use candle_core::{Result, Shape, Tensor, bail};
+use candle_core::{Result, Shape, Tensor, Var, bail};
 
 use super::support::expect_size;
 use super::token_embedding::Lookup;
@@ -24,7 +25,7 @@ pub trait Operand: Sized {
     /// # Errors
     /// If the parameters are not of the sub-layer's size, a size is zero or more than memory holds, or something is not `f32`
     /// on the CPU.
-    fn apply(layer: Layer, inputs: &[&Self], params: &Tensor, output: Shape) -> Result<Self>;
+    fn apply(layer: Layer, inputs: &[&Self], params: &Packed, output: Shape) -> Result<Self>;
 
     /// The vectors of tokens, beside this value.
     ///
@@ -37,6 +38,66 @@ pub trait Operand: Sized {
     /// # Errors
     /// As [`Operand::apply`].
     fn patches(&self, cut: Cut) -> Result<Self>;
+}
+
+/// The packed parameters of a sub-layer: a tensor of rank 1.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    pub(super) values: Tensor,
+    pub(super) transposed: Transposed,
+}
+
+/// What passes forth make of parameters; see [`SubLayer::transposed`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Transposed {
+    /// Where it is kept for the next pass, if there is such a place.
+    kept: Option<Arc<OnceLock<Vec<f32>>>>,
+}
+
+impl Packed {
+    /// Parameters that do not change as long as this and its clones live. Their matrices are transposed once; those of others are
+    /// transposed in each pass forth.
+    pub fn fixed(values: Tensor) -> Self {
+        Self { values, transposed: Transposed { kept: Some(Arc::default()) } }
+    }
+
+    /// The parameters as they are.
+    pub fn values(&self) -> &Tensor {
+        &self.values
+    }
+}
+
+impl From<&Tensor> for Packed {
+    fn from(values: &Tensor) -> Self {
+        Self { values: values.clone(), transposed: Transposed::default() }
+    }
+}
+
+impl From<&Var> for Packed {
+    fn from(values: &Var) -> Self {
+        values.as_tensor().into()
+    }
+}
+
+impl From<&Self> for Packed {
+    fn from(params: &Self) -> Self {
+        params.clone()
+    }
+}
+
+impl Transposed {
+    /// Runs a pass forth with the transpose of the parameters of a layer.
+    pub(super) fn with<const N: usize, R>(
+        &self,
+        layer: &impl SubLayer<N>,
+        params: &[f32],
+        pass: impl FnOnce(&[f32]) -> R,
+    ) -> R {
+        match &self.kept {
+            Some(kept) => pass(kept.get_or_init(|| layer.transposed(params))),
+            None => pass(&layer.transposed(params)),
+        }
+    }
 }
 
 /// A sub-layer of certain sizes.
@@ -61,7 +122,7 @@ pub(super) trait Apply: Sized {
         layer: (&'static str, L),
         sizes: L::Sizes,
         inputs: [&Self; N],
-        params: &Tensor,
+        params: &Packed,
         output: Shape,
     ) -> Result<Self>
     where
@@ -69,7 +130,7 @@ pub(super) trait Apply: Sized {
 }
 
 /// [`Operand::apply`] by [`Apply`].
-pub(super) fn apply<X: Apply>(layer: Layer, inputs: &[&X], params: &Tensor, output: Shape) -> Result<X> {
+pub(super) fn apply<X: Apply>(layer: Layer, inputs: &[&X], params: &Packed, output: Shape) -> Result<X> {
     match layer {
         Layer::Stem(layer, sizes) => checked(("stem", layer), sizes, inputs, params, output),
         Layer::PatchEmbedding(layer, sizes) => {
@@ -92,14 +153,14 @@ fn checked<const N: usize, L, X: Apply>(
     (name, layer): (&'static str, L),
     sizes: L::Sizes,
     inputs: &[&X],
-    params: &Tensor,
+    params: &Packed,
     output: Shape,
 ) -> Result<X>
 where
     L: SubLayer<N> + Send + Sync + 'static,
 {
     let lens = layer.lens(sizes);
-    expect_size(name, params, lens.params)?;
+    expect_size(name, &params.values, lens.params)?;
     check_sizes(name, sizes.as_ref(), sum(lens.inputs.into_iter().chain([lens.y, lens.saved])))?;
     let Ok(inputs) = <[&X; N]>::try_from(inputs) else { bail!("{name}: {} inputs, not {N}", inputs.len()) };
     X::apply_layer((name, layer), sizes, inputs, params, output)

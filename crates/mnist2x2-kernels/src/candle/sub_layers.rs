@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Shape, Tensor, bail};
 
-use super::operand::{Cut, Layer, Operand};
+use super::operand::{Cut, Layer, Operand, Packed};
 use super::token_embedding::Lookup;
 use crate::sizes::{numbers_in, sum};
 use crate::{CrossAttention, Head, Mlp, PatchEmbedding, SelfAttention, Stem};
@@ -15,7 +15,8 @@ use crate::{CrossAttention, Head, Mlp, PatchEmbedding, SelfAttention, Stem};
 ///
 /// # Errors
 /// If a shape does not fit, there is no convolution, a stride is zero, or a tensor is not `f32` on the CPU.
-pub fn stem<X: Operand>(images: &X, params: &Tensor, convolutions: &[(usize, usize)]) -> Result<X> {
+pub fn stem<X: Operand>(images: &X, params: impl Into<Packed>, convolutions: &[(usize, usize)]) -> Result<X> {
+    let params = &params.into();
     let (batch, height, width) = images.shape().dims3()?;
     let layer = Stem::new([height, width], convolutions)?;
     let [rows, columns, channels] = layer.shape();
@@ -46,9 +47,10 @@ pub fn cut_patches<X: Operand>(maps: &X, (rows, columns): (usize, usize)) -> Res
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn patch_embedding<X: Operand>(patches: &X, params: &Tensor) -> Result<X> {
+pub fn patch_embedding<X: Operand>(patches: &X, params: impl Into<Packed>) -> Result<X> {
+    let params = &params.into();
     let (batch, positions, pixels) = patches.shape().dims3()?;
-    let (size, each) = (params.dims1()?, sum([pixels, 1, positions]));
+    let (size, each) = (params.values.dims1()?, sum([pixels, 1, positions]));
     if size == 0 || !size.is_multiple_of(each) {
         bail!("patch embedding: {size} parameters fit no width for {positions} patches of {pixels} numbers");
     }
@@ -83,7 +85,8 @@ pub fn token_embedding(
 ///
 /// # Errors
 /// If a shape does not fit, `heads` does not divide D, or a tensor is not `f32` on the CPU.
-pub fn self_attention<X: Operand>(x: &X, params: &Tensor, heads: usize, causal: bool) -> Result<X> {
+pub fn self_attention<X: Operand>(x: &X, params: impl Into<Packed>, heads: usize, causal: bool) -> Result<X> {
+    let params = &params.into();
     let (batch, tokens, width) = x.shape().dims3()?;
     let layer = SelfAttention::new(width, heads, causal)?;
     X::apply(Layer::SelfAttention(layer, [batch, tokens, tokens]), &[x], params, x.shape().clone())
@@ -97,7 +100,8 @@ pub fn self_attention<X: Operand>(x: &X, params: &Tensor, heads: usize, causal: 
 ///
 /// # Errors
 /// If a shape does not fit, `heads` does not divide D, or a tensor is not `f32` on the CPU.
-pub fn cross_attention<X: Operand>(x: &X, memory: &X, params: &Tensor, heads: usize) -> Result<X> {
+pub fn cross_attention<X: Operand>(x: &X, memory: &X, params: impl Into<Packed>, heads: usize) -> Result<X> {
+    let params = &params.into();
     let (batch, tokens, width) = x.shape().dims3()?;
     let (of_memory, places, memory_width) = memory.shape().dims3()?;
     if (of_memory, memory_width) != (batch, width) {
@@ -119,9 +123,10 @@ pub fn cross_attention<X: Operand>(x: &X, memory: &X, params: &Tensor, heads: us
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn mlp<X: Operand>(x: &X, params: &Tensor) -> Result<X> {
+pub fn mlp<X: Operand>(x: &X, params: impl Into<Packed>) -> Result<X> {
+    let params = &params.into();
     let Some(&width) = x.shape().dims().last() else { bail!("mlp: x is a scalar") };
-    let layer = Mlp::new(width, hidden(width, params.dims1()?)?)?;
+    let layer = Mlp::new(width, hidden(width, params.values.dims1()?)?)?;
     X::apply(Layer::Mlp(layer, [x.shape().elem_count() / width]), &[x], params, x.shape().clone())
 }
 
@@ -141,7 +146,8 @@ fn hidden(width: usize, size: usize) -> Result<usize> {
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn logits<X: Operand>(x: &X, params: &Tensor) -> Result<X> {
+pub fn logits<X: Operand>(x: &X, params: impl Into<Packed>) -> Result<X> {
+    let params = &params.into();
     let (layer, vocabulary) = head("logits", x.shape(), params)?;
     let (x_dims, last) = (x.shape().dims(), x.shape().rank() - 1);
     let (rest, rows) = (&x_dims[..last], x.shape().elem_count() / x_dims[last]);
@@ -156,7 +162,8 @@ pub fn logits<X: Operand>(x: &X, params: &Tensor) -> Result<X> {
 ///
 /// # Errors
 /// If a shape does not fit, or a tensor is not `f32` on the CPU.
-pub fn head_loss<X: Operand>(x: &X, params: &Tensor, targets: &X) -> Result<X> {
+pub fn head_loss<X: Operand>(x: &X, params: impl Into<Packed>, targets: &X) -> Result<X> {
+    let params = &params.into();
     let (layer, vocabulary) = head("loss", x.shape(), params)?;
     let (x_dims, of_targets) = (x.shape().dims(), targets.shape().dims());
     let rows = x_dims.split_last().map_or(&[][..], |(_, rows)| rows);
@@ -168,8 +175,10 @@ pub fn head_loss<X: Operand>(x: &X, params: &Tensor, targets: &X) -> Result<X> {
 }
 
 /// The head that these shapes ask for, and its vocabulary.
-fn head(what: &str, x: &Shape, params: &Tensor) -> Result<(Head, usize)> {
-    let (Some(width), size) = (x.dims().last(), params.dims1()?) else { bail!("{what}: x is a scalar") };
+fn head(what: &str, x: &Shape, params: &Packed) -> Result<(Head, usize)> {
+    let (Some(width), size) = (x.dims().last(), params.values.dims1()?) else {
+        bail!("{what}: x is a scalar")
+    };
     let each = sum([*width, 1]);
     if size == 0 || !size.is_multiple_of(each) {
         bail!("{what}: {size} parameters fit no vocabulary beside a width of {width}");

@@ -10,7 +10,7 @@ use std::fmt;
 use candle_core::{Result, Shape, Tensor};
 
 use super::gradients::{Found, Gradients};
-use super::operand::{Apply, Cut, Layer, Operand, apply};
+use super::operand::{Apply, Cut, Layer, Operand, Packed, apply};
 use super::support::{numbers, with_scratch};
 use super::token_embedding::Lookup;
 use crate::memory::Buffer;
@@ -121,7 +121,7 @@ impl Apply for Recorded<'_> {
         (_, layer): (&'static str, L),
         sizes: L::Sizes,
         inputs: [&Self; N],
-        params: &Tensor,
+        Packed { values: params, transposed }: &Packed,
         output: Shape,
     ) -> Result<Self>
     where
@@ -130,10 +130,12 @@ impl Apply for Recorded<'_> {
         let (tape, lens, params) = (inputs[0].tape, layer.lens(sizes), params.contiguous()?);
         let (mut y, mut saved) = (Buffer::new(lens.y), Buffer::new(lens.saved));
         {
-            let (values, params) = (tape.values.borrow(), numbers(&params)?);
+            let values = tape.values.borrow();
             let inputs = inputs.map(|input| &*values[input.place]);
-            let pass = Forward { params: &params, inputs, y: &mut y, saved: &mut saved };
-            with_scratch(|scratch| layer.forward(sizes, pass, scratch));
+            transposed.with(&layer, &numbers(&params)?, |transposed| {
+                let pass = Forward { transposed, inputs, y: &mut y, saved: &mut saved };
+                with_scratch(|scratch| layer.forward(sizes, pass, scratch));
+            });
         }
         let result = tape.put(y, output);
         let inputs = inputs.map(|input| Source { place: input.place, is_data: input.is_data });
@@ -165,13 +167,9 @@ impl<L: SubLayer<N>, const N: usize> Applied<L, N> {
     fn go_back(&self, values: &[Buffer], back: &mut WayBack) -> Result<()> {
         let Some(dy) = back.of_values[self.result].take() else { return Ok(()) };
         let lens = self.layer.lens(self.sizes);
-        // The gradient of x is overwritten, that of a memory is added to.
-        let mut dx: [Buffer; N] = array::from_fn(|i| match i {
-            _ if self.inputs[i].is_data && L::DATA[i] => Buffer::new(0),
-            0 => Buffer::new(lens.inputs[i]),
-            _ => Buffer::zeros(lens.inputs[i]),
-        });
-        let (params, mut d_params) = (numbers(&self.params)?, Buffer::zeros(lens.params));
+        let wanted = |i: usize| !(self.inputs[i].is_data && L::DATA[i]);
+        let mut dx: [Buffer; N] = array::from_fn(|i| Buffer::new(if wanted(i) { lens.inputs[i] } else { 0 }));
+        let (params, mut d_params) = (numbers(&self.params)?, Buffer::new(lens.params));
         let pass = Backward {
             params: &params,
             inputs: self.inputs.map(|input| &*values[input.place]),
@@ -197,7 +195,7 @@ impl Operand for Recorded<'_> {
         Self { is_data: true, ..self.clone() }
     }
 
-    fn apply(layer: Layer, inputs: &[&Self], params: &Tensor, output: Shape) -> Result<Self> {
+    fn apply(layer: Layer, inputs: &[&Self], params: &Packed, output: Shape) -> Result<Self> {
         apply(layer, inputs, params, output)
     }
 
