@@ -76,7 +76,7 @@ impl Attention {
         [in_queries, in_keys, b * self.heads * self.keys * self.pitch()]
     }
 
-    /// Of each head: its columns of keys or values, by its rows of transposed queries, to its scores.
+    /// Of each head: its columns of keys or values, by its rows of what is transposed, to its scores.
     fn scored(&self) -> Repeat {
         let (width, pitch) = (self.head_width(), self.pitch());
         Repeat { count: self.heads, apart: [width, width * pitch, self.keys * pitch] }
@@ -107,7 +107,7 @@ impl Attention {
             let p = &mut probabilities[at_p..][..self.heads * n * pitch]; // (H, N, T)
             let (q, k) = ((&*queries_transposed, pitch), Matrix::rows(&k[at_k..], d));
             product(simd, self.scored(), [n, width, pitch], k, q, (p, pitch));
-            for p in p.chunks_exact_mut(n * pitch) {
+            for p in p.chunks_exact_mut((n * pitch).max(1)) {
                 softmax_of_columns(simd, p, pitch, self.scale(), self.causal);
             }
             let (p, v, out) = (Matrix::transposed(p, pitch), (&v[at_k..], d), (&mut out[at_q..], d));
@@ -138,7 +138,8 @@ impl Attention {
             let p = &probabilities[at_p..][..self.heads * n * pitch];
             let (v, d_out_t) = (Matrix::rows(&v[at_k..], d), (&*d_out_transposed, pitch));
             product(simd, self.scored(), [n, width, pitch], v, d_out_t, (d_scores, pitch));
-            for (p, d_scores) in p.chunks_exact(n * pitch).zip(d_scores.chunks_exact_mut(n * pitch)) {
+            let each = (n * pitch).max(1);
+            for (p, d_scores) in p.chunks_exact(each).zip(d_scores.chunks_exact_mut(each)) {
                 softmax_of_columns_backward(simd, p, d_scores, pitch, self.scale());
             }
             let (d_out, q, k) = ((&d_out[at_q..], d), (&q[at_q..], d), (&k[at_k..], d));

@@ -113,6 +113,7 @@ impl SubLayer<1> for Convolution {
         let at_a_time = self.maps_at_a_time();
         let (maps_len, results) = (at_a_time * self.windows.map_len(), at_a_time * self.result_len());
         let [shown, d_linear] = scratch.parts([self.shown_len(at_a_time), results]);
+        d_params.fill(0.0);
         let parts = x.chunks(maps_len).zip(derivative.chunks(results)).zip(dy.chunks(results));
         for (part, ((maps, derivative), dy)) in parts.enumerate() {
             let shown = &mut shown[..self.shown_len(dy.len() / self.result_len())];
@@ -120,8 +121,7 @@ impl SubLayer<1> for Convolution {
             d_linear.copy_from_slice(dy);
             multiply(simd, derivative, d_linear);
             self.gather(maps, shown);
-            let start = if part == 0 { Start::Zero } else { Start::Keep };
-            self.linear.parameter_gradients(simd, (shown, d_linear), start, d_params);
+            self.linear.parameter_gradients(simd, (shown, d_linear), Start::Keep, d_params);
             if !dx.is_empty() {
                 let dx = &mut dx[part * maps_len..][..maps.len()];
                 dx.fill(0.0);

@@ -158,7 +158,7 @@ fn weighted_sum<S: Simd>(simd: S, weights: &[f32], (rows, stride): (&[f32], usiz
 impl SelfAttention {
     /// The sub-layer for one more token of each of B sequences: appends its key and value to the cache and attends over
     /// all of the cache. The same as the last row of the forward pass with a causal mask; x and y (B, D). The parameters come
-    /// from [`SubLayer::transposed`](crate::SubLayer::transposed), as in every pass forth.
+    /// from [`SubLayer::transposed`](crate::SubLayer::transposed), as in every forward pass.
     ///
     /// # Panics
     /// If the cache is full or of another width, or a slice is shorter than the cache's batch says.

@@ -4,7 +4,7 @@
 //! tile of C stays in registers while the whole inner dimension runs (the innermost loops of K. Goto and R. A. van de
 //! Geijn, *Anatomy of High-Performance Matrix Multiplication*, 2008). A is read one number at a time, so any strides do,
 //! a transpose among them; rows of B and C are contiguous. That suits `dy W` and `dy^T x` as they stand; only `x W^T`
-//! needs a transposed copy ([`transpose`](crate::transpose::transpose)). At 128 x 64 x 192 this reaches 98 % of the peak of an AVX-512 core, where a
+//! needs a transposed weight, which is made once ([`transposed`](crate::linear::transposed)). At 128 x 64 x 192 this reaches 98 % of the peak of an AVX-512 core, where a
 //! general library reaches 85 %, because it packs its operands anew on every call.
 
 use pulp::{Simd, WithSimd};
@@ -47,9 +47,7 @@ pub(crate) enum Start<'a> {
     Residual(&'a [f32], &'a [f32]),
 }
 
-/// `C (m x n) = start + A (m x k) B (k x n)`; the strides of B and C count numbers from row to row.
-///
-/// It is computed for `count` matrices of each kind, which lie `apart` numbers from one another in A, B and C.
+/// `C (m x n) = start + A (m x k) B (k x n)`, once or for several of each; the strides of B and C count numbers from row to row.
 pub(crate) struct Gemm<'a> {
     pub(crate) shape: [usize; 3], // m, k, n
     pub(crate) a: Matrix<'a>,
@@ -59,7 +57,8 @@ pub(crate) struct Gemm<'a> {
     pub(crate) repeat: Repeat,
 }
 
-/// How often a product is computed, and how far apart the matrices lie in A, B and C.
+/// How often a product is computed, and how far apart the matrices lie in A, B and C. A bias is the same for all; a residual lies as
+/// C does.
 #[derive(Clone, Copy)]
 pub(crate) struct Repeat {
     pub(crate) count: usize,
@@ -79,24 +78,21 @@ impl Gemm<'_> {
 
     /// Whether every element named by shape and strides lies inside its slice. All pointer arithmetic rests on this.
     fn is_inside(&self) -> bool {
-        let [m, k, n] = self.shape;
+        let ([m, k, n], Repeat { count, apart: [in_a, in_b, in_c] }) = (self.shape, self.repeat);
         // An offset that is too large for a number saturates, and is outside every slice.
-        let Repeat { count, apart } = self.repeat;
-        let reaches = |i: usize, (rows, row): (usize, usize), (columns, column): (usize, usize)| {
-            let last = [(rows, row), (columns, column), (count, apart[i])];
-            let last = sum(last.map(|(places, stride)| numbers_in([places.max(1) - 1, stride])));
-            move |len: usize| rows == 0 || columns == 0 || last < len
+        let spans = |len: usize, apart: usize, rows: [usize; 2], columns: [usize; 2]| {
+            let steps = [[count, apart], rows, columns];
+            let last = sum(steps.map(|[places, stride]| numbers_in([places.max(1) - 1, stride])));
+            rows[0] == 0 || columns[0] == 0 || last < len
         };
-        let spans = |len, rows, columns| reaches(2, rows, columns)(len);
-        reaches(0, (m, self.a.row), (k, self.a.column))(self.a.data.len())
-            && reaches(1, (k, self.b.1), (n, 1))(self.b.0.len())
-            && spans(self.c.0.len(), (m, self.c.1), (n, 1))
+        let c = |len| spans(len, in_c, [m, self.c.1], [n, 1]);
+        spans(self.a.data.len(), in_a, [m, self.a.row], [k, self.a.column])
+            && spans(self.b.0.len(), in_b, [k, self.b.1], [n, 1])
+            && c(self.c.0.len())
             && match self.start {
                 Start::Zero | Start::Keep => true,
                 Start::Bias(bias) => bias.len() >= n,
-                Start::Residual(bias, residual) => {
-                    bias.len() >= n && spans(residual.len(), (m, self.c.1), (n, 1))
-                }
+                Start::Residual(bias, residual) => bias.len() >= n && c(residual.len()),
             }
     }
 }
@@ -120,7 +116,7 @@ impl WithSimd for Gemm<'_> {
             let mut column = 0;
             while column < n {
                 let width = (n - column).min(2 * S::F32_LANES);
-                // SAFETY: `is_inside` holds; the panel covers `width` columns from `column`, so `column + width <= n`.
+                // SAFETY: `is_inside` holds for matrix `i < count`; the panel covers `width` columns from `column`, so `column + width <= n`.
                 let panel = unsafe {
                     Panel {
                         rows: m,

@@ -106,12 +106,14 @@ impl SubLayer<2> for HeadLoss {
 
     #[inline(always)]
     fn backward_on<S: Simd>(&self, simd: S, _: [usize; 1], pass: Backward<2>, scratch: &mut Scratch) {
-        let Backward { params, inputs: [x, targets], saved, dy: d_loss, dx: [dx, _], d_params } = pass;
+        let Backward { params, inputs: [x, targets], saved, dy: d_loss, dx: [dx, d_targets], d_params } =
+            pass;
         let [d_logits] = scratch.parts([saved.len()]);
         let scale = d_loss[0] / tokens_in(targets, self.0.linear.outputs);
         d_logits.iter_mut().zip(saved).for_each(|(d, saved)| *d = saved * scale);
         self.0.linear.parameter_gradients(simd, (x, d_logits), Start::Zero, d_params);
         self.0.linear.input_gradient(simd, params, d_logits, Start::Zero, dx);
+        d_targets.fill(0.0); // they get none
     }
 }
 

@@ -8,11 +8,11 @@
 //!    [`pulp::Simd`] and compiled for AVX-512, AVX2, NEON and no vectors at all; the machine decides when the program runs
 //!    ([`Level`]).
 //! 2. Sub-layers over slices, each a [`SubLayer`]: [`Stem`], [`PatchEmbedding`], [`SelfAttention`], [`CrossAttention`], [`Mlp`],
-//!    [`Head`] and [`HeadLoss`]; and the [`TokenEmbedding`]. What the forward pass saves and the working memory ([`Scratch`])
-//!    are the caller's. For writing token by token there is a [`KeyValueCache`].
+//!    [`Head`] and [`HeadLoss`]; and the [`TokenEmbedding`]. What the forward pass saves, the working memory ([`Scratch`]) and
+//!    the transposed weights are the caller's. For writing token by token there is a [`KeyValueCache`].
 //! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one tensor of rank 1,
-//!    laid out as [`SelfAttentionLayout`] and its like say. [`Gradients`] is the backward pass in the calling thread alone.
+//!    laid out as [`SelfAttentionLayout`] and its like say, or [`Packed`], which keeps its transpose. [`Gradients`] is the backward pass in the calling thread alone.
 //!    The same functions take the values of a [`Tape`], whose way back costs less.
 //!
 //! Everything runs in the thread that calls, and the same call gives the same bits on the same machine: data parallelism

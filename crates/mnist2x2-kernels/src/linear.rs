@@ -1,7 +1,7 @@
 //! A linear map inside a packed parameter slice: `y = x W^T + b` with `PyTorch`'s weight (outputs, inputs).
 //!
-//! The way forth multiplies by rows of `W^T`, the way back by rows of `W`. So the parameters come twice, and whoever uses them more
-//! than once transposes them once.
+//! A forward pass multiplies by rows of `W^T`, a backward pass by rows of `W`. So the parameters come twice, and whoever uses them
+//! more than once transposes them once.
 
 use std::ops::Range;
 

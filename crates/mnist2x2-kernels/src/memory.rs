@@ -29,7 +29,10 @@ pub fn use_large_pages() {
     #[cfg(all(target_os = "linux", target_env = "gnu", not(miri)))]
     {
         const PAGE: usize = 2 << 20;
-        let mut block = Vec::<u8>::with_capacity(12 * PAGE);
+        let mut block = Vec::<u8>::new();
+        if block.try_reserve_exact(12 * PAGE).is_err() {
+            return;
+        }
         let skipped = block.as_ptr().align_offset(PAGE);
         let pages = &mut block.spare_capacity_mut()[skipped..];
         // SAFETY: it changes how memory that belongs to the block is mapped, and nothing of what it holds.
@@ -75,13 +78,6 @@ impl Buffer {
     pub(crate) fn of(numbers: &[f32]) -> Self {
         let mut buffer = Self::new(numbers.len());
         buffer.copy_from_slice(numbers);
-        buffer
-    }
-
-    /// A buffer of zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
-        let mut buffer = Self::new(len);
-        buffer.fill(0.0);
         buffer
     }
 }

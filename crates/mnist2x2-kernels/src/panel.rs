@@ -20,7 +20,8 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// All rows, the most first that the registers hold: 16 vectors of sums, or 12 where there are 16 registers.
+    /// All rows, the most first that the registers hold: 16 vectors of sums where there are 32 registers,
+    /// else 6 rows.
     /// Which rows make a tile changes no sum.
     ///
     /// # Safety

@@ -166,7 +166,7 @@ pub(crate) fn add_column_sums<S: Simd>(simd: S, x: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Those of `V` vectors from `first`: several sums at once, because one alone would wait for each of its additions.
+/// [`add_column_sums`] of `V` vectors from `first`: several at once, because one alone would wait for each of its additions.
 #[inline(always)]
 fn add_columns<S: Simd, const V: usize>(simd: S, x: &[f32], first: usize, to: &mut [f32]) {
     let mut sums: [S::f32s; V] = array::from_fn(|j| load(simd, to, first + j));

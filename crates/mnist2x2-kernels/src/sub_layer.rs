@@ -65,7 +65,7 @@ pub trait SubLayer<const N: usize> {
         usize::MAX
     }
 
-    /// Packed parameters with each matrix transposed, as passes forth read them.
+    /// Packed parameters with each matrix transposed, as forward passes read them.
     ///
     /// # Panics
     /// If there are fewer than [`Self::lens`] says.

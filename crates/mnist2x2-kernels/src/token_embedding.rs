@@ -47,12 +47,13 @@ impl TokenEmbedding {
         }
     }
 
-    /// The backward pass over sequences of `length` tokens, the first at position `first`: adds to `d_params`.
+    /// The backward pass over sequences of `length` tokens, the first at position `first`: writes `d_params`.
     ///
     /// # Panics
     /// As [`Self::forward`].
     pub fn backward(&self, length: usize, first: usize, tokens: &[u32], dy: &[f32], d_params: &mut [f32]) {
         let dy = &dy[..numbers_in([tokens.len(), self.width])];
+        d_params[..self.layout.size()].fill(0.0);
         for (i, (dy, &token)) in dy.chunks_exact(self.width).zip(tokens).enumerate() {
             let (token, position) = self.places(token, first.saturating_add(i % length));
             for place in [token, position] {

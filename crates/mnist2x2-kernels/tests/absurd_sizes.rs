@@ -54,6 +54,9 @@ fn passes_refuse<const N: usize, L: SubLayer<N>>(layer: &L, sizes: L::Sizes, x: 
         );
     });
     refuses(&what, || layer.infer(sizes, params, inputs, &mut [0.0; 8], &mut scratch));
+    if lens.params > 8 {
+        refuses(&what, || drop(layer.transposed(&eight)));
+    }
     refuses(&what, || {
         let (mut dx, mut d_params) = ([[0.0; 8]; N], [0.0; 8]);
         let dx = dx.each_mut().map(|dx| &mut dx[..]);

@@ -123,7 +123,7 @@ fn token_embedding_agrees_with_the_composition() {
     let (sizes, length, tokens) = ([13, 5, 6], 3, [12, 0, 7, 7, 12, 1_u32]);
     let layer = TokenEmbedding::new(13, 5, 6).unwrap();
     let (params, dy) = (numbers(layer.layout().size(), 1), numbers(tokens.len() * 6, 2));
-    let (mut y, mut d_params) = (dy.clone(), vec![0.0; params.len()]);
+    let (mut y, mut d_params) = (dy.clone(), vec![f32::NAN; params.len()]);
     layer.forward(length, 0, &params, &tokens, &mut y);
     layer.backward(length, 0, &tokens, &dy, &mut d_params);
 
@@ -149,12 +149,14 @@ fn head_agrees_with_the_composition() {
             let pass = Forward { transposed: &transposed, inputs, y: &mut y, saved: &mut saved };
             loss.forward([rows], pass, &mut scratch);
             let (dx, d_params) = (&mut dx[..], &mut d_params[..]);
-            let dx_alone = [&mut *dx, &mut []];
+            let mut d_targets = vec![f32::NAN; targets.len()];
             let (params, saved) = (&params[..], &saved[..]);
-            let pass = Backward { params, inputs, saved, dy: &[d_loss], dx: dx_alone, d_params };
+            let pass =
+                Backward { params, inputs, saved, dy: &[d_loss], dx: [&mut *dx, &mut d_targets], d_params };
             loss.backward([rows], pass, &mut scratch);
 
             let (p, x, d_loss) = (wide(params), wide(&x), f64::from(d_loss));
+            assert!(d_targets.iter().all(|&d| d == 0.0));
             let targets = wide(&targets);
             let plain = |p: &[f64], x: &[f64]| oracle::head_loss(p, x, &targets, [v, d]);
             assert_close(&y, &[plain(&p, &x)], 1e-6);

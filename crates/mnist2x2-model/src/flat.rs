@@ -18,7 +18,8 @@ impl Parameters {
         Ok(values.collect::<CandleResult<Vec<_>>>()?.concat())
     }
 
-    /// Overwrites all values of trainable parameters; models built on them see the new ones.
+    /// Overwrites all values of trainable parameters; models built on them see the new ones, but those of
+    /// [`Seq2Seq::fixed`](crate::Seq2Seq::fixed).
     ///
     /// # Errors
     /// [`Error::Tensors`] if these parameters are frozen or `flat` has another length.

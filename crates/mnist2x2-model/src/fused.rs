@@ -21,7 +21,7 @@ pub(crate) struct Fused {
     patch_embedding: Packed,
     /// Of each block self-attention and feed-forward.
     encoder: Vec<[Packed; 2]>,
-    token_embedding: Packed,
+    token_embedding: Tensor,
     /// Of each block self-attention, cross-attention and feed-forward.
     decoder: Vec<[Packed; 3]>,
     head: Packed,
@@ -32,8 +32,8 @@ impl Fused {
     /// those that are trained do not either as long as this lives, if they `are_fixed`.
     pub(crate) fn new(parameters: &Parameters, are_fixed: bool) -> Self {
         let config = parameters.config();
+        let never_change = are_fixed || parameters.are_frozen();
         let packed = |group: &Group| {
-            let never_change = are_fixed || group.trained().is_err();
             if never_change { Packed::fixed(group.values.clone()) } else { (&group.values).into() }
         };
         let mut groups = parameters.groups().iter().map(packed);
@@ -42,7 +42,7 @@ impl Fused {
             stem: (!config.stem.is_empty()).then(&mut next),
             patch_embedding: next(),
             encoder: (0..config.encoder_layers).map(|_| [next(), next()]).collect(),
-            token_embedding: next(),
+            token_embedding: next().values().clone(),
             decoder: (0..config.decoder_layers).map(|_| [next(), next(), next()]).collect(),
             head: next(),
             config: config.clone(),
@@ -67,7 +67,7 @@ impl Fused {
 
     /// `tokens` (B, T) of u32, the first of them at position `first` -> (B, T, D), beside a memory
     fn embed<X: Operand>(&self, memory: &X, tokens: &Tensor, first: usize) -> Result<X> {
-        let (params, sizes) = (self.token_embedding.values(), [self.config.vocabulary, self.config.width]);
+        let (params, sizes) = (&self.token_embedding, [self.config.vocabulary, self.config.width]);
         memory.look_up(Lookup::new(tokens, params, sizes, first)?, params)
     }
 
@@ -132,7 +132,7 @@ struct FusedDecoding {
 impl Decoding for FusedDecoding {
     fn step(&mut self, tokens: &Tensor) -> Result<Tensor> {
         let (network, heads) = (&self.network, self.network.config.heads);
-        let mut x = network.embed(network.token_embedding.values(), &tokens.unsqueeze(1)?, self.position)?; // (B, 1, D)
+        let mut x = network.embed(&network.token_embedding, &tokens.unsqueeze(1)?, self.position)?; // (B, 1, D)
         for ([attention, cross, feed_forward], [past, memory]) in network.decoder.iter().zip(&mut self.blocks)
         {
             x = kernels::self_attention_step(&x, attention, heads, past)?;

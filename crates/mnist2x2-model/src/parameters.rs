@@ -111,7 +111,7 @@ impl Parameters {
     /// # Errors
     /// [`Error::Candle`] if the device fails.
     pub fn frozen(&self) -> Result<Self, Error> {
-        if self.variables().next().is_none() {
+        if self.are_frozen() {
             return Ok(self.clone());
         }
         self.map(|values| Ok((values.detach().copy()?, None)))
@@ -152,6 +152,11 @@ impl Parameters {
     /// Their floating-point type.
     pub fn dtype(&self) -> DType {
         self.groups[0].values.dtype()
+    }
+
+    /// Whether these are not trained.
+    pub(crate) fn are_frozen(&self) -> bool {
+        self.variables().next().is_none()
     }
 
     /// The groups, in flat order.

@@ -52,7 +52,8 @@ impl Seq2Seq {
         self.fused.clone().map_or(self.transformer.clone(), |fused| fused)
     }
 
-    /// The same model for as long as its parameters do not change, in which passes forth share some work.
+    /// The same model, which transposes each weight once. Drop it before its parameters change: its forward passes would go on with
+    /// the old ones, its backward passes with the new.
     #[must_use]
     pub fn fixed(&self) -> Self {
         let fused = self.fused.as_ref().map(|_| Arc::new(Fused::new(&self.parameters, true)));
@@ -64,6 +65,9 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::new`].
     pub fn frozen(&self) -> Result<Self, Error> {
+        if self.parameters.are_frozen() {
+            return Ok(self.clone());
+        }
         Self::choose(self.parameters.frozen()?, self.fused.is_some())
     }
 

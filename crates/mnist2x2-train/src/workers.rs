@@ -18,8 +18,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts `threads` threads, or as many as the machine has cores, and has the process keep the memory that it frees; see
-    /// [`keep_freed_memory`]. In WebAssembly it is the thread that asks, whatever `threads` says.
+    /// Starts `threads` threads, or as many as the machine has cores, and has the process keep the memory that it frees, and these
+    /// threads and the calling one take theirs from large pages; see [`keep_freed_memory`] and [`use_large_pages`]. In WebAssembly it is the thread that asks, whatever `threads` says.
     ///
     /// # Errors
     /// [`Error::Threads`] if the system refuses.

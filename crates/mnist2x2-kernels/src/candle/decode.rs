@@ -25,8 +25,8 @@ pub fn self_attention_step(
         bail!("self-attention step: the cache holds {} tokens and no more", cache.len());
     }
     let layer = SelfAttention::new(width, heads, true)?;
-    step("self-attention step", &layer, x, &params.into(), |params, x, y, scratch| {
-        layer.step(params, x, y, cache, scratch);
+    step("self-attention step", &layer, x, &params.into(), |transposed, x, y, scratch| {
+        layer.step(transposed, x, y, cache, scratch);
     })
 }
 
@@ -44,8 +44,8 @@ pub fn project_memory(memory: &Tensor, params: impl Into<Packed>, heads: usize) 
     let (memory, params) = (memory.contiguous()?, values.contiguous()?);
     let mut cache = KeyValueCache::new(batch, places, width)?;
     let (memory, params) = (numbers(&memory)?, numbers(&params)?);
-    transposed.with(&layer, &params, |params| {
-        with_scratch(|scratch| layer.project_memory(params, &memory, &mut cache, scratch));
+    transposed.with(&layer, &params, |transposed| {
+        with_scratch(|scratch| layer.project_memory(transposed, &memory, &mut cache, scratch));
     });
     Ok(cache)
 }
@@ -69,8 +69,8 @@ pub fn cross_attention_step(
         bail!("cross-attention step: nothing was remembered");
     }
     let layer = CrossAttention::new(width, heads)?;
-    step("cross-attention step", &layer, x, &params.into(), |params, x, y, scratch| {
-        layer.step(params, x, y, memory, scratch);
+    step("cross-attention step", &layer, x, &params.into(), |transposed, x, y, scratch| {
+        layer.step(transposed, x, y, memory, scratch);
     })
 }
 
@@ -86,8 +86,8 @@ fn step<const N: usize>(
     let (x, params) = (x.contiguous()?, values.contiguous()?);
     let mut y = vec![0.0; x.elem_count()];
     let (of_x, of_params) = (numbers(&x)?, numbers(&params)?);
-    transposed.with(layer, &of_params, |of_params| {
-        with_scratch(|scratch| kernel(of_params, &of_x, &mut y, scratch));
+    transposed.with(layer, &of_params, |transposed| {
+        with_scratch(|scratch| kernel(transposed, &of_x, &mut y, scratch));
     });
     Tensor::from_vec(y, x.shape(), x.device())
 }

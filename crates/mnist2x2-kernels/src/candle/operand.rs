@@ -47,7 +47,7 @@ pub struct Packed {
     pub(super) transposed: Transposed,
 }
 
-/// What passes forth make of parameters; see [`SubLayer::transposed`].
+/// What forward passes make of parameters; see [`SubLayer::transposed`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Transposed {
     /// Where it is kept for the next pass, if there is such a place.
@@ -55,8 +55,8 @@ pub(super) struct Transposed {
 }
 
 impl Packed {
-    /// Parameters that do not change as long as this and its clones live. Their matrices are transposed once; those of others are
-    /// transposed in each pass forth.
+    /// Parameters of one sub-layer that do not change as long as this and its clones live. Their matrices are transposed once; those
+    /// of others are transposed in each forward pass.
     pub fn fixed(values: Tensor) -> Self {
         Self { values, transposed: Transposed { kept: Some(Arc::default()) } }
     }
@@ -86,7 +86,7 @@ impl From<&Self> for Packed {
 }
 
 impl Transposed {
-    /// Runs a pass forth with the transpose of the parameters of a layer.
+    /// Runs a forward pass with the transpose of the parameters of a layer.
     pub(super) fn with<const N: usize, R>(
         &self,
         layer: &impl SubLayer<N>,

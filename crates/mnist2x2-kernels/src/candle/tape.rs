@@ -207,7 +207,7 @@ impl Operand for Recorded<'_> {
         let place = result.place;
         self.tape.go_back_by(move |_, back| {
             let Some(dy) = back.of_values[place].take() else { return Ok(()) };
-            let mut d_params = Buffer::zeros(params.elem_count());
+            let mut d_params = Buffer::new(params.elem_count());
             lookup.backward(&dy, &mut d_params);
             back.keep(&params, d_params);
             Ok(())

@@ -56,7 +56,7 @@ impl Lookup {
         self.layer.forward(self.length, self.first, params, &self.tokens, y);
     }
 
-    /// Adds to the gradient of the parameters.
+    /// The gradient of the parameters.
     pub(super) fn backward(&self, dy: &[f32], d_params: &mut [f32]) {
         self.layer.backward(self.length, self.first, &self.tokens, dy, d_params);
     }
@@ -74,7 +74,7 @@ impl CustomOp1 for Lookup {
     }
 
     fn bwd(&self, params: &Tensor, _y: &Tensor, dy: &Tensor) -> Result<Option<Tensor>> {
-        let (dy, mut d_params) = (dy.contiguous()?, Buffer::zeros(params.elem_count()));
+        let (dy, mut d_params) = (dy.contiguous()?, Buffer::new(params.elem_count()));
         self.backward(&numbers(&dy)?, &mut d_params);
         hand_over(params, d_params)
     }
