@@ -1,5 +1,6 @@
 //! Whether a reading with confidence 0.9 is right nine times in ten.
 
+use mnist2x2_random::Random;
 use mnist2x2_train::Prediction;
 
 use crate::Share;
@@ -32,10 +33,14 @@ impl Bin {
 /// learning*, 2019). Grids of exactly equal confidence stay together, so the result does not depend on their order; no
 /// bin is empty.
 pub fn reliability(graded: &[Prediction], bins: usize) -> Vec<Bin> {
-    let sorted = by_confidence(graded);
+    equally_full(&by_confidence(graded), bins)
+}
+
+/// [`reliability`] of grids that are sorted.
+fn equally_full(sorted: &[(f64, bool)], bins: usize) -> Vec<Bin> {
     let mut start = 0;
     let bin = |k| {
-        let end = past_equals(&sorted, k * sorted.len() / bins);
+        let end = past_equals(sorted, k * sorted.len() / bins);
         let grids = sorted.get(start..end).unwrap_or_default();
         start = end.max(start);
         (!grids.is_empty()).then(|| Bin::of(grids))
@@ -50,23 +55,56 @@ fn past_equals(sorted: &[(f64, bool)], cut: usize) -> usize {
     cut + after.iter().take_while(equal).count()
 }
 
-/// Sorts grids into `bins` equal ranges of the confidence of the whole sequence, the least confident first; ranges without
-/// a grid are left out.
-pub fn equal_ranges(graded: &[Prediction], bins: usize) -> Vec<Bin> {
+/// Equal ranges of the confidence of the whole sequence, the least confident first; those without a grid are left out.
+fn equally_wide(sorted: &[(f64, bool)], bins: usize) -> Vec<Bin> {
     let range = |confidence: f64| ((confidence * bins as f64) as usize).min(bins.saturating_sub(1));
-    let sorted = by_confidence(graded);
     let same = |(a, _): &(f64, bool), (b, _): &(f64, bool)| range(*a) == range(*b);
     if bins == 0 { Vec::new() } else { sorted.chunk_by(same).map(Bin::of).collect() }
 }
 
 /// How far confidence is from coming true, from 0 to 1: the distance between mean confidence and share of right readings,
-/// averaged over the bins, each weighted by its grids; `None` without bins.
-///
-/// Over [`equal_ranges`] this is the expected calibration error (M. P. Naeini et al., *Obtaining well calibrated
-/// probabilities using Bayesian binning*, 2015; C. Guo et al., *On calibration of modern neural networks*, 2017), over
-/// [`reliability`] the adaptive one (J. Nixon et al., *Measuring calibration in deep learning*, 2019), which sees more of
-/// what happens among the surest grids, and more of chance.
-pub fn calibration_error(bins: &[Bin]) -> Option<f64> {
+/// averaged over [`BINS`] bins, each weighted by its grids.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CalibrationError {
+    /// What it is.
+    pub found: f64,
+    /// What it would be in the mean if each grid were right with exactly the probability that its confidence says: chance alone puts
+    /// some distance between the two, the more the fewer grids there are.
+    pub by_chance: f64,
+}
+
+/// How often answers are drawn to see what chance alone does.
+const DRAWS: u64 = 200;
+
+impl CalibrationError {
+    /// The expected calibration error, over equal ranges of confidence (M. P. Naeini et al., *Obtaining well calibrated probabilities
+    /// using Bayesian binning*, 2015; C. Guo et al., *On calibration of modern neural networks*, 2017); `None` without grids.
+    pub fn expected(graded: &[Prediction]) -> Option<Self> {
+        Self::over(equally_wide, graded)
+    }
+
+    /// The adaptive one, over the bins of [`reliability`] (J. Nixon et al., *Measuring calibration in deep learning*, 2019), which sees
+    /// more of what happens among the surest grids, and more of chance; `None` without grids.
+    pub fn adaptive(graded: &[Prediction]) -> Option<Self> {
+        Self::over(equally_full, graded)
+    }
+
+    /// The draws are always the same.
+    fn over(bins: impl Fn(&[(f64, bool)], usize) -> Vec<Bin>, graded: &[Prediction]) -> Option<Self> {
+        let mut sorted = by_confidence(graded);
+        let found = mean_gap(&bins(&sorted, BINS))?;
+        let draw = |number| {
+            let mut random = Random::keyed(0, "calibration", 0, number);
+            for (confidence, right) in &mut sorted {
+                *right = random.unit() < *confidence;
+            }
+            mean_gap(&bins(&sorted, BINS))
+        };
+        Some(Self { found, by_chance: (0..DRAWS).filter_map(draw).sum::<f64>() / DRAWS as f64 })
+    }
+}
+
+fn mean_gap(bins: &[Bin]) -> Option<f64> {
     let gap = |bin: &Bin| (bin.confidence * bin.share.of as f64 - bin.share.right as f64).abs();
     let grids: u64 = bins.iter().map(|bin| bin.share.of).sum();
     (grids > 0).then(|| bins.iter().map(gap).sum::<f64>() / grids as f64)
@@ -102,13 +140,9 @@ mod tests {
     #[test]
     fn the_error_is_the_mean_gap() {
         let mut all: Vec<_> = (0..8).map(|i| graded(0.75, i % 4 != 0)).collect();
-        assert_eq!(
-            calibration_error(&reliability(&all, BINS)),
-            Some(0.0),
-            "three of four are right, as said"
-        );
+        assert!(CalibrationError::adaptive(&all).unwrap().found < 1e-12, "three of four are right, as said");
         all.extend([graded(1.0, true), graded(1.0, false)]);
-        let error = calibration_error(&reliability(&all, BINS)).unwrap();
+        let error = CalibrationError::adaptive(&all).unwrap().found;
         assert!((error - 0.2 * 0.5).abs() < 1e-12, "two grids of ten are half wrong: {error}");
     }
 
@@ -116,18 +150,33 @@ mod tests {
     fn ranges_are_equally_wide_and_never_empty() {
         let all: Vec<_> =
             [0.0, 0.19, 0.2, 0.55, 0.8, 1.0].into_iter().map(|c| graded(c, c > 0.5)).rev().collect();
-        let bins = equal_ranges(&all, 5);
+        let bins = equally_wide(&by_confidence(&all), 5);
         assert_eq!(bins.iter().map(|bin| bin.share.of).collect::<Vec<_>>(), [2, 1, 1, 2]);
         assert!((bins[0].confidence - 0.095).abs() < 1e-12);
-        let error = calibration_error(&bins).unwrap();
+        let error = mean_gap(&bins).unwrap();
         assert!((error - (0.19 + 0.2 + 0.45 + 0.2) / 6.0).abs() < 1e-12, "{error}");
+    }
+
+    /// A bin of n grids that are right with probability p is off by sqrt(2 p (1 - p) / (pi n)) in the mean.
+    #[test]
+    fn chance_alone_gives_the_error_of_its_formula() {
+        for n in [100, 10_000] {
+            let all: Vec<_> = (0..n).map(|_| graded(0.8, true)).collect();
+            let by_chance = (2.0 * 0.8 * 0.2 / (std::f64::consts::PI * f64::from(n))).sqrt();
+            for error in
+                [CalibrationError::expected(&all), CalibrationError::adaptive(&all)].map(Option::unwrap)
+            {
+                assert!((error.found - 0.2).abs() < 1e-9, "all are right: {error:?}");
+                assert!((error.by_chance / by_chance - 1.0).abs() < 0.2, "{error:?}, not {by_chance}");
+            }
+        }
     }
 
     #[test]
     fn nothing_has_no_error() {
-        for bins in [reliability, equal_ranges] {
-            assert_eq!(calibration_error(&bins(&[], BINS)), None);
-            assert_eq!(calibration_error(&bins(&[graded(0.5, true)], 0)), None);
+        assert_eq!([CalibrationError::expected(&[]), CalibrationError::adaptive(&[])], [None; 2]);
+        for bins in [equally_full, equally_wide] {
+            assert!(bins(&[], BINS).is_empty() && bins(&[(0.5, true)], 0).is_empty());
         }
         assert_eq!(reliability(&[graded(0.5, true)], BINS).len(), 1);
     }

@@ -42,7 +42,7 @@ mod events;
 
 pub use axis::Scale;
 pub use bootstrap::{Clusters, Intervals};
-pub use calibration::{BINS, Bin, calibration_error, equal_ranges, reliability};
+pub use calibration::{BINS, Bin, CalibrationError, reliability};
 pub use coverage::{Coverage, at_coverage, coverage_curve};
 pub use error::Error;
 pub use events::EventFile;

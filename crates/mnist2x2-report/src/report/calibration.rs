@@ -9,13 +9,13 @@ use crate::frame::{Frame, Labels, line, line_sample};
 use crate::markup::{Element, element};
 use crate::number::{grouped, percent};
 use crate::plot::dot;
-use crate::{BINS, Bin, Interval, Scale, calibration_error, equal_ranges, reliability};
+use crate::{BINS, Bin, CalibrationError, Interval, Scale, reliability};
 
 const TITLE: &str = "Calibration";
 
 pub(super) fn section(report: &Report<'_>) -> Element {
     let bins = reliability(report.graded, BINS);
-    let errors = [&equal_ranges(report.graded, BINS), &bins].map(|bins| calibration_error(bins));
+    let errors = [CalibrationError::expected(report.graded), CalibrationError::adaptive(report.graded)];
     let [Some(expected), Some(adaptive)] = errors else {
         return part(TITLE, "No grid was read, so there is no confidence to judge.", None);
     };
@@ -25,10 +25,12 @@ pub(super) fn section(report: &Report<'_>) -> Element {
          strokes are 95 % intervals."
     );
     let error = format!(
-        "Over these bins confidence is off by {} in the mean (adaptive calibration error), over {BINS} equal ranges of \
-         confidence by {} (expected calibration error).",
-        percent(adaptive),
-        percent(expected)
+        "Over these bins confidence is off by {} in the mean (adaptive calibration error; {} by chance alone), over {BINS} \
+         equal ranges of confidence by {} (expected calibration error; {} by chance alone).",
+        percent(adaptive.found),
+        percent(adaptive.by_chance),
+        percent(expected.found),
+        percent(expected.by_chance)
     );
     part(TITLE, &explanation, iter::once(paragraph(&error)).chain(drawing(&bins)).chain(details(&bins)))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use mnist2x2::data::mnist::Split;
 use mnist2x2::data::{Batch, Layout, Loader};
 use mnist2x2::infer::Temperature;
-use mnist2x2::report::{self, Bin, Clusters, Interval, Intervals, Share};
+use mnist2x2::report::{self, CalibrationError, Clusters, Interval, Intervals, Share};
 use mnist2x2::train::{EVALUATION_BATCH, Edits, LengthAccuracy, Prediction, predict_dataset};
 use mnist2x2::{Evaluation, Recognizer, Workers};
 use serde::Serialize;
@@ -42,8 +42,11 @@ pub(super) struct Json<'a> {
     temperature: f64,
     /// The expected calibration error, over equal ranges of confidence.
     calibration_error: Option<f64>,
+    /// What chance alone would make of it.
+    calibration_error_by_chance: Option<f64>,
     /// The same over bins of equally many grids.
     adaptive_calibration_error: Option<f64>,
+    adaptive_calibration_error_by_chance: Option<f64>,
     accuracy_at_coverage: Vec<Covered>,
 }
 
@@ -119,6 +122,7 @@ impl Test {
 
     pub(super) fn json<'a>(&'a self, dataset: &'a Dataset, pictures: Option<u32>) -> Json<'a> {
         let Intervals { sequences, digits, .. } = self.clusters.intervals(&self.predictions);
+        let [expected, adaptive] = self.calibration_errors();
         Json {
             model_sha256: &self.model_sha256,
             dataset: dataset.name(),
@@ -131,14 +135,17 @@ impl Test {
             digit_interval: [digits.low, digits.high],
             interval_unit: self.clusters.unit,
             temperature: self.temperature.get(),
-            calibration_error: self.calibration_error(report::equal_ranges),
-            adaptive_calibration_error: self.calibration_error(report::reliability),
+            calibration_error: expected.map(|error| error.found),
+            calibration_error_by_chance: expected.map(|error| error.by_chance),
+            adaptive_calibration_error: adaptive.map(|error| error.found),
+            adaptive_calibration_error_by_chance: adaptive.map(|error| error.by_chance),
             accuracy_at_coverage: self.covered(),
         }
     }
 
-    fn calibration_error(&self, bins: fn(&[Prediction], usize) -> Vec<Bin>) -> Option<f64> {
-        report::calibration_error(&bins(&self.predictions, report::BINS))
+    /// The expected and the adaptive one.
+    fn calibration_errors(&self) -> [Option<CalibrationError>; 2] {
+        [CalibrationError::expected, CalibrationError::adaptive].map(|error| error(&self.predictions))
     }
 
     fn covered(&self) -> Vec<Covered> {
@@ -183,15 +190,14 @@ impl Test {
         let positions: Vec<String> = per_position.iter().copied().map(percent).collect();
         row("  by position", positions.join("  "))?;
         self.print_lengths()?;
-        let errors = [report::equal_ranges, report::reliability].map(|bins| self.calibration_error(bins));
-        if let [Some(expected), Some(adaptive)] = errors.map(|error| error.map(percent)) {
-            let temperature = self.temperature.get();
-            row(
-                "calibration error",
-                format!(
-                    "confidence is off by {expected} in the mean (adaptive: {adaptive}), at temperature {temperature:.3}"
-                ),
-            )?;
+        if let [Some(expected), Some(adaptive)] = self.calibration_errors() {
+            let said = |error: CalibrationError| {
+                format!("{} ({} by chance alone)", percent(error.found), percent(error.by_chance))
+            };
+            let (expected, adaptive, temperature) = (said(expected), said(adaptive), self.temperature.get());
+            let errors =
+                format!("{expected}, adaptive {adaptive}, in the mean, at temperature {temperature:.3}");
+            row("calibration error", format!("confidence is off by {errors}"))?;
         }
         let covered = self.covered().into_iter().map(|Covered { coverage, accuracy }| {
             format!("{} of the {:.0} % most confident", percent(accuracy), 100.0 * coverage)
