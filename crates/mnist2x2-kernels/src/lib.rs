@@ -12,8 +12,8 @@
 //!    the transposed weights are the caller's. For writing token by token there is a [`KeyValueCache`].
 //! 3. Operations of candle with gradients: [`stem()`], [`patch_embedding`], [`token_embedding`], [`self_attention`],
 //!    [`cross_attention`], [`mlp()`], [`logits`] and [`head_loss`]. The parameters of a sub-layer are one tensor of rank 1,
-//!    laid out as [`SelfAttentionLayout`] and its like say, or [`Packed`], which keeps its transpose. [`Gradients`] is the backward pass in the calling thread alone.
-//!    The same functions take the values of a [`Tape`], whose way back costs less.
+//!    laid out as [`SelfAttentionLayout`] and its like say, or [`Packed`], which keeps its transpose. [`Gradients`] is the
+//!    backward pass in the calling thread alone. The same functions take the values of a [`Tape`], whose way back costs less.
 //!
 //! Everything runs in the thread that calls, and the same call gives the same bits on the same machine: data parallelism
 //! belongs to the caller.

@@ -58,7 +58,8 @@ impl Linear {
         Gemm { shape, a, b, c: (y, self.outputs), start, repeat: Repeat::ONCE }.run(simd);
     }
 
-    /// The gradient of the weight becomes `dy^T x`, and that of the bias the column sums of `dy`; with [`Start::Keep`] they are added.
+    /// The gradient of the weight becomes `dy^T x`, and that of the bias the column sums of `dy`; with [`Start::Keep`] they are
+    /// added.
     #[inline(always)]
     pub(crate) fn parameter_gradients<S: Simd>(
         &self,
@@ -89,15 +90,7 @@ impl Linear {
         dx: &mut [f32],
     ) {
         let shape = [dy.len() / self.outputs, self.outputs, self.inputs];
-        let b = (&params[self.weight.clone()], self.inputs);
-        Gemm {
-            shape,
-            a: Matrix::rows(dy, self.outputs),
-            b,
-            c: (dx, self.inputs),
-            start,
-            repeat: Repeat::ONCE,
-        }
-        .run(simd);
+        let (a, b) = (Matrix::rows(dy, self.outputs), (&params[self.weight.clone()], self.inputs));
+        Gemm { shape, a, b, c: (dx, self.inputs), start, repeat: Repeat::ONCE }.run(simd);
     }
 }

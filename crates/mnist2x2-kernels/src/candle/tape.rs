@@ -167,8 +167,9 @@ impl<L: SubLayer<N>, const N: usize> Applied<L, N> {
     fn go_back(&self, values: &[Buffer], back: &mut WayBack) -> Result<()> {
         let Some(dy) = back.of_values[self.result].take() else { return Ok(()) };
         let lens = self.layer.lens(self.sizes);
-        let wanted = |i: usize| !(self.inputs[i].is_data && L::DATA[i]);
-        let mut dx: [Buffer; N] = array::from_fn(|i| Buffer::new(if wanted(i) { lens.inputs[i] } else { 0 }));
+        let is_left_out = |i: usize| self.inputs[i].is_data && L::DATA[i];
+        let mut dx: [Buffer; N] =
+            array::from_fn(|i| Buffer::new(if is_left_out(i) { 0 } else { lens.inputs[i] }));
         let (params, mut d_params) = (numbers(&self.params)?, Buffer::new(lens.params));
         let pass = Backward {
             params: &params,
