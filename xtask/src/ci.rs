@@ -1,8 +1,8 @@
 //! What a pull request is checked with, here as there.
 
-use std::env;
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use std::{env, iter};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use crate::workspace::root;
 
 /// The steps, cheapest first: the name, the command as one would type it, and what it asks.
-const STEPS: [[&str; 3]; 16] = [
+const STEPS: [[&str; 3]; 17] = [
     ["fmt", "cargo fmt --all --check", "Is everything formatted?"],
     ["tidy", "cargo xtask tidy", "Are the house rules kept?"],
     ["clippy", "cargo clippy --workspace --all-targets -- -D warnings", "Does clippy have nothing to say?"],
@@ -44,6 +44,13 @@ const STEPS: [[&str; 3]; 16] = [
         "cargo +nightly miri test --package mnist2x2-kernels --lib --test laws --test sub_layers --test absurd_sizes",
         "Are the kernels free of undefined behavior?",
     ],
+    [
+        "neon",
+        "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+         CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64 QEMU_LD_PREFIX=/usr/aarch64-linux-gnu \
+         cargo test --package mnist2x2-kernels --target aarch64-unknown-linux-gnu",
+        "Do the kernels work on Arm, in an emulator?",
+    ],
     ["mutants", "cargo xtask mutants", "Do the tests notice what is broken on purpose?"],
     ["stress", "cargo xtask stress --minutes 2", "Do the promises of reliability hold for some minutes?"],
     [
@@ -57,7 +64,7 @@ const STEPS: [[&str; 3]; 16] = [
 const FIRST_COSTLY: &str = "hub";
 
 /// What shows that a step can run here, and how one gets it where it is missing.
-const NEEDS: [[&str; 3]; 6] = [
+const NEEDS: [[&str; 3]; 7] = [
     ["deny", "cargo deny --version", "cargo-deny is not installed (cargo install --locked cargo-deny)"],
     [
         "advisories",
@@ -73,6 +80,12 @@ const NEEDS: [[&str; 3]; 6] = [
         "miri",
         "cargo +nightly miri --version",
         "there is no Miri (rustup toolchain install nightly --component miri)",
+    ],
+    [
+        "neon",
+        "qemu-aarch64 --version",
+        "there is no emulator of Arm (apt-get install qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross; \
+         rustup target add aarch64-unknown-linux-gnu)",
     ],
     [
         "exports",
@@ -97,15 +110,12 @@ pub(crate) struct Arguments {
     full: bool,
 }
 
-/// A command at the root, of words between single blanks; the first may set a variable for it.
+/// A command at the root, of words between single blanks; the first ones may set variables for it.
 fn command(line: &str) -> Command {
-    let (variable, line) = match line.split_once(' ') {
-        Some((first, rest)) if first.contains('=') => (first.split_once('='), rest),
-        _ => (None, line),
-    };
-    let mut words = line.split(' ');
+    let mut words = line.split(' ').peekable();
+    let variables: Vec<_> = iter::from_fn(|| words.next_if(|word| word.contains('='))).collect();
     let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).envs(variable).current_dir(root());
+    command.args(words).envs(variables.iter().filter_map(|word| word.split_once('='))).current_dir(root());
     command
 }
 
@@ -154,7 +164,9 @@ mod tests {
     #[test]
     fn what_is_costly_comes_only_with_full_or_by_name() {
         assert_eq!(chosen_by(&[], true), STEPS.map(|[name, ..]| name));
-        for step in ["hub", "mpi", "browser", "site", "miri", "mutants", "stress", "exports", "compare"] {
+        for step in
+            ["hub", "mpi", "browser", "site", "miri", "neon", "mutants", "stress", "exports", "compare"]
+        {
             assert!(!chosen_by(&[], false).contains(&step));
         }
         assert_eq!(chosen_by(&[], false).len(), 7);
@@ -170,6 +182,7 @@ mod tests {
         assert_eq!(doc.get_args().collect::<Vec<_>>(), ["doc", "--workspace", "--no-deps"]);
         let variables: Vec<_> = doc.get_envs().map(|(name, value)| (name, value.unwrap())).collect();
         assert_eq!(variables, [("RUSTDOCFLAGS".as_ref(), "-Dwarnings".as_ref())]);
+        assert_eq!(command("A=1 B=x cargo --set=3").get_envs().count(), 2);
         let tidy = Arguments { steps: vec!["tidy".into()], full: false };
         assert_eq!(chosen(&tidy), [["tidy", "cargo xtask tidy"]]);
     }
