@@ -200,11 +200,17 @@ impl Epoch<'_> {
                 Cow::Borrowed(map.grid(self.order.as_ref().map_or(place, |order| order[place] as usize)))
             }
             GridSource::Fresh { .. } => self.fresh(place, digits.len() as u32, |random, first| first(random)),
-            GridSource::Mixed { second, share, .. } => {
-                let [first, both] = [*second, digits.len()].map(|count| count as u32);
-                self.fresh(place, first, |random, of_first| {
-                    let is_second = random.unit() < *share;
-                    if is_second { first + random.below(both - first) } else { of_first(random) }
+            GridSource::Mixed { kinds, .. } => {
+                let begin = |kind: usize| kinds.get(kind).map_or(digits.len(), |kind| kind.0) as u32;
+                self.fresh(place, begin(0), |random, of_first| {
+                    let mut chance = random.unit();
+                    for (kind, &(_, share)) in kinds.iter().enumerate() {
+                        if chance < share {
+                            return begin(kind) + random.below(begin(kind + 1) - begin(kind));
+                        }
+                        chance -= share;
+                    }
+                    of_first(random)
                 })
             }
         }

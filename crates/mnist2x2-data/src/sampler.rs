@@ -14,14 +14,13 @@ pub enum GridSource {
         /// How many an epoch has.
         grids: usize,
     },
-    /// New grids in every epoch, of digits of two kinds.
+    /// New grids in every epoch, of digits of several kinds.
     Mixed {
         /// How many an epoch has.
         grids: usize,
-        /// The first digit of the second kind; those before are of the first.
-        second: usize,
-        /// The share of digits that are of the second kind.
-        share: f64,
+        /// For each kind but the first: where its digits begin, after those of the kind before, and the share of digits that
+        /// are of it.
+        kinds: Vec<(usize, f64)>,
     },
 }
 
@@ -39,13 +38,19 @@ impl GridSource {
         match self {
             Self::Fixed(map) => map.check(layout, digits),
             Self::Fresh { .. } => Ok(()),
-            Self::Mixed { second, share, .. } => {
-                if (1..digits).contains(second) && (0.0..=1.0).contains(share) {
+            Self::Mixed { kinds, .. } => {
+                let begins = || [0].into_iter().chain(kinds.iter().map(|kind| kind.0)).chain([digits]);
+                let total: f64 = kinds.iter().map(|kind| kind.1).sum();
+                if begins().is_sorted_by(|a, b| a < b)
+                    && kinds.iter().all(|kind| kind.1 >= 0.0)
+                    && total <= 1.0
+                {
                     return Ok(());
                 }
-                let what =
-                    format!("{digits} digits, the second kind from {second} on, in a share of {share}");
-                Err(Error::BadGrid { what, fix: "there must be digits of both kinds, and a share of 0 to 1" })
+                let what = format!("{digits} digits, with other kinds (first digit, share) {kinds:?}");
+                let fix =
+                    "begin each kind after the one before; shares are at least 0, and at most 1 together";
+                Err(Error::BadGrid { what, fix })
             }
         }
     }

@@ -8,11 +8,13 @@ mod glyphs;
 mod hand;
 mod letters;
 mod spline;
+mod styles;
 
 use mnist2x2_random::Random;
 
-use self::glyphs::GLYPHS;
+use self::glyphs::{GLYPHS, Glyph};
 use self::hand::{CAREFUL, CARELESS, draw, pen, trace};
+use self::styles::STYLES;
 
 pub(crate) use self::distractor::distractor;
 pub(crate) use self::letters::letter;
@@ -29,7 +31,7 @@ pub fn digits(split: Split, n: usize, seed: u64) -> Digits {
         Split::Train => "synthetic training digit",
         Split::Test => "synthetic test digit",
     };
-    written(n, seed, purpose, |_| CAREFUL)
+    written(n, seed, purpose, |_| &GLYPHS, |_| CAREFUL)
 }
 
 /// `n` digits by hands from careful to careless. Of a few nobody could say what they were meant to be.
@@ -37,16 +39,35 @@ pub fn digits(split: Split, n: usize, seed: u64) -> Digits {
 /// # Panics
 /// If memory cannot hold `n` digits of 784 bytes.
 pub fn careless_digits(n: usize, seed: u64) -> Digits {
-    written(n, seed, "careless digit", |random| random.uniform(CAREFUL, CARELESS))
+    written(n, seed, "careless digit", |_| &GLYPHS, |random| random.uniform(CAREFUL, CARELESS))
 }
 
-/// `n` digits for this purpose, by hands of which each draws by how much it misses.
-fn written(n: usize, seed: u64, purpose: &str, miss: impl Fn(&mut Random) -> f64) -> Digits {
+/// `n` digits, three of four in ways that few people have, by hands from careful to fairly careless.
+///
+/// # Panics
+/// If memory cannot hold `n` digits of 784 bytes.
+pub fn rare_digits(n: usize, seed: u64) -> Digits {
+    let ways = |random: &mut Random| if random.below(4) == 0 { &GLYPHS } else { &STYLES };
+    written(n, seed, "rare digit", ways, |random| random.uniform(CAREFUL, 0.5 * (CAREFUL + CARELESS)))
+}
+
+/// For each digit, the ways to write it.
+type Ways = [&'static [Glyph]; 10];
+
+/// `n` digits for this purpose, by hands of which each draws in which ways it writes, and by how much it misses.
+fn written(
+    n: usize,
+    seed: u64,
+    purpose: &str,
+    ways: impl Fn(&mut Random) -> &'static Ways,
+    miss: impl Fn(&mut Random) -> f64,
+) -> Digits {
     let mut pixels = vec![0; n * PIXELS];
     let labels = pixels.chunks_exact_mut(PIXELS).enumerate().map(|(i, image)| {
         let mut random = Random::keyed(seed, purpose, 0, i as u64);
         let label = random.below(10) as u8;
-        let glyph = random.choose(GLYPHS[usize::from(label)]);
+        let ways = ways(&mut random)[usize::from(label)];
+        let glyph = random.choose(ways);
         let (brush, miss) = (pen(&mut random), miss(&mut random));
         draw(&trace(glyph, miss, &mut random), brush, image);
         label
@@ -98,18 +119,32 @@ mod tests {
         assert!(far > near + near / 8, "{near} and {far}");
     }
 
+    /// No way is so rare that it is another digit: a nearest neighbor among as careful digits of all ways reads most of them.
+    #[test]
+    fn rare_digits_are_unlike_usual_ones_and_like_one_another() {
+        let (rare, known) = (rare_digits(300, 6), rare_digits(6_000, 7));
+        assert!(rare == rare_digits(300, 6) && rare != rare_digits(300, 8));
+        let usual = digits(Split::Train, 6_000, 7);
+        let read =
+            |known: &Digits| (0..300).filter(|&i| nearest(known, rare.image(i)) == rare.label(i)).count();
+        let (by_rare, by_usual) = (read(&known), read(&usual));
+        assert!(by_rare >= 270 && by_usual + 15 < by_rare, "{by_rare} and {by_usual} of 300");
+    }
+
+    /// The label of the digit in `known` that looks most like `image`, pixel by pixel.
+    fn nearest(known: &Digits, image: &[u8]) -> u8 {
+        let distance = |k: &usize| -> u32 {
+            let pairs = known.image(*k).iter().zip(image);
+            pairs.map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum()
+        };
+        known.label((0..known.len()).min_by_key(distance).unwrap())
+    }
+
     /// A nearest neighbor by pixels knows nothing of handwriting; what it reads, nobody can mistake.
     #[test]
     fn unseen_digits_are_read_by_their_nearest_neighbor() {
         let (known, unseen) = (digits(Split::Train, 3_000, 5), digits(Split::Test, 300, 5));
-        let distance = |a: &[u8], b: &[u8]| -> u32 {
-            a.iter().zip(b).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2)).sum()
-        };
-        let right = |&i: &usize| {
-            let nearest = (0..known.len()).min_by_key(|&k| distance(known.image(k), unseen.image(i)));
-            nearest.map(|k| known.label(k)) == Some(unseen.label(i))
-        };
-        let read = (0..unseen.len()).filter(right).count();
+        let read = (0..unseen.len()).filter(|&i| nearest(&known, unseen.image(i)) == unseen.label(i)).count();
         assert!(read >= 297, "{read} of 300");
     }
 

@@ -70,6 +70,18 @@ fn synthetic_digits_are_the_same() {
 }
 
 #[test]
+fn rare_digits_are_the_same() {
+    let Digests { images, labels, .. } = Digests::of(&synthetic::rare_digits(300, 0));
+    assert_eq!(
+        [images, labels],
+        [
+            "2449abe2108487d530c0d71fe98731c0f2ef5e824cb21d2363a51702e40d9689",
+            "1ab196583ca1a26727a9a089249df670e1c5ae7db8e115a12fa718ac49a7c546"
+        ]
+    );
+}
+
+#[test]
 fn augmented_digits_are_the_same() {
     let digits = synthetic::digits(Split::Train, 50, 0);
     let change = |augmentation: &Augmentation| {
@@ -118,7 +130,8 @@ fn batches(epoch: &Epoch) -> [String; 2] {
 fn batches_are_the_same() {
     let fixed = loader(GridSource::Fixed(reference::grids(90, 20, 6)));
     let fresh = loader(GridSource::Fresh { grids: 20 });
-    let mixed = loader(GridSource::Mixed { grids: 20, second: 60, share: 0.3 });
+    let mixed = loader(GridSource::Mixed { grids: 20, kinds: vec![(60, 0.3)] });
+    let of_three = loader(GridSource::Mixed { grids: 20, kinds: vec![(50, 0.3), (70, 0.2)] });
     for (loader, expected) in [
         (
             &fixed,
@@ -139,6 +152,13 @@ fn batches_are_the_same() {
             [
                 "2ba7102932a1dcab241817bc8472c9e3385e970154178385f7651719e6e30341",
                 "61eca9ba103cd481bb7198b4560c0f9c7c66bd3c92f76e3a1d34c6e36355735a",
+            ],
+        ),
+        (
+            &of_three,
+            [
+                "0d6e9cef3d296d971f77c269e637862819292d31d27e338457a9be90990d8ea6",
+                "d3848b3b1002a18e73bb8f8a247ed81eb5442c1ef7efba666b6d6a5bfa40a1c2",
             ],
         ),
     ] {

@@ -275,6 +275,12 @@ fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), 
         let problem = "must be above 0, with `grids` `fresh`: corrections are mixed into new grids";
         return Err(Error::setting("epoch_grids", problem));
     }
+    if recipe.rare_fraction > 0.0 {
+        return Err(Error::setting(
+            "rare_fraction",
+            "must be 0: corrections are learned beside the training digits and pen strokes only",
+        ));
+    }
     let (shape, layout) = (base.shape(), base.layout());
     if !layout.is_full() {
         let problem = format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mnist2x2_data::pendigits::PenDigits;
-use mnist2x2_data::{Digits, GridSource, Layout, Loader, WriterSplit, reference};
+use mnist2x2_data::{Digits, GridSource, Layout, Loader, WriterSplit, reference, synthetic};
 use mnist2x2_infer::layout_of;
 use mnist2x2_model::{Config, LayoutKind};
 
@@ -14,6 +14,8 @@ const MAX_DIGITS: usize = 4 * MAX_GRIDS;
 
 /// Validation grids for each validation digit.
 const GRIDS_PER_DIGIT: usize = 2;
+/// Digits in rare ways: nearly as many as MNIST has, of which a run of ten epochs sees each some five times, augmented anew.
+const RARE_DIGITS: usize = 50_000;
 /// What is added to a count of held-out digits before it is rounded down, so that a fraction of 1/n is one digit in n: far
 /// more than f64 rounds by, far less than 1/n.
 const ROUNDING: f64 = 1e-6;
@@ -59,7 +61,7 @@ impl Recipe {
     /// validated with; and those of writers whom nothing is chosen by, where writers are held out.
     ///
     /// Pen strokes are mixed in if the recipe says so, of all writers or of all but
-    /// [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS).
+    /// [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS). [`rare_digits`](synthetic::rare_digits) are, where `rare_fraction` says so.
     ///
     /// # Errors
     /// [`Error::Setting`] if no digits are left to train on, or strokes are asked for and not there or the reverse,
@@ -70,15 +72,25 @@ impl Recipe {
         let HeldOut { mut training, validation, unseen } = self.split(digits)?;
         check_index_map(grids, layout)?;
         let written = training.clone();
-        let source = match (self.grids, self.draw(pendigits.as_ref())?) {
-            (Grids::Fixed, _) => {
+        let strokes = self.draw(pendigits.as_ref())?;
+        let source = match self.grids {
+            Grids::Fixed => {
                 GridSource::Fixed(reference::grids(training.len() as u32, grids, layout.max_digits()))
             }
-            (Grids::Fresh, None) => GridSource::Fresh { grids },
-            (Grids::Fresh, Some(strokes)) => {
-                let second = training.len();
-                training = training.chain(&strokes);
-                GridSource::Mixed { grids, second, share: self.stroke_fraction }
+            Grids::Fresh => {
+                let rare = self.rare_fraction > 0.0;
+                let rare = rare.then(|| (synthetic::rare_digits(RARE_DIGITS, self.seed), self.rare_fraction));
+                let strokes = strokes.map(|strokes| (strokes, self.stroke_fraction));
+                let mut kinds = Vec::new();
+                for (digits, share) in strokes.into_iter().chain(rare) {
+                    kinds.push((training.len(), share));
+                    training = training.chain(&digits);
+                }
+                if kinds.is_empty() {
+                    GridSource::Fresh { grids }
+                } else {
+                    GridSource::Mixed { grids, kinds }
+                }
             }
         };
         let training = Loader::new(Arc::new(training), source, layout, self.batch_size, self.seed)?;
@@ -295,6 +307,10 @@ mod tests {
             Recipe { stroke_fraction: 1.0, epoch_grids: 8, grids: Grids::Fresh, ..Recipe::reference() };
         let without = TrainingData::from(synthetic::digits(Split::Train, 50, 0));
         let with = TrainingData::new(without.digits.clone(), Some(pens));
+        let half = Recipe { stroke_fraction: 0.5, rare_fraction: 0.5, ..recipe.clone() };
+        let Loaders { training, .. } = half.loaders(with.clone(), SHAPE).unwrap();
+        let others = training.epoch(0).batch(0).labels.into_iter().filter(|&label| label != 4).count();
+        assert!((5..16).contains(&others), "nine of ten rare digits, which are half of 24: {others}");
         let Loaders { training, .. } = recipe.loaders(with.clone(), SHAPE).unwrap();
         assert!(training.epoch(0).batch(0).labels.iter().all(|&label| label == 4));
         for (recipe, data) in [(recipe, without), (Recipe::reference(), with)] {

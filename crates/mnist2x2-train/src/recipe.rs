@@ -59,6 +59,10 @@ pub struct Recipe {
     /// Whether those include the strokes of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
     /// chosen by them.
     pub all_writers: bool,
+    /// The fraction of digits that are written by rules instead, most of them in ways that few people have; 0 for none. See
+    /// [`rare_digits`](mnist2x2_data::synthetic::rare_digits).
+    #[serde(default)]
+    pub rare_fraction: f64,
     /// Which weights a run ends with.
     #[serde(alias = "keep")]
     pub model_selection: ModelSelection,
@@ -186,6 +190,7 @@ impl Recipe {
             validation_fraction: 0.0,
             validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
+            rare_fraction: 0.0,
             all_writers: false,
             model_selection: ModelSelection::Last,
             initialization: Initialization::PyTorch,
@@ -271,6 +276,7 @@ impl Recipe {
             ("validation_fraction", self.validation_fraction),
             ("distillation_weight", self.distillation_weight),
             ("stroke_fraction", self.stroke_fraction),
+            ("rare_fraction", self.rare_fraction),
             ("one_writer", self.one_writer),
             ("distractors", self.distractors),
         ] {
@@ -282,10 +288,17 @@ impl Recipe {
         let temperature = self.distillation_temperature;
         let is_valid = temperature > 0.0 && temperature.is_finite();
         check_setting("distillation_temperature", temperature, is_valid, "above 0 and finite")?;
-        if self.stroke_fraction > 0.0 && self.grids == Grids::Fixed {
-            let problem = "is above 0, but strokes are mixed into fresh grids only; set `grids` to `fresh`";
-            return Err(Error::setting("stroke_fraction", problem));
+        for (setting, value) in
+            [("stroke_fraction", self.stroke_fraction), ("rare_fraction", self.rare_fraction)]
+        {
+            if value > 0.0 && self.grids == Grids::Fixed {
+                let problem =
+                    "is above 0, but such digits are mixed into fresh grids only; set `grids` to `fresh`";
+                return Err(Error::setting(setting, problem));
+            }
         }
+        let drawn = self.stroke_fraction + self.rare_fraction;
+        check_setting("stroke_fraction + rare_fraction", drawn, drawn <= 1.0, "at most 1")?;
         if self.model_selection == ModelSelection::Best && self.validation_fraction == 0.0 {
             let problem = "is `best`, which takes digits to validate with; set `validation_fraction`";
             return Err(Error::setting("model_selection", problem));
@@ -343,6 +356,11 @@ mod tests {
                 "`distillation_temperature` is 0, but must be above 0",
             ),
             (Recipe { model_selection: ModelSelection::Best, ..reference() }, "`model_selection` is `best`"),
+            (Recipe { rare_fraction: 0.1, ..reference() }, "`rare_fraction` is above 0, but such digits"),
+            (
+                Recipe { stroke_fraction: 0.6, rare_fraction: 0.5, ..Recipe::default() },
+                "`stroke_fraction + rare_fraction` is 1.1, but must be at most 1",
+            ),
             (
                 Recipe { schedule: Schedule { warmup_fraction: 1.5, ..Schedule::linear() }, ..reference() },
                 "`schedule.warmup_fraction` is 1.5",

@@ -171,4 +171,6 @@ fn what_cannot_be_told_is_refused_before_anything_is_trained() {
     assert!(target.to_string().contains("target confidence is 1.1"), "{target}");
     let blind = refusal(Recipe { validation_fraction: 0.0, ..recipe() }, data(many()));
     assert!(blind.to_string().contains("`validation_fraction`"), "{blind}");
+    let rare = refusal(Recipe { rare_fraction: 0.1, ..recipe() }, data(many()));
+    assert!(rare.to_string().contains("`rare_fraction` must be 0: "), "{rare}");
 }

@@ -128,17 +128,29 @@ fn augmented_grids_are_new_in_each_epoch_and_the_same_for_whoever_asks() {
 }
 
 #[test]
-fn mixed_grids_hold_the_share_of_the_second_kind() {
-    let mixed = |share| loader(GridSource::Mixed { grids: 400, second: 30, share });
-    for share in [0.0, 0.25, 1.0] {
-        let drawn = cells(&mixed(share).epoch(1)).concat();
-        let found = drawn.iter().filter(|&&digit| digit >= 30).count() as f64 / drawn.len() as f64;
-        assert!((found - share).abs() < 0.04, "{found} for {share}");
+fn mixed_grids_hold_the_share_of_each_kind() {
+    let mixed = |kinds: &[_]| loader(GridSource::Mixed { grids: 400, kinds: kinds.to_vec() });
+    for [second, third] in [[0.0, 0.0], [0.25, 0.0], [0.3, 0.2], [0.0, 0.6], [1.0, 0.0]] {
+        let drawn = cells(&mixed(&[(30, second), (42, third)]).epoch(1)).concat();
+        for (kind, share) in [(0..30, 1.0 - second - third), (30..42, second), (42..50, third)] {
+            let found =
+                drawn.iter().filter(|&digit| kind.contains(digit)).count() as f64 / drawn.len() as f64;
+            assert!((found - share).abs() < 0.04, "{found} for {share}");
+        }
         assert!(drawn.iter().all(|&digit| digit < 50));
     }
-    for (second, share) in [(0, 0.5), (50, 0.5), (30, 1.5), (30, f64::NAN)] {
-        let source = GridSource::Mixed { grids: 9, second, share };
-        assert!(Loader::new(plain(50), source, SHAPE, 4, 7).is_err(), "{second} {share}");
+    let wrong: [&[(usize, f64)]; 7] = [
+        &[(0, 0.5)],
+        &[(50, 0.5)],
+        &[(30, 1.5)],
+        &[(30, f64::NAN)],
+        &[(30, 0.6), (42, 0.6)],
+        &[(30, 0.1), (30, 0.1)],
+        &[(42, 0.1), (30, 0.1)],
+    ];
+    for kinds in wrong {
+        let source = GridSource::Mixed { grids: 9, kinds: kinds.to_vec() };
+        assert!(Loader::new(plain(50), source, SHAPE, 4, 7).is_err(), "{kinds:?}");
     }
 }
 
