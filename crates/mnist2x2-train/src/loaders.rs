@@ -106,7 +106,9 @@ impl Recipe {
     pub(crate) fn draw(&self, strokes: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
         let wrong = |problem| Err(Error::setting("stroke_fraction", problem));
         match (strokes, self.stroke_fraction > 0.0) {
-            (Some(strokes), true) => Ok(Some(pendigits::digits(strokes, self.all_writers)?)),
+            (Some(strokes), true) => {
+                Ok(Some(pendigits::digits(strokes, self.all_writers, self.stroke_slant)?))
+            }
             (None, false) => Ok(None),
             (None, true) => wrong("is above 0, but there are no pen strokes"),
             (Some(_), false) => wrong("is 0, but there are pen strokes"),

@@ -56,6 +56,10 @@ pub struct Recipe {
     /// The fraction of digits that are drawn from pen strokes instead; 0 for none.
     #[serde(alias = "strokes")]
     pub stroke_fraction: f64,
+    /// Half of those drawings lean to the right by the tangent of up to this, or to the left by half as much; 0 for all as they were
+    /// written. People lean differently, and the strokes of few are known.
+    #[serde(default)]
+    pub stroke_slant: f64,
     /// Whether those include the strokes of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
     /// chosen by them.
     pub all_writers: bool,
@@ -190,6 +194,7 @@ impl Recipe {
             validation_fraction: 0.0,
             validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
+            stroke_slant: 0.0,
             rare_fraction: 0.0,
             all_writers: false,
             model_selection: ModelSelection::Last,
@@ -282,7 +287,11 @@ impl Recipe {
         ] {
             check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }
-        for (setting, value, most) in [("blanks", self.blanks, 0.9), ("overlap", self.overlap, 0.8)] {
+        for (setting, value, most) in [
+            ("blanks", self.blanks, 0.9),
+            ("overlap", self.overlap, 0.8),
+            ("stroke_slant", self.stroke_slant, 1.0),
+        ] {
             check_setting(setting, value, (0.0..=most).contains(&value), &format!("0 to {most}"))?;
         }
         let temperature = self.distillation_temperature;
@@ -356,6 +365,7 @@ mod tests {
                 "`distillation_temperature` is 0, but must be above 0",
             ),
             (Recipe { model_selection: ModelSelection::Best, ..reference() }, "`model_selection` is `best`"),
+            (Recipe { stroke_slant: 1.5, ..reference() }, "`stroke_slant` is 1.5, but must be 0 to 1"),
             (Recipe { rare_fraction: 0.1, ..reference() }, "`rare_fraction` is above 0, but such digits"),
             (
                 Recipe { stroke_fraction: 0.6, rare_fraction: 0.5, ..Recipe::default() },
