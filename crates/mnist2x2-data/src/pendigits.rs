@@ -8,10 +8,8 @@
 use std::fs::File;
 use std::io::Read;
 use std::mem;
-use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::digits::Digits;
 use crate::error::Error;
 use crate::sha256::sha256;
 use crate::strokes::{Point, Strokes};
@@ -42,22 +40,6 @@ pub struct PenDigits {
     pub digits: Vec<PenDigit>,
     /// SHA-256 of the file, in lower-case hexadecimal.
     pub sha256: String,
-}
-
-impl PenDigits {
-    /// The digits of `writers` as MNIST-like images, each drawn once with a brush of each of `widths`; see
-    /// [`Strokes::rasterize`]. Digits whose writer is not known are left out.
-    ///
-    /// # Panics
-    /// If a label is above 9, which none is that was read from a file.
-    pub fn rasterize(&self, writers: &RangeInclusive<u32>, widths: &[f32]) -> Digits {
-        let is_theirs = |digit: &&PenDigit| digit.writer.is_some_and(|writer| writers.contains(&writer));
-        let all =
-            || widths.iter().flat_map(|&width| self.digits.iter().filter(is_theirs).map(move |d| (d, width)));
-        let pixels = all().flat_map(|(digit, width)| digit.strokes.rasterize(width)).collect();
-        let labels = all().map(|(digit, _)| digit.label).collect();
-        Digits::new(pixels, labels).expect("784 pixels for each label of 0 to 9")
-    }
 }
 
 /// The digits in the file at `path`.

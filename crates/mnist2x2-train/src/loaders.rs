@@ -109,6 +109,7 @@ impl Recipe {
             (Some(strokes), true) => {
                 Ok(Some(pendigits::digits(strokes, self.all_writers, self.stroke_slant)?))
             }
+            (None, false) if self.stroke_slant > 0.0 => wrong("is 0, but `stroke_slant` is above 0"),
             (None, false) => Ok(None),
             (None, true) => wrong("is above 0, but there are no pen strokes"),
             (Some(_), false) => wrong("is 0, but there are pen strokes"),

@@ -23,11 +23,13 @@ const SIDE: usize = 200;
 const BRUSHES: [f32; 3] = [0.035, 0.065, 0.095];
 /// How wide a digit that leans becomes, as a share of what it was.
 const BREADTHS: RangeInclusive<f64> = 0.8..=1.25;
-/// How near to the edges of a drawing, as a share of its side, a digit that leans may come.
+/// How near to the left and right edges of a drawing, as a share of its side, the pen of a digit that leans may come: farther than half
+/// of the widest of [`BRUSHES`], so that no ink is cut off.
 const MARGIN: f32 = 0.05;
 
 /// The digits of all writers, or of all but [`HELD_OUT_WRITERS`], each in every one of [`STROKE_WIDTHS`] and drawn with every one
-/// of [`BRUSHES`]. If `slant` is above 0, half of them [`lean`]: by `slant` to the right at most, by half as much to the left.
+/// of [`BRUSHES`]. If `slant` is above 0, half of them [`lean`]: by `slant` to the right at most, by half as much to the left. How each
+/// leans is the same for every seed, as the drawings are.
 ///
 /// # Errors
 /// [`Error::Setting`] if there are none, and as [`ModelInput::render_strokes`].
@@ -65,8 +67,8 @@ pub(crate) fn digits(pens: &PenDigits, all_writers: bool, slant: f64) -> Result<
     Ok(Digits::new(pixels, labels)?)
 }
 
-/// `strokes` as somebody else might have written them: leaning to the right by the tangent `slant`, and `breadth` times as wide.
-/// Their middle stays, and their height too, unless they become wider than the drawing.
+/// `strokes` as somebody else might have written them: leaning farther to the right by the tangent `slant`, and `breadth` times as wide.
+/// They move to keep [`MARGIN`] on the left and on the right, and shrink where they are too wide for that.
 fn lean(strokes: &Strokes, slant: f32, breadth: f32) -> Strokes {
     let middle = |[low, high]: [[f32; 2]; 2]| [0, 1].map(|k| f32::midpoint(low[k], high[k]));
     let [x0, y0] = strokes.corners().map(middle).unwrap_or_default();
@@ -87,6 +89,7 @@ fn seen(strokes: &Strokes, brush: f32) -> Result<[u8; PIXELS], Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Recipe;
 
     #[test]
     fn each_digit_of_the_writers_who_are_not_held_out_comes_with_every_pen_and_brush() {
@@ -112,6 +115,24 @@ mod tests {
             assert!(found.image(i).iter().any(|&gray| gray > 200), "digit {i} has no ink");
         }
     }
+
+    #[test]
+    fn half_of_the_digits_lean_where_a_recipe_says_so() {
+        let strokes = Strokes::new(vec![vec![[0.3, 0.2], [0.6, 0.5], [0.4, 0.8]]]).unwrap();
+        let given = vec![PenDigit { label: 3, writer: Some(1), strokes }; 50];
+        let pens = PenDigits { digits: given, sha256: String::new() };
+        let drawn = |stroke_slant| {
+            let recipe = Recipe { stroke_fraction: 0.5, stroke_slant, ..Recipe::default() };
+            recipe.draw(Some(&pens)).unwrap().unwrap()
+        };
+        let (upright, leaning, again) = (drawn(0.0), drawn(0.7), drawn(0.7));
+        assert!((0..leaning.len()).all(|i| leaning.image(i) == again.image(i)));
+        let changed = (0..leaning.len()).filter(|&i| leaning.image(i) != upright.image(i)).count();
+        assert!((100..=200).contains(&changed), "{changed} of {}", leaning.len());
+        let none = Recipe { stroke_slant: 0.7, ..Recipe::default() }.draw(None).unwrap_err().to_string();
+        assert!(none.contains("`stroke_fraction` is 0, but `stroke_slant` is above 0"), "{none}");
+    }
+
     #[test]
     fn digits_lean_about_their_middle_and_stay_within_the_drawing() {
         let strokes = Strokes::new(vec![vec![[0.4, 0.2], [0.5, 0.5], [0.6, 0.8]]]).unwrap();
@@ -127,6 +148,11 @@ mod tests {
         close(&points(&lean(&strokes, 0.0, 1.2)), &[[0.38, 0.2], [0.5, 0.5], [0.62, 0.8]]);
         let wide = Strokes::new(vec![vec![[0.1, 0.9], [1.0, 0.0]]]).unwrap();
         close(&points(&lean(&wide, 1.0, 1.0)), &[[0.05, 0.675], [0.95, 0.225]]);
+        let at_the_edge = Strokes::new(vec![vec![[0.9, 0.1], [0.9, 0.5]]]).unwrap();
+        close(&points(&lean(&at_the_edge, 0.5, 1.0)), &[[0.95, 0.1], [0.75, 0.5]]);
+        close(&points(&lean(&at_the_edge, 0.0, 1.2)), &points(&at_the_edge));
+        let dot = Strokes::new(vec![vec![[0.0, 0.5]]]).unwrap();
+        close(&points(&lean(&dot, 0.5, 1.2)), &[[0.05, 0.5]]);
         assert!(lean(&Strokes::default(), 0.5, 1.0).is_empty());
     }
 }

@@ -56,11 +56,12 @@ pub struct Recipe {
     /// The fraction of digits that are drawn from pen strokes instead; 0 for none.
     #[serde(alias = "strokes")]
     pub stroke_fraction: f64,
-    /// Half of those drawings lean to the right by the tangent of up to this, or to the left by half as much; 0 for all as they were
-    /// written. People lean differently, and the strokes of few are known.
+    /// How far such strokes may lean, as the tangent of the angle to the vertical, 0 to 1. Above 0, half of the drawings lean by an
+    /// even choice from half of this to the left to all of it to the right, and become 0.8 to 1.25 times as wide: people write
+    /// differently, and the strokes of few are known. 0 for all as they were written.
     #[serde(default)]
     pub stroke_slant: f64,
-    /// Whether those include the strokes of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
+    /// Whether pen strokes include those of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
     /// chosen by them.
     pub all_writers: bool,
     /// The fraction of digits that are written by rules instead, most of them in ways that few people have; 0 for none. See
