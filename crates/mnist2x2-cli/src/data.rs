@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
 use mnist2x2::data::pendigits::{self, PenDigits};
-use mnist2x2::data::{Digits, Error, GridSource, Layout, Loader, reference, shell_word, synthetic};
+use mnist2x2::data::{Digits, Error, GridSource, IndexMap, Layout, Loader, reference, shell_word, synthetic};
 use mnist2x2::picture;
 use mnist2x2::train::{DataRecord, TrainingData};
 
@@ -216,6 +216,18 @@ impl Dataset {
     ) -> anyhow::Result<Loader> {
         let digits = self.load(split)?;
         let grids = reference::grids(digits.len() as u32, count.unwrap_or(digits.len()), layout.max_digits());
+        Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), layout, batch, 0)?)
+    }
+
+    /// The digits of a split in grids by one writer each, every digit once.
+    pub(crate) fn one_writer_loader(
+        &self,
+        split: Split,
+        layout: Layout,
+        batch: usize,
+    ) -> anyhow::Result<Loader> {
+        let digits = self.load(split)?;
+        let grids = IndexMap::by_one_writer(&digits, layout.max_digits())?;
         Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), layout, batch, 0)?)
     }
 }

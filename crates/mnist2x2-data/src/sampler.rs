@@ -1,5 +1,6 @@
 //! Which digits make which grid: a fixed list, or a rule by which they are drawn.
 
+use crate::digits::Digits;
 use crate::error::Error;
 use crate::layout::Layout;
 
@@ -76,6 +77,20 @@ impl IndexMap {
         Ok(Self { indices, cells })
     }
 
+    /// Grids of `cells` digits by one writer each: every digit once, in the order of `digits`, writer after writer. A writer's last
+    /// digits are left out where they fill no grid.
+    ///
+    /// # Errors
+    /// [`Error::BadGrid`] if `cells` is 0 or the writers are not known.
+    pub fn by_one_writer(digits: &Digits, cells: usize) -> Result<Self, Error> {
+        let groups = digits.by_writer().ok_or_else(|| Error::BadGrid {
+            what: format!("nothing tells who wrote the {} digits", digits.len()),
+            fix: "take digits whose writers are known: `cargo xtask download-mnist --writers` fetches those of MNIST's",
+        })?;
+        let whole = |group: &Vec<u32>| group.len() - group.len() % cells.max(1);
+        Self::new(groups.iter().flat_map(|group| &group[..whole(group)]).copied().collect(), cells)
+    }
+
     /// How many grids.
     pub fn len(&self) -> usize {
         self.indices.len() / self.cells
@@ -118,11 +133,25 @@ impl IndexMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mnist::Split;
+    use crate::synthetic;
 
     #[test]
     fn index_maps_hold_whole_grids_only() {
         let map = IndexMap::new((0..12).collect(), 3).unwrap();
         assert_eq!((map.len(), map.cells(), map.grid(2)), (4, 3, [6, 7, 8].as_slice()));
         assert!(IndexMap::new(vec![0; 11], 3).is_err() && IndexMap::new(vec![], 0).is_err());
+    }
+
+    #[test]
+    fn grids_by_one_writer_hold_each_digit_at_most_once() {
+        let digits = synthetic::digits(Split::Test, 11, 0);
+        let written = digits.clone().with_writers(vec![7, 3, 7, 7, 3, 9, 7, 7, 3, 3, 7]).unwrap();
+        let map = IndexMap::by_one_writer(&written, 2).unwrap();
+        let grids: Vec<&[u32]> = (0..map.len()).map(|i| map.grid(i)).collect();
+        assert_eq!(grids, [[1, 4], [8, 9], [0, 2], [3, 6], [7, 10]]);
+        assert!(IndexMap::by_one_writer(&written, 0).is_err());
+        let message = IndexMap::by_one_writer(&digits.without_writers(), 2).unwrap_err().to_string();
+        assert!(message.contains("nothing tells who wrote the 11 digits"), "{message}");
     }
 }

@@ -48,7 +48,7 @@ pub use self::page::{PageTable, tables_page};
 pub struct Report<'a> {
     /// The page's title.
     pub title: &'a str,
-    /// Which grids were read, for instance `mnist, reference test grids`.
+    /// Which grids were read, for instance `reference test grids of mnist digits`.
     pub data: &'a str,
     /// What else the reader should know of the model and the evaluation, as names and values.
     pub facts: &'a [(String, String)],

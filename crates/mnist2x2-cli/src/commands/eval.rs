@@ -17,7 +17,7 @@ use crate::layout_args::LayoutArgs;
 use crate::model::ModelArgs;
 use crate::paper_args::PaperArgs;
 
-pub(crate) use test_grids::Test;
+pub(crate) use test_grids::{Test, TestGrids};
 
 /// Options of `eval`.
 #[derive(clap::Args)]
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Save each test grid as a PNG of this width in pixels, and read that as `predict` does
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
     pictures: Option<u32>,
+    /// Read each test digit once, in grids by one writer each, and not the reference grids
+    #[arg(long, conflicts_with_all = ["strokes", "paper"])]
+    one_writer: bool,
     #[command(flatten)]
     compute: ComputeArgs,
 }
@@ -70,9 +73,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let layout = args.model.layout(&recognizer, &args.layout)?;
     let dataset = args.data.resolve()?;
+    let grids = if args.one_writer { TestGrids::OneWriter } else { TestGrids::Reference };
     let test = match args.pictures {
-        Some(width) => Test::of_pictures(&recognizer, &dataset, layout, width, &workers)?,
-        None => Test::run(&recognizer, &dataset, layout, &workers)?,
+        Some(width) => Test::of_pictures(&recognizer, &dataset, grids, layout, width, &workers)?,
+        None => Test::run(&recognizer, &dataset, grids, layout, &workers)?,
     };
     if let Some(folder) = &args.report {
         page::write(folder, &test, &recognizer, &args.model.facts(&recognizer), &dataset)?;

@@ -9,7 +9,7 @@ fn a_run_is_trained_evaluated_and_reads_a_picture() {
     let bench = Bench::new();
     let run = bench.done("train --data-dir mnist --limit 64 --epochs 2 --out run");
     assert!(run.stderr.contains("epoch  2/2  loss "), "{}", run.stderr);
-    assert!(run.stdout.contains("40 reference grids of own digits"), "{}", run.stdout);
+    assert!(run.stdout.contains("40 reference test grids of own digits"), "{}", run.stdout);
     assert!(run.stderr.contains("predict --model run IMAGE"), "the next command to try: {}", run.stderr);
     let files = [
         "accuracy.svg",
@@ -243,6 +243,8 @@ const SHORT: &str = "train --data-dir mnist --epochs 1 --epoch-grids 64 --thread
 fn people_are_held_out_where_the_files_that_name_them_are_found() {
     let bench = Bench::new();
     bench.done(&format!("{SHORT} --no-test --out before"));
+    let error = bench.fails(1, "eval --data-dir mnist --one-writer");
+    assert!(error.contains("nothing tells who wrote the ") && error.contains("--writers"), "{error}");
     bench.name_writers("train", "train", 24);
     bench.name_writers("test", "t10k", 8);
     let text = |name: &str| String::from_utf8(bench.read(name)).unwrap();
@@ -250,6 +252,8 @@ fn people_are_held_out_where_the_files_that_name_them_are_found() {
     let run = bench.done(&format!("{SHORT} --out people"));
     assert!(run.stderr.contains("grids by writers whom nothing was chosen by: "), "{}", run.stderr);
     assert!(run.stdout.contains("by drawing 8 writers anew a thousand times"), "{}", run.stdout);
+    let eval = bench.done("eval --model people --data-dir mnist --one-writer --json").json().remove(0);
+    assert_eq!((&eval["grids"], &eval["interval_unit"]), (&"one-writer".into(), &"writer".into()), "{eval}");
     let record = text("people/run.toml");
     assert!(
         record.contains("validation_split = \"writers\"") && record.contains("writers_sha256 = "),

@@ -25,7 +25,7 @@ pub(super) fn write(
 ) -> anyhow::Result<()> {
     let report = Report {
         title: "How well mnist2x2 reads",
-        data: &format!("{}, reference test grids", dataset.name()),
+        data: &test.grids.described(dataset),
         facts,
         layout: test.loader.layout(),
         graded: &test.predictions,

@@ -6,20 +6,21 @@ use mnist2x2::picture::Error;
 use mnist2x2::train::predict_inputs;
 use mnist2x2::{ModelInput, Picture, Recognizer, Workers};
 
-use super::test_grids::{Test, grid};
+use super::test_grids::{Test, TestGrids, grid};
 use crate::data::Dataset;
 use crate::sheet;
 
 impl Test {
-    /// Saves each reference test grid as a PNG of `width` pixels, and reads that.
+    /// Saves each of these grids as a PNG of `width` pixels, and reads that.
     pub(super) fn of_pictures(
         recognizer: &Recognizer,
         dataset: &Dataset,
+        grids: TestGrids,
         layout: Layout,
         width: u32,
         workers: &Workers,
     ) -> anyhow::Result<Self> {
-        Self::of(recognizer, dataset, layout, |loader: &Loader, done| {
+        Self::of(recognizer, dataset, grids, layout, |loader: &Loader, done| {
             let input = |index| {
                 let grid = grid(loader, index);
                 let picture = Picture::from_bytes(&png(&grid.images, grid.shape(), width)?)?;

@@ -1,4 +1,4 @@
-//! The reference test grids: what a model predicts for them, and how that is printed.
+//! The test grids: what a model predicts for them, and how that is printed.
 
 use std::time::Instant;
 
@@ -57,8 +57,44 @@ struct Covered {
     accuracy: f64,
 }
 
-/// What a model predicts for the reference test grids.
+/// Which grids of the test digits are read.
+#[derive(Clone, Copy)]
+pub(crate) enum TestGrids {
+    /// The published ones.
+    Reference,
+    /// Every digit once, in grids by one writer each.
+    OneWriter,
+}
+
+impl TestGrids {
+    /// As `--json` names them.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reference => "reference",
+            Self::OneWriter => "one-writer",
+        }
+    }
+
+    fn loader(self, dataset: &Dataset, layout: Layout) -> anyhow::Result<Loader> {
+        match self {
+            Self::Reference => dataset.reference_loader(Split::Test, None, layout, EVALUATION_BATCH),
+            Self::OneWriter => dataset.one_writer_loader(Split::Test, layout, EVALUATION_BATCH),
+        }
+    }
+
+    /// As tables and pages call them.
+    pub(super) fn described(self, dataset: &Dataset) -> String {
+        let name = dataset.name();
+        match self {
+            Self::Reference => format!("reference test grids of {name} digits"),
+            Self::OneWriter => format!("test grids of {name} digits, each by one writer"),
+        }
+    }
+}
+
+/// What a model predicts for grids of the test digits.
 pub(crate) struct Test {
+    pub(super) grids: TestGrids,
     pub(crate) evaluation: Evaluation,
     pub(super) predictions: Vec<Prediction>,
     temperature: Temperature,
@@ -84,26 +120,28 @@ pub(super) fn method(unit: &str, intervals: &Intervals) -> String {
 }
 
 impl Test {
-    /// Reads the reference test grids.
+    /// Reads these grids.
     pub(crate) fn run(
         recognizer: &Recognizer,
         dataset: &Dataset,
+        grids: TestGrids,
         layout: Layout,
         workers: &Workers,
     ) -> anyhow::Result<Self> {
-        Self::of(recognizer, dataset, layout, |loader, done| {
+        Self::of(recognizer, dataset, grids, layout, |loader, done| {
             Ok(predict_dataset(recognizer.model(), loader, recognizer.temperature(), workers, done)?)
         })
     }
 
-    /// Reads the reference test grids by `read`, which says how many more are done.
+    /// Reads these grids by `read`, which says how many more are done.
     pub(super) fn of(
         recognizer: &Recognizer,
         dataset: &Dataset,
+        grids: TestGrids,
         layout: Layout,
         read: impl FnOnce(&Loader, &mut dyn FnMut(usize)) -> anyhow::Result<Vec<Prediction>>,
     ) -> anyhow::Result<Self> {
-        let loader = dataset.reference_loader(Split::Test, None, layout, EVALUATION_BATCH)?;
+        let loader = grids.loader(dataset, layout)?;
         let mut bar = Bar::new(loader.in_order().grids(), "reading test grids");
         let start = Instant::now();
         let predictions = read(&loader, &mut |grids| bar.advance(grids))?;
@@ -117,7 +155,7 @@ impl Test {
             None => Clusters { unit: "digit", ids: digits.collect() },
         };
         let (temperature, model_sha256) = (recognizer.temperature(), recognizer.digest().into());
-        Ok(Self { evaluation, predictions, temperature, model_sha256, loader, clusters })
+        Ok(Self { grids, evaluation, predictions, temperature, model_sha256, loader, clusters })
     }
 
     pub(super) fn json<'a>(&'a self, dataset: &'a Dataset, pictures: Option<u32>) -> Json<'a> {
@@ -126,7 +164,7 @@ impl Test {
         Json {
             model_sha256: &self.model_sha256,
             dataset: dataset.name(),
-            grids: "reference",
+            grids: self.grids.name(),
             layout: self.loader.layout().to_string(),
             blanks: blanks_of(self.loader.layout()),
             pictures,
@@ -176,7 +214,7 @@ impl Test {
     /// Prints accuracy, calibration and the confusion matrix.
     pub(crate) fn print_table(&self, dataset: &Dataset) -> anyhow::Result<()> {
         let Evaluation { sequences, per_position, confusion, seconds, .. } = &self.evaluation;
-        row("test grids", format!("{sequences} reference grids of {} digits", dataset.name()))?;
+        row("test grids", format!("{sequences} {}", self.grids.described(dataset)))?;
         row("layout", described(self.loader.layout(), dataset.name()))?;
         let intervals = self.clusters.intervals(&self.predictions);
         for (name, share, interval) in [

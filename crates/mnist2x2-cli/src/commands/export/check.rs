@@ -7,7 +7,7 @@ use mnist2x2::{Device, Recognizer, Workers};
 
 use super::figures::Figures;
 use super::onnx::Files;
-use crate::commands::eval::Test;
+use crate::commands::eval::{Test, TestGrids};
 use crate::console::{self, percent};
 use crate::data::Dataset;
 
@@ -66,7 +66,8 @@ pub(super) fn score(
         return Ok(());
     };
     let layout = recognizer.layout();
-    let found = Test::run(recognizer, dataset, layout, &Workers::new(None)?)?.evaluation;
+    let found =
+        Test::run(recognizer, dataset, TestGrids::Reference, layout, &Workers::new(None)?)?.evaluation;
     console::print(&format!(
         "sequence accuracy {} ({} of {}), digit accuracy {}, on the test grids of {} digits",
         percent(found.sequence_accuracy),

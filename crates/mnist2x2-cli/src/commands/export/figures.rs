@@ -95,7 +95,7 @@ impl Figures {
         let error = self.calibration_error.map_or("unknown".into(), percent);
         Ok(format!(
             "Greedy decoding of {}:\n\n| | | 95 % interval |\n|---|--:|---|\n{}\n{}\n\n\
-             *Reference* means a fixed list of test digits, which the seed of the published model drew. Intervals resample the {}s of \
+             {} Intervals resample the {}s of \
              the test split. The expected calibration error of a sequence's confidence is {error}. `evaluation.json` has all of it: what \
              `mnist2x2 eval --json` printed.",
             self.subject()?,
@@ -105,6 +105,11 @@ impl Figures {
                 sequences
             ),
             row("digits that are right", self.digit_interval, digits),
+            if self.grids == "reference" {
+                "*Reference* means a fixed list of test digits, which the seed of the published model drew."
+            } else {
+                "*One-writer* means that one person wrote all digits of a picture; each test digit is in one."
+            },
             self.interval_unit,
         ))
     }

@@ -10,7 +10,7 @@ use mnist2x2::{Config, Device, Group, Recipe, Recognizer, RunFolder, Seq2Seq, Tr
 
 use super::curves::Curves;
 use super::options::{self, Plan};
-use crate::commands::eval::Test;
+use crate::commands::eval::{Test, TestGrids};
 use crate::console::{self, duration, percent};
 use crate::data::Dataset;
 use crate::interrupt::{Interrupt, Interrupted};
@@ -231,7 +231,8 @@ impl Run {
     pub(crate) fn test(&self) -> anyhow::Result<Test> {
         let device = self.trainer.model().parameters().device();
         let folder = self.folder.as_ref().context("only the first of several processes tests")?;
-        Test::run(&Recognizer::load(folder.path(), device)?, &self.dataset, self.layout(), &self.workers)
+        let recognizer = Recognizer::load(folder.path(), device)?;
+        Test::run(&recognizer, &self.dataset, TestGrids::Reference, self.layout(), &self.workers)
     }
 }
 
