@@ -47,23 +47,19 @@ pub(crate) fn digits(pens: &PenDigits, all_writers: bool, slant: f64) -> Result<
         );
         return Err(Error::setting("stroke_fraction", problem));
     }
-    let tools = STROKE_WIDTHS.len() + BRUSHES.len();
-    let images = (0..tools * theirs.len()).into_par_iter().map(|i| {
-        let (tool, strokes) = (i / theirs.len(), &theirs[i % theirs.len()].strokes);
+    let tools: Vec<Tool> = STROKE_WIDTHS.map(Tool::Pen).into_iter().chain(BRUSHES.map(Tool::Brush)).collect();
+    let images = (0..tools.len() * theirs.len()).into_par_iter().map(|i| {
+        let (tool, strokes) = (&tools[i / theirs.len()], &theirs[i % theirs.len()].strokes);
         let mut random = Random::keyed(0, "lean", 0, i as u64);
         let leaning = (slant > 0.0 && random.below(2) == 0).then(|| {
             let slant = random.uniform(-0.5 * slant, slant);
             let breadth = random.uniform(*BREADTHS.start(), *BREADTHS.end());
             lean(strokes, slant as f32, breadth as f32)
         });
-        let strokes = leaning.as_ref().unwrap_or(strokes);
-        match tool.checked_sub(STROKE_WIDTHS.len()) {
-            None => Ok(strokes.rasterize(STROKE_WIDTHS[tool])),
-            Some(brush) => seen(strokes, BRUSHES[brush]),
-        }
+        tool.draw(leaning.as_ref().unwrap_or(strokes))
     });
     let pixels = images.collect::<Result<Vec<_>, Error>>()?.concat();
-    let labels = (0..tools).flat_map(|_| theirs.iter().map(|digit| digit.label)).collect();
+    let labels = tools.iter().flat_map(|_| theirs.iter().map(|digit| digit.label)).collect();
     Ok(Digits::new(pixels, labels)?)
 }
 
@@ -80,10 +76,23 @@ fn lean(strokes: &Strokes, slant: f32, breadth: f32) -> Strokes {
     leaning.map(|[x, y]| [x0 + scale * (x - x0) + shift, y0 + scale * (y - y0)])
 }
 
-/// What a reader sees of a drawing of a digit's `strokes`, alone on its canvas.
-fn seen(strokes: &Strokes, brush: f32) -> Result<[u8; PIXELS], Error> {
-    let canvas = StrokeRenderer { cell: SIDE, brush: brush * SIDE as f32, ..StrokeRenderer::default() };
-    Ok(ModelInput::render_strokes(&[strokes], Some(&canvas), GridShape { rows: 1, cols: 1 })?.cell(0))
+/// What a digit is drawn with.
+enum Tool {
+    /// One of [`STROKE_WIDTHS`]: the digit looks as MNIST's do.
+    Pen(f32),
+    /// One of [`BRUSHES`]: the digit is alone on its canvas, and looks as a reader sees it there.
+    Brush(f32),
+}
+
+impl Tool {
+    fn draw(&self, strokes: &Strokes) -> Result<[u8; PIXELS], Error> {
+        let brush = match *self {
+            Self::Pen(width) => return Ok(strokes.rasterize(width)),
+            Self::Brush(share) => share * SIDE as f32,
+        };
+        let canvas = StrokeRenderer { cell: SIDE, brush, ..StrokeRenderer::default() };
+        Ok(ModelInput::render_strokes(&[strokes], Some(&canvas), GridShape { rows: 1, cols: 1 })?.cell(0))
+    }
 }
 
 #[cfg(test)]
