@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
 use mnist2x2::data::download::{Progress, Source, download};
 use mnist2x2::data::mnist::{self, Digests, Split};
@@ -219,15 +219,20 @@ impl Dataset {
         Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), layout, batch, 0)?)
     }
 
-    /// The digits of a split in grids by one writer each, every digit once.
+    /// The digits of a split in full grids by one writer each, each digit at most once.
     pub(crate) fn one_writer_loader(
         &self,
         split: Split,
         layout: Layout,
         batch: usize,
     ) -> anyhow::Result<Loader> {
+        ensure!(
+            layout.is_full(),
+            "grids by one writer are full ones, but the layout is {layout}; take another, such as 2x2"
+        );
         let digits = self.load(split)?;
-        let grids = IndexMap::by_one_writer(&digits, layout.max_digits())?;
+        let grids = IndexMap::writer_by_writer(&digits, layout.max_digits())
+            .context("`cargo xtask download-mnist --writers --to DIR` fetches the writers of MNIST's digits beside them")?;
         Ok(Loader::new(Arc::new(digits), GridSource::Fixed(grids), layout, batch, 0)?)
     }
 }

@@ -77,18 +77,24 @@ impl IndexMap {
         Ok(Self { indices, cells })
     }
 
-    /// Grids of `cells` digits by one writer each: every digit once, in the order of `digits`, writer after writer. A writer's last
-    /// digits are left out where they fill no grid.
+    /// Grids of `cells` digits by one writer each, writer after writer, in the order of `digits`. No digit stands in two grids; a
+    /// writer's last digits are left out where they fill none.
     ///
     /// # Errors
-    /// [`Error::BadGrid`] if `cells` is 0 or the writers are not known.
-    pub fn by_one_writer(digits: &Digits, cells: usize) -> Result<Self, Error> {
+    /// [`Error::BadGrid`] if `cells` is 0, the writers are not known, or none of them wrote so many digits.
+    pub fn writer_by_writer(digits: &Digits, cells: usize) -> Result<Self, Error> {
         let groups = digits.by_writer().ok_or_else(|| Error::BadGrid {
             what: format!("nothing tells who wrote the {} digits", digits.len()),
-            fix: "take digits whose writers are known: `cargo xtask download-mnist --writers` fetches those of MNIST's",
+            fix: "take digits whose writers are known",
         })?;
         let whole = |group: &Vec<u32>| group.len() - group.len() % cells.max(1);
-        Self::new(groups.iter().flat_map(|group| &group[..whole(group)]).copied().collect(), cells)
+        let map =
+            Self::new(groups.iter().flat_map(|group| &group[..whole(group)]).copied().collect(), cells)?;
+        if map.is_empty() {
+            let what = format!("no writer wrote {cells} of the {} digits", digits.len());
+            return Err(Error::BadGrid { what, fix: "take more digits, or a smaller layout" });
+        }
+        Ok(map)
     }
 
     /// How many grids.
@@ -144,14 +150,19 @@ mod tests {
     }
 
     #[test]
-    fn grids_by_one_writer_hold_each_digit_at_most_once() {
+    fn grids_writer_by_writer_hold_each_digit_at_most_once() {
         let digits = synthetic::digits(Split::Test, 11, 0);
         let written = digits.clone().with_writers(vec![7, 3, 7, 7, 3, 9, 7, 7, 3, 3, 7]).unwrap();
-        let map = IndexMap::by_one_writer(&written, 2).unwrap();
+        let map = IndexMap::writer_by_writer(&written, 2).unwrap();
         let grids: Vec<&[u32]> = (0..map.len()).map(|i| map.grid(i)).collect();
         assert_eq!(grids, [[1, 4], [8, 9], [0, 2], [3, 6], [7, 10]]);
-        assert!(IndexMap::by_one_writer(&written, 0).is_err());
-        let message = IndexMap::by_one_writer(&digits.without_writers(), 2).unwrap_err().to_string();
-        assert!(message.contains("nothing tells who wrote the 11 digits"), "{message}");
+        assert!(IndexMap::writer_by_writer(&written, 0).is_err());
+        for (digits, cells, problem) in [
+            (digits.without_writers(), 2, "nothing tells who wrote the 11 digits"),
+            (written, 7, "no writer wrote 7 of the 11 digits"),
+        ] {
+            let message = IndexMap::writer_by_writer(&digits, cells).unwrap_err().to_string();
+            assert!(message.contains(problem), "{message}");
+        }
     }
 }

@@ -41,7 +41,9 @@ pub(crate) struct Args {
     /// Save each test grid as a PNG of this width in pixels, and read that as `predict` does
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
     pictures: Option<u32>,
-    /// Read each test digit once, in grids by one writer each, and not the reference grids
+    /// Read grids by one writer each, in which no test digit comes twice, and not the reference grids
+    ///
+    /// The files that name MNIST's writers must lie beside it.
     #[arg(long, conflicts_with_all = ["strokes", "paper"])]
     one_writer: bool,
     #[command(flatten)]

@@ -254,6 +254,8 @@ fn people_are_held_out_where_the_files_that_name_them_are_found() {
     assert!(run.stdout.contains("by drawing 8 writers anew a thousand times"), "{}", run.stdout);
     let eval = bench.done("eval --model people --data-dir mnist --one-writer --json").json().remove(0);
     assert_eq!((&eval["grids"], &eval["interval_unit"]), (&"one-writer".into(), &"writer".into()), "{eval}");
+    let error = bench.fails(1, "eval --model line --data-dir mnist --one-writer");
+    assert!(error.contains("grids by one writer are full ones, but the layout is line:8"), "{error}");
     let record = text("people/run.toml");
     assert!(
         record.contains("validation_split = \"writers\"") && record.contains("writers_sha256 = "),

@@ -62,7 +62,7 @@ struct Covered {
 pub(crate) enum TestGrids {
     /// The published ones.
     Reference,
-    /// Every digit once, in grids by one writer each.
+    /// Full grids by one writer each, each digit at most once.
     OneWriter,
 }
 

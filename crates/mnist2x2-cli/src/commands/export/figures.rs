@@ -14,7 +14,7 @@ use crate::layout_args::described;
 pub(super) struct Figures {
     pub(super) model_sha256: String,
     pub(super) dataset: String,
-    grids: String,
+    pub(super) grids: String,
     pub(super) layout: String,
     #[serde(default)]
     blanks: f64,
@@ -105,10 +105,12 @@ impl Figures {
                 sequences
             ),
             row("digits that are right", self.digit_interval, digits),
-            if self.grids == "reference" {
-                "*Reference* means a fixed list of test digits, which the seed of the published model drew."
-            } else {
-                "*One-writer* means that one person wrote all digits of a picture; each test digit is in one."
+            match &*self.grids {
+                "reference" =>
+                    "*Reference* means a fixed list of test digits, which the seed of the published model drew.",
+                "one-writer" =>
+                    "*One-writer* means that one person wrote all digits of a picture, and no digit is in two.",
+                _ => "",
             },
             self.interval_unit,
         ))
