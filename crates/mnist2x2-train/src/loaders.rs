@@ -106,10 +106,7 @@ impl Recipe {
     pub(crate) fn draw(&self, strokes: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
         let wrong = |problem| Err(Error::setting("stroke_fraction", problem));
         match (strokes, self.stroke_fraction > 0.0) {
-            (Some(strokes), true) => {
-                Ok(Some(pendigits::digits(strokes, self.all_writers, self.stroke_slant)?))
-            }
-            (None, false) if self.stroke_slant > 0.0 => wrong("is 0, but `stroke_slant` is above 0"),
+            (Some(strokes), true) => Ok(Some(pendigits::digits(strokes, self.all_writers)?)),
             (None, false) => Ok(None),
             (None, true) => wrong("is above 0, but there are no pen strokes"),
             (Some(_), false) => wrong("is 0, but there are pen strokes"),

@@ -56,11 +56,6 @@ pub struct Recipe {
     /// The fraction of digits that are drawn from pen strokes instead; 0 for none.
     #[serde(alias = "strokes")]
     pub stroke_fraction: f64,
-    /// How far such strokes may lean, as the tangent of the angle to the vertical, 0 to 1. Above 0, half of the drawings lean by an
-    /// even choice from half of this to the left to all of it to the right, and become 0.8 to 1.25 times as wide: people write
-    /// differently, and the strokes of few are known. 0 for all as they were written.
-    #[serde(default)]
-    pub stroke_slant: f64,
     /// Whether pen strokes include those of [`HELD_OUT_WRITERS`](crate::HELD_OUT_WRITERS): for a last run, once all has been
     /// chosen by them.
     pub all_writers: bool,
@@ -195,7 +190,6 @@ impl Recipe {
             validation_fraction: 0.0,
             validation_split: ValidationSplit::Last,
             stroke_fraction: 0.0,
-            stroke_slant: 0.0,
             rare_fraction: 0.0,
             all_writers: false,
             model_selection: ModelSelection::Last,
@@ -288,11 +282,7 @@ impl Recipe {
         ] {
             check_setting(setting, value, (0.0..=1.0).contains(&value), "0 to 1")?;
         }
-        for (setting, value, most) in [
-            ("blanks", self.blanks, 0.9),
-            ("overlap", self.overlap, 0.8),
-            ("stroke_slant", self.stroke_slant, 1.0),
-        ] {
+        for (setting, value, most) in [("blanks", self.blanks, 0.9), ("overlap", self.overlap, 0.8)] {
             check_setting(setting, value, (0.0..=most).contains(&value), &format!("0 to {most}"))?;
         }
         let temperature = self.distillation_temperature;
@@ -366,7 +356,6 @@ mod tests {
                 "`distillation_temperature` is 0, but must be above 0",
             ),
             (Recipe { model_selection: ModelSelection::Best, ..reference() }, "`model_selection` is `best`"),
-            (Recipe { stroke_slant: 1.5, ..reference() }, "`stroke_slant` is 1.5, but must be 0 to 1"),
             (Recipe { rare_fraction: 0.1, ..reference() }, "`rare_fraction` is above 0, but such digits"),
             (
                 Recipe { stroke_fraction: 0.6, rare_fraction: 0.5, ..Recipe::default() },

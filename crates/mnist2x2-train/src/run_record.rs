@@ -182,7 +182,7 @@ impl RunRecord {
         // What that version did not know, and did so.
         let text = text.replace("\"validation_split\":\"last\",", "");
         let text = text.replace("\"blanks\":0.0,\"one_writer\":0.0,\"distractors\":0.0,\"overlap\":0.4,", "");
-        let text = text.replace("\"rare_fraction\":0.0,", "").replace("\"stroke_slant\":0.0,", "");
+        let text = text.replace("\"rare_fraction\":0.0,", "");
         hex(&Sha256::digest(text.replace(&format!("\"numerics\":{},", self.numerics), "")))
     }
 }
