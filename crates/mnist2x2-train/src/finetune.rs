@@ -116,7 +116,7 @@ impl Finetuning {
     ///
     /// # Errors
     /// [`Error::Corrections`] if there are fewer than ten, they are of another shape than the model's or show no digit, or
-    /// the model reads all that are held out; and as [`Trainer::new`].
+    /// the model reads all of them right; and as [`Trainer::new`].
     pub fn new(
         base: &Recognizer,
         origin: &str,
@@ -138,10 +138,13 @@ impl Finetuning {
         let grids = validation.in_order().grids();
         let accuracy = validate(base.model(), &validation, grids, workers, |_| ())?.sequence_accuracy;
         let before = score(base, &held_out, accuracy, workers)?;
-        if before.corrections == held_out.len() as u64 {
+        let is_right = |(reading, example): (&Reading, &LabeledExample)| example.is_read_right(reading);
+        if before.corrections == held_out.len() as u64
+            && read(base, &learned, workers)?.iter().zip(&learned).all(is_right)
+        {
+            let count = learned.len() + held_out.len();
             return Err(Error::corrections(format!(
-                "the model reads all {} held-out corrections right; there is nothing to learn that could be told",
-                held_out.len()
+                "the model reads all {count} corrections right; there is nothing to learn"
             )));
         }
         let training = grids::training(&recipe, digits, strokes.as_ref(), (&drawn, share), shape)?;
@@ -213,10 +216,7 @@ impl Finetuning {
         while enough - fewer > 1 {
             let part = fewer.midpoint(enough);
             let reader = recognizer(&self.between(new, part)?.0)?;
-            let readings = read(&reader, &self.to_learn, workers)?.into_iter().zip(&self.to_learn);
-            let right = readings.filter(|(reading, example)| example.is_read_right(reading));
-            let sure: f64 = right.map(|(reading, _)| f64::from(reading.confidence)).sum();
-            if sure >= target * self.to_learn.len() as f64 {
+            if confidence(&read(&reader, &self.to_learn, workers)?, &self.to_learn) >= target {
                 enough = part;
             } else {
                 fewer = part;
@@ -312,13 +312,21 @@ fn score(
     validation: f64,
     workers: &Workers,
 ) -> Result<Scores, Error> {
-    let mut scores = Scores { corrections: 0, cells: 0, validation };
-    for (reading, example) in read(recognizer, examples, workers)?.iter().zip(examples) {
+    let readings = read(recognizer, examples, workers)?;
+    let confidence = confidence(&readings, examples);
+    let mut scores = Scores { corrections: 0, cells: 0, confidence, validation };
+    for (reading, example) in readings.iter().zip(examples) {
         let pairs = reading.cells.iter().zip(example.labels());
         scores.cells += pairs.filter(|(cell, label)| cell.digit == **label).count() as u64;
         scores.corrections += u64::from(example.is_read_right(reading));
     }
     Ok(scores)
+}
+
+/// The mean confidence of `readings` of `examples`, where a wrong one counts as 0.
+fn confidence(readings: &[Reading], examples: &[LabeledExample]) -> f64 {
+    let right = readings.iter().zip(examples).filter(|(reading, example)| example.is_read_right(reading));
+    right.map(|(reading, _)| f64::from(reading.confidence)).sum::<f64>() / examples.len() as f64
 }
 
 /// What `recognizer` reads in each of `examples`.

@@ -153,11 +153,23 @@ fn what_cannot_be_told_is_refused_before_anything_is_trained() {
     // What the model reads is right: it has nothing to learn.
     let seen: Vec<ModelInput> = many().iter().map(|example| example.input().clone()).collect();
     let readings = base.read_batch(&seen).unwrap();
-    let right = |(seen, reading): (ModelInput, &mnist2x2_infer::Reading)| {
-        LabeledExample::new(seen, reading.cells.iter().map(|cell| cell.digit).collect(), None).unwrap()
+    let right = |(seen, reading): (&ModelInput, &mnist2x2_infer::Reading)| {
+        LabeledExample::new(seen.clone(), reading.cells.iter().map(|cell| cell.digit).collect(), None)
+            .unwrap()
     };
-    let known = refusal(recipe(), data(seen.into_iter().zip(&readings).map(right).collect()));
-    assert!(known.to_string().contains("there is nothing to learn"), "{known}");
+    let right: Vec<_> = seen.iter().zip(&readings).map(right).collect();
+    let known = refusal(recipe(), data(right.clone()));
+    assert!(known.to_string().contains("reads all 30 corrections right"), "{known}");
+    // One that is wrong is enough, whether it is held out or not.
+    let begun = right.iter().enumerate().map(|(wrong, example)| {
+        let mut examples = right.clone();
+        let labels = example.labels().iter().map(|label| label.map(|digit| 9 - digit)).collect();
+        examples[wrong] = LabeledExample::new(example.input().clone(), labels, None).unwrap();
+        let begun = Finetuning::new(&base, "base", recipe(), data(examples.clone()), &workers).unwrap();
+        begun.held_out().contains(&examples[wrong])
+    });
+    let held_out = begun.take(12).filter(|&is_held_out| is_held_out).count();
+    assert!((1..12).contains(&held_out), "{held_out} of 12");
 
     let wide =
         ModelInput::render_strokes(&[&Strokes::default(); 4], None, GridShape { rows: 2, cols: 2 }).unwrap();

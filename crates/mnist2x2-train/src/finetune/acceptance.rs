@@ -13,6 +13,9 @@ pub struct Scores {
     pub corrections: u64,
     /// Cells of them that are right.
     pub cells: u64,
+    /// How sure it is of what it reads right of them: the mean of its confidence, not calibrated, where a wrong reading counts as 0.
+    #[serde(default)]
+    pub confidence: f64,
     /// The share of validation grids of which every digit is right.
     pub validation: f64,
 }
@@ -30,9 +33,10 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
-    /// Whether the held-out corrections are read better: more of them right, or as many and more of their cells.
+    /// Whether the held-out corrections are read better: more of them right, else more of their cells, else as many with more
+    /// confidence. Where few are held out, all of them may be right before, and what was learned wrong.
     pub fn is_better(&self) -> bool {
-        let rank = |scores: &Scores| (scores.corrections, scores.cells);
+        let rank = |scores: &Scores| (scores.corrections, scores.cells, scores.confidence);
         rank(&self.after) > rank(&self.before)
     }
 
@@ -47,8 +51,13 @@ impl Acceptance {
         let mut objections = Vec::new();
         if !self.is_better() {
             objections.push(format!(
-                "the held-out corrections are not read better: {} of {held_out} right and {} cells, after {} and {}",
-                after.corrections, after.cells, before.corrections, before.cells
+                "the held-out corrections are not read better: {} of {held_out} right, {} cells, a confidence of {:.1} %; before {}, {}, {:.1} %",
+                after.corrections,
+                after.cells,
+                100.0 * after.confidence,
+                before.corrections,
+                before.cells,
+                100.0 * before.confidence
             ));
         }
         if !self.keeps_validation() {
@@ -74,7 +83,8 @@ mod tests {
     use super::*;
 
     fn acceptance(before: (u64, u64, f64), after: (u64, u64, f64)) -> Acceptance {
-        let scores = |(corrections, cells, validation)| Scores { corrections, cells, validation };
+        let scores =
+            |(corrections, cells, validation)| Scores { corrections, cells, confidence: 0.5, validation };
         Acceptance { held_out: 7, before: scores(before), after: scores(after) }
     }
 
@@ -86,6 +96,15 @@ mod tests {
             let acceptance = acceptance((3, 20, 0.98), (after.0, after.1, 0.98));
             assert_eq!(acceptance.is_better(), is_better, "{after:?}");
             assert_eq!(acceptance.objection().is_none(), is_better, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn where_as_many_are_right_more_confidence_is_better() {
+        for (confidence, is_better) in [(0.5, false), (0.4, false), (0.6, true), (f64::NAN, false)] {
+            let mut acceptance = acceptance((7, 28, 0.98), (7, 28, 0.98));
+            acceptance.after.confidence = confidence;
+            assert_eq!(acceptance.is_better(), is_better, "{confidence}");
         }
     }
 
@@ -102,6 +121,10 @@ mod tests {
     #[test]
     fn each_objection_is_told() {
         let said = acceptance((3, 20, 0.98), (3, 20, 0.9)).objection().unwrap();
-        assert!(said.contains("3 of 7 right and 20 cells") && said.contains("to 90.00 % of grids"), "{said}");
+        assert!(
+            said.contains("3 of 7 right, 20 cells, a confidence of 50.0 %")
+                && said.contains("to 90.00 % of grids"),
+            "{said}"
+        );
     }
 }
