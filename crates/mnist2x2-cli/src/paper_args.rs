@@ -25,13 +25,13 @@ pub(crate) struct PaperArgs {
         value_parser = parse_kind)]
     paper: Option<Vec<String>>,
     /// The settings, textures and writers that the pictures are made with
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, requires = "paper")]
     set: SetName,
     /// Pictures of each kind at each strength
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "paper", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
     /// Another seed makes other pictures
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "paper")]
     seed: u64,
 }
 

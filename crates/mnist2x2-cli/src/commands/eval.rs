@@ -39,7 +39,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Save each test grid as a PNG of this width in pixels, and read that as `predict` does
-    #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000))]
+    #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000),
+        conflicts_with_all = ["strokes", "paper"])]
     pictures: Option<u32>,
     /// Read grids by one writer each, in which no test digit comes twice, and not the reference grids
     ///

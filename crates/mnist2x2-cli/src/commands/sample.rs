@@ -31,13 +31,13 @@ pub(crate) struct Args {
     #[command(flatten)]
     layout: LayoutArgs,
     /// The split that the digits are taken from
-    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]))]
+    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]), conflicts_with = "paper")]
     split: String,
     /// Augment every digit as the default recipe does in training
-    #[arg(long)]
+    #[arg(long, conflicts_with = "paper")]
     augment: bool,
     /// Number of grids
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 24, conflicts_with = "paper", value_parser = clap::value_parser!(u32).range(1..=1000))]
     grids: u32,
     #[command(flatten)]
     paper: PaperArgs,
