@@ -137,10 +137,12 @@ impl Finetuning {
         let validation = fixed_grids(validation, shape.into())?.ok_or_else(no_digits)?;
         let grids = validation.in_order().grids();
         let accuracy = validate(base.model(), &validation, grids, workers, |_| ())?.sequence_accuracy;
-        let before = score(base, &held_out, accuracy, workers)?;
+        // Without its calibration: the new model has none yet, and the confidence of both is compared.
+        let reader = recognizer(base.model())?;
+        let before = score(&reader, &held_out, accuracy, workers)?;
         let is_right = |(reading, example): (&Reading, &LabeledExample)| example.is_read_right(reading);
         if before.corrections == held_out.len() as u64
-            && read(base, &learned, workers)?.iter().zip(&learned).all(is_right)
+            && read(&reader, &learned, workers)?.iter().zip(&learned).all(is_right)
         {
             let count = learned.len() + held_out.len();
             return Err(Error::corrections(format!(

@@ -4,7 +4,7 @@ use candle_core::Device;
 use mnist2x2_data::mnist::Split;
 use mnist2x2_data::{Augmentation, Digits, GridShape, GridSource, Loader, Strokes, synthetic};
 use mnist2x2_formats::Weights;
-use mnist2x2_infer::Recognizer;
+use mnist2x2_infer::{Calibration, Recognizer, Temperature};
 use mnist2x2_model::Config;
 use mnist2x2_picture::{Drawing, ModelInput};
 use mnist2x2_random::Random;
@@ -121,6 +121,23 @@ fn a_model_goes_no_farther_than_to_be_sure_of_what_it_learns() {
         let expected = old + ratio * (far - old);
         assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
     }
+}
+
+#[test]
+fn the_old_model_is_judged_without_its_calibration_as_the_new_one_is() {
+    let workers = Workers::new(Some(1)).unwrap();
+    let before = |base: Recognizer| {
+        let data = data((0..30).map(zigzags).collect());
+        let mut finetuning = Finetuning::new(&base, "base", recipe(), data, &workers).unwrap();
+        let outcome = finetuning.run(&workers, &mut ()).unwrap().expect("nobody stopped it");
+        let Acceptance { held_out, before, after, .. } = outcome.record.acceptance;
+        assert!(0.0 < after.confidence && after.confidence <= after.corrections as f64 / held_out as f64);
+        before
+    };
+    let temperature = Temperature::new(2.0).unwrap();
+    let doubtful =
+        Calibration { temperature, grids: 1, nll_before: 0.0, nll_after: 0.0, exposure: Exposure::None };
+    assert_eq!(before(base(&workers).with_calibration(doubtful)), before(base(&workers)));
 }
 
 /// They are read in portions, as pictures are, and each is learned.

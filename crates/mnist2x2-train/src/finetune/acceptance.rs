@@ -13,7 +13,8 @@ pub struct Scores {
     pub corrections: u64,
     /// Cells of them that are right.
     pub cells: u64,
-    /// How sure it is of what it reads right of them: the mean of its confidence, not calibrated, where a wrong reading counts as 0.
+    /// How sure it is of what it reads right of them, 0 to 1: the mean of its confidence, not calibrated, where a wrong reading counts as
+    /// 0. It is 0 in records that were written before it was measured.
     #[serde(default)]
     pub confidence: f64,
     /// The share of validation grids of which every digit is right.
@@ -33,8 +34,8 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
-    /// Whether the held-out corrections are read better: more of them right, else more of their cells, else as many with more
-    /// confidence. Where few are held out, all of them may be right before, and what was learned wrong.
+    /// Whether the held-out corrections are read better: more of them right; if as many are right, more of their cells; if these are as
+    /// many too, with more confidence. All of few held-out corrections may be right before, while others are not.
     pub fn is_better(&self) -> bool {
         let rank = |scores: &Scores| (scores.corrections, scores.cells, scores.confidence);
         rank(&self.after) > rank(&self.before)
@@ -51,7 +52,8 @@ impl Acceptance {
         let mut objections = Vec::new();
         if !self.is_better() {
             objections.push(format!(
-                "the held-out corrections are not read better: {} of {held_out} right, {} cells, a confidence of {:.1} %; before {}, {}, {:.1} %",
+                "the held-out corrections are not read better: {} of {held_out} right, {} cells, {:.1} % confidence; the old model has {} right, \
+                {} cells, {:.1} %",
                 after.corrections,
                 after.cells,
                 100.0 * after.confidence,
@@ -106,6 +108,9 @@ mod tests {
             acceptance.after.confidence = confidence;
             assert_eq!(acceptance.is_better(), is_better, "{confidence}");
         }
+        let earlier: Scores =
+            serde_json::from_str(r#"{"corrections": 7, "cells": 28, "validation": 0.98}"#).unwrap();
+        assert_eq!(earlier, Scores { corrections: 7, cells: 28, confidence: 0.0, validation: 0.98 });
     }
 
     #[test]
@@ -122,7 +127,7 @@ mod tests {
     fn each_objection_is_told() {
         let said = acceptance((3, 20, 0.98), (3, 20, 0.9)).objection().unwrap();
         assert!(
-            said.contains("3 of 7 right, 20 cells, a confidence of 50.0 %")
+            said.contains("3 of 7 right, 20 cells, 50.0 % confidence; the old model has 3 right, ")
                 && said.contains("to 90.00 % of grids"),
             "{said}"
         );
