@@ -15,8 +15,11 @@ use crate::console;
 use crate::data::DataArgs;
 use crate::layout_args::LayoutArgs;
 use crate::model::ModelArgs;
-use crate::paper_args::PaperArgs;
+use crate::paper_args::{OTHER_LAYOUTS, PaperArgs};
 use crate::sheet;
+
+/// The options about pictures on paper. All are named: of one that needs `--paper`, clap asks nothing where another excludes `--paper`.
+const PAPER: [&str; 5] = ["paper", "set", "count", "seed", "strokes"];
 
 /// Options of `sample`.
 #[derive(clap::Args)]
@@ -30,19 +33,19 @@ pub(crate) struct Args {
     model: ModelArgs,
     #[command(flatten)]
     layout: LayoutArgs,
-    /// The split that the digits are taken from
-    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]), conflicts_with = "paper")]
+    /// The split that the digits are taken from; without --paper
+    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]), conflicts_with_all = PAPER)]
     split: String,
-    /// Augment every digit as the default recipe does in training
-    #[arg(long, conflicts_with = "paper")]
+    /// Augment every digit as the default recipe does in training; without --paper
+    #[arg(long, conflicts_with_all = PAPER)]
     augment: bool,
-    /// Number of grids
-    #[arg(long, value_name = "N", default_value_t = 24, conflicts_with = "paper", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Number of grids; without --paper
+    #[arg(long, value_name = "N", default_value_t = 24, conflicts_with_all = PAPER, value_parser = clap::value_parser!(u32).range(1..=1000))]
     grids: u32,
     #[command(flatten)]
     paper: PaperArgs,
     /// With --paper: write the pen strokes in this UNIPEN file
-    #[arg(long, value_name = "FILE", requires = "paper")]
+    #[arg(long, value_name = "FILE", requires = "paper", conflicts_with_all = OTHER_LAYOUTS)]
     strokes: Option<PathBuf>,
 }
 

@@ -16,9 +16,13 @@ use serde::Serialize;
 use super::test_grids::{between, method};
 use crate::console::{self, Bar, percent};
 use crate::data::pen_strokes;
+use crate::paper_args::OTHER_LAYOUTS;
 
 /// The fewest writers that are resampled.
 const FEWEST_WRITERS: usize = 5;
+
+/// What excludes the options that need `--strokes`: pictures on paper have writers of their own.
+const NOT_BESIDE: [&str; 3] = ["paper", "layout", "blanks"];
 
 /// Options about pen strokes.
 #[derive(clap::Args)]
@@ -27,16 +31,16 @@ pub(crate) struct StrokesArgs {
     ///
     /// Consecutive digits of the file stand on a canvas in reading order; the last ones, if they fill no canvas, are left
     /// out. Each canvas is read as `predict` reads a picture.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = OTHER_LAYOUTS)]
     pub(super) strokes: Option<PathBuf>,
     /// The writers whose digits are taken, such as 25-30 or 7 [default: all in the file]
-    #[arg(long, value_name = "A-B", value_parser = parse_writers, requires = "strokes")]
+    #[arg(long, value_name = "A-B", value_parser = parse_writers, requires = "strokes", conflicts_with_all = NOT_BESIDE)]
     writers: Option<RangeInclusive<u32>>,
     /// The first N canvases only
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "strokes")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "strokes", conflicts_with_all = NOT_BESIDE)]
     grids: Option<u32>,
     /// Read the same drawings in other ways too: as strokes, with other brushes, smaller, larger, moved, inverted, with lines
-    #[arg(long, requires = "strokes")]
+    #[arg(long, requires = "strokes", conflicts_with_all = NOT_BESIDE)]
     variants: bool,
 }
 
