@@ -150,7 +150,7 @@ fn the_old_model_is_judged_without_its_calibration_as_the_new_one_is() {
         Calibration { temperature, grids: 1, nll_before: 0.0, nll_after: 0.0, exposure: Exposure::None };
     let found = before(base(&workers).with_calibration(doubtful));
     assert_eq!(found, before(base(&workers)));
-    assert!(0.0 < found.confidence && found.confidence < found.corrections as f64, "{found:?}");
+    assert!(0.0 < found.confidence && found.corrections > 0, "else nothing is compared: {found:?}");
 }
 
 /// They are read in portions, as pictures are, and each is learned.

@@ -225,7 +225,7 @@ fn print_table(acceptance: &Acceptance, seconds: f64) -> anyhow::Result<()> {
     };
     row(&format!("of {held_out} held out, right"), &|scores| scores.corrections.to_string())?;
     row("their cells right", &|scores| scores.cells.to_string())?;
-    row("their confidence", &|scores| percent(scores.confidence))?;
+    row("confidence, 0 if wrong", &|scores| percent(scores.confidence))?;
     row("validation grids right", &|scores| percent(scores.validation))?;
     Ok(console::print(&format!("time                  {}", duration(seconds)))?)
 }

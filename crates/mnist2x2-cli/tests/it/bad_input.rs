@@ -193,6 +193,8 @@ fn values_out_of_range_are_usage_errors() {
         "eval --set held-back",
         "eval --strokes pens --seed 1",
         "eval --strokes pens --layout 2x2",
+        "eval --strokes pens --writers 25-30 --seed 3",
+        "eval --strokes pens --variants --count 3",
         "eval --strokes pens --paper clean --writers 25-30",
         "eval --paper clean --blanks 0.1",
         "eval --paper clean --pictures 200",

@@ -52,8 +52,8 @@ impl Acceptance {
         let mut objections = Vec::new();
         if !self.is_better() {
             objections.push(format!(
-                "the held-out corrections are not read better: {} of {held_out} right, {} cells, {:.1} % confidence; the old model has {} right, \
-                {} cells, {:.1} %",
+                "the held-out corrections are not read better: {} of {held_out} right, {} cells, {:.1} % confidence \
+                if wrong ones count 0; the old model has {} right, {} cells, {:.1} %",
                 after.corrections,
                 after.cells,
                 100.0 * after.confidence,
@@ -127,8 +127,9 @@ mod tests {
     fn each_objection_is_told() {
         let said = acceptance((3, 20, 0.98), (3, 20, 0.9)).objection().unwrap();
         assert!(
-            said.contains("3 of 7 right, 20 cells, 50.0 % confidence; the old model has 3 right, ")
-                && said.contains("to 90.00 % of grids"),
+            said.contains(
+                "3 of 7 right, 20 cells, 50.0 % confidence if wrong ones count 0; the old model has 3"
+            ) && said.contains("to 90.00 % of grids"),
             "{said}"
         );
     }

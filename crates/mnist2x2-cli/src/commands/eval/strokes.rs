@@ -21,8 +21,9 @@ use crate::paper_args::OTHER_LAYOUTS;
 /// The fewest writers that are resampled.
 const FEWEST_WRITERS: usize = 5;
 
-/// What excludes the options that need `--strokes`: pictures on paper have writers of their own.
-const NOT_BESIDE: [&str; 3] = ["paper", "layout", "blanks"];
+/// What excludes the options that need `--strokes`: pictures on paper have writers of their own. What needs `--paper` is named too: clap
+/// asks for nothing that another option excludes.
+const NOT_BESIDE: [&str; 6] = ["paper", "set", "count", "seed", "layout", "blanks"];
 
 /// Options about pen strokes.
 #[derive(clap::Args)]
