@@ -15,26 +15,26 @@ use mnist2x2::data::pendigits::PenDigit;
 
 use crate::data::{DataArgs, pen_strokes};
 
-/// What says how digits lie in pictures of another kind.
-pub(crate) const OTHER_LAYOUTS: [&str; 2] = ["layout", "blanks"];
-
 /// Which simulated pictures.
+///
+/// Others exclude all of these by the name of this struct, which is their group: what is excluded one by one waives, in clap, the
+/// `requires` of what depends on it.
 #[derive(clap::Args)]
 pub(crate) struct PaperArgs {
     /// Simulated pictures of handwriting on paper: these kinds, such as `light,table-0.1`, or `all`
     ///
     /// docs/pictures.md lists the kinds. The digits are the pen strokes of --strokes, or those of --data-dir.
     #[arg(long, value_name = "KIND", num_args = 0..=1, default_missing_value = "all", value_delimiter = ',',
-        value_parser = parse_kind, conflicts_with_all = OTHER_LAYOUTS)]
+        value_parser = parse_kind, conflicts_with = "LayoutArgs")]
     paper: Option<Vec<String>>,
     /// With --paper: the settings, textures and writers that the pictures are made with
-    #[arg(long, value_enum, default_value_t, requires = "paper", conflicts_with_all = OTHER_LAYOUTS)]
+    #[arg(long, value_enum, default_value_t, requires = "paper", conflicts_with = "LayoutArgs")]
     set: SetName,
     /// With --paper: pictures of each kind at each strength
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "paper", conflicts_with_all = OTHER_LAYOUTS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "paper", conflicts_with = "LayoutArgs", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: u32,
     /// With --paper: another seed makes other pictures
-    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "paper", conflicts_with_all = OTHER_LAYOUTS)]
+    #[arg(long, value_name = "SEED", default_value_t = 0, requires = "paper", conflicts_with = "LayoutArgs")]
     seed: u64,
 }
 

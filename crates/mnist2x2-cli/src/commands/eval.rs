@@ -19,11 +19,6 @@ use crate::paper_args::PaperArgs;
 
 pub(crate) use test_grids::{Test, TestGrids};
 
-/// The options about pictures that are not of test digits. All are named: of an option that needs `--strokes`, clap asks nothing where
-/// another excludes `--strokes`.
-const OTHER_PICTURES: [&str; 8] =
-    ["strokes", "writers", "grids", "variants", "paper", "set", "count", "seed"];
-
 /// Options of `eval`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -45,12 +40,12 @@ pub(crate) struct Args {
     report: Option<PathBuf>,
     /// Save each test grid as a PNG of this width in pixels, and read that as `predict` does
     #[arg(long, value_name = "WIDTH", value_parser = clap::value_parser!(u32).range(8..=4000),
-        conflicts_with_all = OTHER_PICTURES)]
+        conflicts_with_all = ["StrokesArgs", "PaperArgs"])]
     pictures: Option<u32>,
     /// Read grids by one writer each, in which no test digit comes twice, and not the reference grids
     ///
     /// The files that name MNIST's writers must lie beside it.
-    #[arg(long, conflicts_with_all = OTHER_PICTURES)]
+    #[arg(long, conflicts_with_all = ["StrokesArgs", "PaperArgs"])]
     one_writer: bool,
     #[command(flatten)]
     compute: ComputeArgs,

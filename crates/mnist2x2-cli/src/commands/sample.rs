@@ -15,11 +15,8 @@ use crate::console;
 use crate::data::DataArgs;
 use crate::layout_args::LayoutArgs;
 use crate::model::ModelArgs;
-use crate::paper_args::{OTHER_LAYOUTS, PaperArgs};
+use crate::paper_args::PaperArgs;
 use crate::sheet;
-
-/// The options about pictures on paper. All are named: of one that needs `--paper`, clap asks nothing where another excludes `--paper`.
-const PAPER: [&str; 5] = ["paper", "set", "count", "seed", "strokes"];
 
 /// Options of `sample`.
 #[derive(clap::Args)]
@@ -34,18 +31,18 @@ pub(crate) struct Args {
     #[command(flatten)]
     layout: LayoutArgs,
     /// The split that the digits are taken from; without --paper
-    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]), conflicts_with_all = PAPER)]
+    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(["train", "test"]), conflicts_with_all = ["PaperArgs", "strokes"])]
     split: String,
     /// Augment every digit as the default recipe does in training; without --paper
-    #[arg(long, conflicts_with_all = PAPER)]
+    #[arg(long, conflicts_with_all = ["PaperArgs", "strokes"])]
     augment: bool,
     /// Number of grids; without --paper
-    #[arg(long, value_name = "N", default_value_t = 24, conflicts_with_all = PAPER, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 24, conflicts_with_all = ["PaperArgs", "strokes"], value_parser = clap::value_parser!(u32).range(1..=1000))]
     grids: u32,
     #[command(flatten)]
     paper: PaperArgs,
     /// With --paper: write the pen strokes in this UNIPEN file
-    #[arg(long, value_name = "FILE", requires = "paper", conflicts_with_all = OTHER_LAYOUTS)]
+    #[arg(long, value_name = "FILE", requires = "paper", conflicts_with = "LayoutArgs")]
     strokes: Option<PathBuf>,
 }
 

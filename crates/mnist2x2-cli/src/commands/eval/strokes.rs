@@ -16,14 +16,9 @@ use serde::Serialize;
 use super::test_grids::{between, method};
 use crate::console::{self, Bar, percent};
 use crate::data::pen_strokes;
-use crate::paper_args::OTHER_LAYOUTS;
 
 /// The fewest writers that are resampled.
 const FEWEST_WRITERS: usize = 5;
-
-/// What excludes the options that need `--strokes`: pictures on paper have writers of their own. What needs `--paper` is named too: clap
-/// asks for nothing that another option excludes.
-const NOT_BESIDE: [&str; 6] = ["paper", "set", "count", "seed", "layout", "blanks"];
 
 /// Options about pen strokes.
 #[derive(clap::Args)]
@@ -32,16 +27,16 @@ pub(crate) struct StrokesArgs {
     ///
     /// Consecutive digits of the file stand on a canvas in reading order; the last ones, if they fill no canvas, are left
     /// out. Each canvas is read as `predict` reads a picture.
-    #[arg(long, value_name = "FILE", conflicts_with_all = OTHER_LAYOUTS)]
+    #[arg(long, value_name = "FILE", conflicts_with = "LayoutArgs")]
     pub(super) strokes: Option<PathBuf>,
     /// The writers whose digits are taken, such as 25-30 or 7 [default: all in the file]
-    #[arg(long, value_name = "A-B", value_parser = parse_writers, requires = "strokes", conflicts_with_all = NOT_BESIDE)]
+    #[arg(long, value_name = "A-B", value_parser = parse_writers, requires = "strokes", conflicts_with_all = ["PaperArgs", "LayoutArgs"])]
     writers: Option<RangeInclusive<u32>>,
     /// The first N canvases only
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "strokes", conflicts_with_all = NOT_BESIDE)]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "strokes", conflicts_with_all = ["PaperArgs", "LayoutArgs"])]
     grids: Option<u32>,
     /// Read the same drawings in other ways too: as strokes, with other brushes, smaller, larger, moved, inverted, with lines
-    #[arg(long, requires = "strokes", conflicts_with_all = NOT_BESIDE)]
+    #[arg(long, requires = "strokes", conflicts_with_all = ["PaperArgs", "LayoutArgs"])]
     variants: bool,
 }
 
