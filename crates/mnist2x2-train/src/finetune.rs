@@ -140,9 +140,8 @@ impl Finetuning {
         // Without its calibration: the new model has none yet, and the confidence of both is compared.
         let reader = recognizer(base.model())?;
         let before = score(&reader, &held_out, accuracy, workers)?;
-        let is_right = |(reading, example): (&Reading, &LabeledExample)| example.is_read_right(reading);
         if before.corrections == held_out.len() as u64
-            && read(&reader, &learned, workers)?.iter().zip(&learned).all(is_right)
+            && score(&reader, &learned, accuracy, workers)?.corrections == learned.len() as u64
         {
             let count = learned.len() + held_out.len();
             return Err(Error::corrections(format!(

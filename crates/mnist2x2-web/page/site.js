@@ -72,8 +72,8 @@ async function reload() {
 function sentences({ learned, skipped, held_out, before, after, objection }) {
   const left = skipped > 0 ? ` ${corrections(skipped)} could not be used.` : "";
   if (objection) return `The model stays as it is: ${objection}.${left}`;
-  // Where both read as many, this decided.
-  const sure = after.corrections === before.corrections ? `, ${percent(after.confidence, 1)} sure and not ${percent(before.confidence, 1)}` : "";
+  const decided = after.corrections === before.corrections && after.cells === before.cells; // by confidence
+  const sure = decided ? `; it is ${percent(after.confidence, 1)} sure of them, the built-in model ${percent(before.confidence, 1)}` : "";
   return `It learned ${corrections(learned)}. Of ${held_out} others it reads ${after.corrections} right, the built-in model ${before.corrections}${sure}; ` +
     `of grids of synthetic digits that the built-in model is sure of ${percent(after.validation, 1)}, the built-in model ${percent(before.validation, 1)}.${left}`;
 }
