@@ -19,16 +19,15 @@ pub struct Digits {
     writers: Option<Vec<u32>>,
 }
 
-/// Training digits in three parts that no writer has a share in two of.
+/// Training digits in three parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WriterSplit {
+pub struct DigitSplit {
     /// To learn from.
     pub training: Digits,
-    /// To choose by.
+    /// By which epochs are judged, and to which the temperature is fitted.
     pub validation: Digits,
-    /// To calibrate and to stop by.
-    pub calibration: Digits,
+    /// By which nothing is chosen.
+    pub unseen: Digits,
 }
 
 impl Digits {
@@ -126,25 +125,25 @@ impl Digits {
     }
 
     /// These digits in three parts by whole writers: of each `one_in` writers, in the order of their numbers, one goes to
-    /// validation, and one to calibration. Each part keeps the order of its digits.
+    /// validation, and one is unseen. Each part keeps the order of its digits.
     ///
     /// `None` if the writers are not known, or if they are fewer than `one_in`, or `one_in` is below 3.
-    pub fn split_writers(&self, one_in: usize) -> Option<WriterSplit> {
+    pub fn split_writers(&self, one_in: usize) -> Option<DigitSplit> {
         let writers = self.writers()?;
         let order: Vec<u32> = writers.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         if one_in < 3 || order.len() < one_in {
             return None;
         }
-        // The last of each dozen, and the one in its middle: neighboring numbers wrote in the same place and time.
+        // The middle and the last of each `one_in`, for neighboring numbers wrote in the same place and time.
         let part = |i: usize| order.binary_search(&writers[i]).unwrap_or_default() % one_in;
-        let (validation, calibration) = (one_in - 1, one_in / 2 - 1);
+        let (validation, unseen) = (one_in / 2 - 1, one_in - 1);
         let places = |wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
             (0..self.len()).filter(|&i| wanted(part(i))).collect()
         };
-        Some(WriterSplit {
-            training: self.select(&places(&|part| part != validation && part != calibration)),
+        Some(DigitSplit {
+            training: self.select(&places(&|part| part != validation && part != unseen)),
             validation: self.select(&places(&|part| part == validation)),
-            calibration: self.select(&places(&|part| part == calibration)),
+            unseen: self.select(&places(&|part| part == unseen)),
         })
     }
 
@@ -233,14 +232,14 @@ mod tests {
         let writers: Vec<u32> = (0..400).map(|i| 7 * (i / 5 % 40) + 3).collect();
         let digits = of_writers(writers);
         let split = digits.split_writers(12).unwrap();
-        let parts = [&split.training, &split.validation, &split.calibration];
+        let parts = [&split.training, &split.validation, &split.unseen];
         let own: Vec<BTreeSet<u32>> =
             parts.iter().map(|part| part.writers().unwrap().iter().copied().collect()).collect();
         assert_eq!(own.iter().map(BTreeSet::len).collect::<Vec<_>>(), [34, 3, 3]);
         assert_eq!(own.iter().flatten().collect::<BTreeSet<_>>().len(), 40, "each in one part");
         assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), 400);
         assert!(parts.iter().all(|part| (0..part.len()).all(|i| part.image(i)[9] == part.label(i))));
-        assert_eq!(own[1], BTreeSet::from([11, 23, 35].map(|place| 7 * place + 3)));
+        assert_eq!(own[2], BTreeSet::from([11, 23, 35].map(|place| 7 * place + 3)));
         assert_eq!(digits.split_writers(12).unwrap(), split);
     }
 

@@ -7,10 +7,10 @@ use mnist2x2_random::Random;
 
 use crate::batch::Batch;
 use crate::grid::{place, stitch};
+use crate::grid_source::GridSource;
 use crate::layout::{Arranged, draw_at};
 use crate::loader::Loader;
 use crate::normalize::{normalize, normalize_ink};
-use crate::sampler::GridSource;
 use crate::synthetic::distractor;
 
 /// The batches of one epoch.

@@ -63,6 +63,7 @@ mod strokes;
 // Digits -> grids -> batches.
 mod augment;
 mod grid;
+mod grid_source;
 mod placement;
 mod layout;
 mod batch;
@@ -70,7 +71,6 @@ mod loader;
 mod epoch;
 mod normalize;
 pub mod reference;
-mod sampler;
 
 // Other ways to the files.
 #[cfg(feature = "download")]
@@ -80,10 +80,11 @@ pub mod hub;
 
 pub use augment::Augmentation;
 pub use batch::Batch;
-pub use digits::{Digits, PIXELS, SIDE, WriterSplit};
+pub use digits::{DigitSplit, Digits, PIXELS, SIDE};
 pub use epoch::Epoch;
 pub use error::{Error, shell_word};
 pub use grid::{GridShape, place, stitch, stitch_u8};
+pub use grid_source::{GridSource, IndexMap};
 pub use layout::Layout;
 pub use loader::Loader;
 pub use normalize::{MEAN, STD, denormalize, normalize};
@@ -91,5 +92,4 @@ pub use oddity::Oddity;
 pub use rasterize::{Brush, INK_SIDE, center_ink};
 pub use render::StrokeRenderer;
 pub use render_conditions::RenderCondition;
-pub use sampler::{GridSource, IndexMap};
 pub use strokes::{Point, Strokes};

@@ -9,9 +9,9 @@ use crate::augment::Augmentation;
 use crate::digits::Digits;
 use crate::error::Error;
 use crate::grid::GridShape;
+use crate::grid_source::GridSource;
 use crate::layout::Layout;
 use crate::placement::OVERLAP;
-use crate::sampler::GridSource;
 
 /// Pictures of a set of digits in seeded batches.
 #[derive(Clone, Debug)]

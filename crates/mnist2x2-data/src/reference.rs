@@ -6,7 +6,7 @@
 
 use rand_mt::Mt;
 
-use crate::sampler::IndexMap;
+use crate::grid_source::IndexMap;
 
 /// The seed of the published grids.
 pub const SEED: u32 = 42;

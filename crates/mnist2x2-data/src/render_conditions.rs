@@ -9,7 +9,7 @@ use crate::render::StrokeRenderer;
 pub struct RenderCondition {
     /// What it is called.
     pub name: &'static str,
-    /// How the strokes are drawn; `None` where they are given as strokes.
+    /// How the strokes are drawn; `None` where they are given as strokes. Its shift is the most that a drawing's digits are moved.
     renderer: Option<StrokeRenderer>,
 }
 

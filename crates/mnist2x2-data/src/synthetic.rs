@@ -7,14 +7,14 @@ mod distractor;
 mod glyphs;
 mod hand;
 mod letters;
+mod rare_glyphs;
 mod spline;
-mod styles;
 
 use mnist2x2_random::Random;
 
 use self::glyphs::{GLYPHS, Glyph};
 use self::hand::{CAREFUL, CARELESS, draw, pen, trace};
-use self::styles::STYLES;
+use self::rare_glyphs::RARE_GLYPHS;
 
 pub(crate) use self::distractor::distractor;
 pub(crate) use self::letters::letter;
@@ -47,7 +47,7 @@ pub fn careless_digits(n: usize, seed: u64) -> Digits {
 /// # Panics
 /// If memory cannot hold `n` digits of 784 bytes.
 pub fn rare_digits(n: usize, seed: u64) -> Digits {
-    let ways = |random: &mut Random| if random.below(4) == 0 { &GLYPHS } else { &STYLES };
+    let ways = |random: &mut Random| if random.below(4) == 0 { &GLYPHS } else { &RARE_GLYPHS };
     written(n, seed, "rare digit", ways, |random| random.uniform(CAREFUL, 0.5 * (CAREFUL + CARELESS)))
 }
 

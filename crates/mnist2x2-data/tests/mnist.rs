@@ -206,9 +206,9 @@ fn all_of_mnist_has_writers_and_is_split_by_them() {
     let count = |writers: &[u32]| writers.iter().collect::<std::collections::BTreeSet<_>>().len();
     assert_eq!(count(writers), 297);
     let split = train.split_writers(12).unwrap();
-    let parts = [split.training, split.validation, split.calibration];
-    assert_eq!(parts.each_ref().map(Digits::len), [50_044, 4_972, 4_984]);
-    assert_eq!(parts.map(|part| count(part.writers().unwrap())), [450, 44, 45]);
+    let parts = [split.training, split.validation, split.unseen];
+    assert_eq!(parts.each_ref().map(Digits::len), [50_044, 4_984, 4_972]);
+    assert_eq!(parts.map(|part| count(part.writers().unwrap())), [450, 45, 44]);
     assert!(
         Digests::of(&train).are_official(Split::Train) && train.oddity().is_none() && test.oddity().is_none()
     );

@@ -11,7 +11,7 @@ use crate::sizes::{LINE, sum, whole_lines};
 pub struct Scratch {
     level: Level,
     parts: Vec<f32>,
-    saved: Vec<f32>,
+    buffer: Vec<f32>,
 }
 
 impl Scratch {
@@ -40,14 +40,14 @@ impl Scratch {
         split(&mut self.parts[skipped..], lens)
     }
 
-    /// Runs a forward pass that saves `len` numbers nobody will read again.
-    pub(crate) fn without_saving(&mut self, len: usize, forward: impl FnOnce(&mut [f32], &mut Self)) {
-        let mut saved = std::mem::take(&mut self.saved);
-        if saved.len() < len {
-            saved.resize(len, 0.0);
+    /// Runs a pass that needs `len` numbers, which hold anything before and are read by nobody after it, beside these [`parts`](Self::parts).
+    pub(crate) fn with_buffer(&mut self, len: usize, pass: impl FnOnce(&mut [f32], &mut Self)) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.len() < len {
+            buffer.resize(len, 0.0);
         }
-        forward(&mut saved[..len], self);
-        self.saved = saved;
+        pass(&mut buffer[..len], self);
+        self.buffer = buffer;
     }
 }
 

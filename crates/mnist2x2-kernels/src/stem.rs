@@ -111,7 +111,7 @@ impl SubLayer<1> for Stem {
         let Backward { params, inputs: [x], saved, dy, dx: [first], d_params } = pass;
         let places = self.places(batch);
         let widest = places.iter().map(|place| place.maps.len()).max().unwrap_or(0);
-        scratch.without_saving(packed_len([widest; 2]), |gradients, scratch| {
+        scratch.with_buffer(packed_len([widest; 2]), |gradients, scratch| {
             let [mut upstream, mut downstream] = split(gradients, [widest; 2]);
             upstream[..dy.len()].copy_from_slice(dy);
             for (i, (convolution, place)) in self.convolutions.iter().zip(&places).enumerate().rev() {

@@ -116,7 +116,8 @@ pub trait SubLayer<const N: usize> {
             let sizes = with_batch(at_a_time.min(batch - first));
             let inputs = array::from_fn(|i| &inputs[i][first * one.inputs[i]..]);
             let y = &mut y[first * one.y..];
-            scratch.without_saving(self.lens(sizes).saved, |saved, scratch| {
+            // What is saved here no backward pass will read.
+            scratch.with_buffer(self.lens(sizes).saved, |saved, scratch| {
                 self.forward(sizes, Forward { transposed, inputs, y, saved }, scratch);
             });
         }

@@ -14,12 +14,13 @@ use crate::sheet;
 const AREA: f64 = 200_000.0;
 /// The most pixels along a side.
 const LONGEST: f64 = 4_096.0;
-/// The least and the greatest side of a square that fits into no ink, as shares of the picture's shorter side; and how many
-/// times as long as the pen's strokes are wide.
+/// The least and the greatest side of the window, a square that fits into no ink, as shares of the picture's shorter side.
 const WINDOW: [f64; 2] = [0.04, 0.25];
+/// How many times as long as the pen's strokes are wide a side of the window is.
 const PENS: usize = 4;
-/// Shadows are so many times as wide as strokes, which are so many times as dark.
+/// How many times as wide as strokes shadows are, at least.
 const WIDER: usize = 3;
+/// How many times as dark as shadows strokes are, at least.
 const DARKER: f64 = 1.3;
 /// Ink below this share of 255 is paper, however even that is.
 const FAINTEST: u8 = 20;
@@ -44,9 +45,10 @@ impl Ink {
         let sides = [picture.gray().width(), picture.gray().height()].map(f64::from);
         let scale = (AREA / (sides[0] * sides[1])).sqrt().min(LONGEST / sides[0].max(sides[1]));
         let [width, height] = sides.map(|side| (scale * side).round().max(1.0) as usize);
+        // A picture's ink is light; from here on it is dark, as on paper.
         let mut light: Vec<u8> =
-            resample(picture.gray(), width, height).into_iter().map(|ink| u8::MAX - ink).collect();
-        // A page that a program drew has one level of paper, to which the windows below would come too, at length.
+            resample(picture.gray(), width, height).into_iter().map(|gray| u8::MAX - gray).collect();
+        // A page that a program drew has one level of paper. Windows would find the same one, but slowly.
         let flat = paper::flat_level(&light, width);
         if flat.is_none() {
             paper::even_out(&mut light, width);
@@ -105,22 +107,23 @@ impl Ink {
 fn on_local_paper(light: &[u8], width: usize) -> [Vec<u8>; 2] {
     let (smooth, shorter) = (paper::smooth(light, width), width.min(light.len() / width) as f64);
     let [least, most] = WINDOW.map(|share| (share * shorter).round().max(1.0) as usize);
-    let taken = |window: usize, margin: usize| paper::taken_by_narrow(light, &smooth, width, window, margin);
+    let ink = |window: usize, margin: usize| paper::taken_by_narrow(light, &smooth, width, window, margin);
     // The narrower the window, the narrower the shadows that are told from ink.
-    let window = (PENS * stroke_run(&taken(most, most / 2), width)).clamp(least.min(most), most);
-    [taken(window, window / 2), taken(window, window - 1)]
+    let window = (PENS * stroke_run(&ink(most, most / 2), width)).clamp(least.min(most), most);
+    // Where a window may lie almost wholly outside of the picture, one fits into all that an edge cuts off: none of it is certain.
+    [ink(window, window / 2), ink(window, window - 1)]
 }
 
 /// How far the pen's strokes go along a row or a column, as a median: somewhat more than the pen is wide.
 fn stroke_run(values: &[u8], width: usize) -> usize {
     let all = Histogram::of(values);
     let threshold = all.otsu_threshold().max(FAINTEST);
-    let run = median_run(values, width, threshold);
-    // Shadows look like ink to a window that they fit into, but are wide, and ink is darker.
+    let run_of_dark = median_run(values, width, threshold);
+    // Dark are strokes, or shadows with strokes in them: shadows that fit into a window look like ink, but are wider and not so dark.
     let darker = all.from(threshold).otsu_threshold();
-    let is_ink_darker = all.mean(darker..=255) >= DARKER * all.mean(threshold..=darker - 1);
-    let of_ink = is_ink_darker.then(|| median_run(values, width, darker));
-    of_ink.filter(|of_ink| WIDER * of_ink <= run).unwrap_or(run)
+    let is_much_darker = all.mean(darker..=255) >= DARKER * all.mean(threshold..=darker - 1);
+    let run_of_darker = is_much_darker.then(|| median_run(values, width, darker));
+    run_of_darker.filter(|run| WIDER * run <= run_of_dark).unwrap_or(run_of_dark)
 }
 
 /// The median of how long the values from a threshold on go along a row.

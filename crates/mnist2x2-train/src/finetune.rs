@@ -3,20 +3,21 @@
 //! A model that people corrected is trained for a short time from the weights it has, gently, on grids in which its
 //! corrections stand beside MNIST's digits: what is new is learned, and what is known is rehearsed (A. Robins,
 //! *Catastrophic Forgetting, Rehearsal and Pseudorehearsal*, 1995). Of the way from the old weights to the new ones it then
-//! goes only as far as validation lets it, and no farther than to be sure of what it learns where that is asked for (WiSE-FT: M.
-//! Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022): between the two lie models that read both. Some corrections are held out, and tell beside MNIST's validation digits
-//! whether the outcome is better than what there was.
+//! goes only as far as validation lets it, and no farther than to be sure of what it learns where that is asked for
+//! (WiSE-FT: M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022): between the two lie models that read
+//! both. Some corrections are held out, and tell beside MNIST's validation digits whether the outcome is better than what
+//! there was.
 
 mod acceptance;
-mod labeled_example;
 mod correction;
 mod grids;
+mod labeled_example;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
-use mnist2x2_data::Loader;
+use mnist2x2_data::{DigitSplit, Loader};
 use mnist2x2_formats::Weights;
 use mnist2x2_infer::{Calibration, Reading, Recognizer};
 use mnist2x2_model::Seq2Seq;
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::split;
 use crate::evaluate::validate;
-use crate::loaders::{HeldOut, check_index_map, fixed_grids};
+use crate::loaders::{check_index_map, fixed_grids};
 use crate::observer::counting;
 use crate::{Error, Exposure, Grids, Observer, Outcome, ReadingFor, Recipe, Trainer, TrainingData, Workers};
 
@@ -132,7 +133,7 @@ impl Finetuning {
         let (learned, held_out) = labeled_example::hold_out(examples);
         let (strokes, drawn) = (recipe.draw(pendigits.as_ref())?, Drawn::of(&learned, shape)?);
         check_index_map(recipe.epoch_grids, shape.into())?;
-        let HeldOut { training: digits, validation, .. } = recipe.split(digits)?;
+        let DigitSplit { training: digits, validation, .. } = recipe.split(digits)?;
         let no_digits = || Error::setting("validation_fraction", "holds no digit back");
         let validation = fixed_grids(validation, shape.into())?.ok_or_else(no_digits)?;
         let grids = validation.in_order().grids();
@@ -303,7 +304,7 @@ fn check(base: &Recognizer, recipe: &Recipe, data: &FinetuneData) -> Result<(), 
 fn begin(base: &Seq2Seq, exposure: Exposure, recipe: Recipe, training: Loader) -> Result<Trainer, Error> {
     let teachers = if recipe.distillation_weight > 0.0 { std::slice::from_ref(base) } else { &[] };
     let trainer = Trainer::from_loader(base.config(), recipe, training, base.parameters().device())?;
-    trainer.with_teachers(teachers)?.labels_first().starting_from(base, exposure)
+    trainer.with_teachers(teachers)?.checked_by_labels().starting_from(base, exposure)
 }
 
 /// What `recognizer`, whose accuracy on validation grids is known, reads right of `examples`.
@@ -327,7 +328,9 @@ fn score(
 /// The mean confidence of `readings` of `examples`, where a wrong one counts as 0.
 fn confidence(readings: &[Reading], examples: &[LabeledExample]) -> f64 {
     let right = readings.iter().zip(examples).filter(|(reading, example)| example.is_read_right(reading));
-    right.map(|(reading, _)| f64::from(reading.confidence)).sum::<f64>() / examples.len() as f64
+    // Not `sum`, which makes -0.0 of nothing.
+    right.map(|(reading, _)| f64::from(reading.confidence)).fold(0.0, |sum, one| sum + one)
+        / examples.len() as f64
 }
 
 /// What `recognizer` reads in each of `examples`.

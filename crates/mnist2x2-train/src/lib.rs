@@ -19,7 +19,7 @@ mod recipe;
 mod settings;
 
 // The grids to train on and to validate with.
-mod pendigits;
+mod stroke_digits;
 mod loaders;
 
 // From a batch to the next weights.
@@ -63,7 +63,6 @@ pub use metrics::{EpochMetrics, StepReport};
 pub use mnist2x2_infer::Exposure;
 pub use observer::{Observer, ReadingFor};
 pub use optimizer::{MatrixOptimizer, Optimizer, OptimizerSettings, OptimizerState};
-pub use pendigits::HELD_OUT_WRITERS;
 pub use predict::{
     EVALUATION_BATCH, Prediction, are_ragged, decode, predict_dataset, predict_inputs, predict_strokes,
 };
@@ -72,6 +71,7 @@ pub use run_folder::RunFolder;
 pub use run_record::{DataRecord, ModelRecord, NUMERICS, RunRecord};
 pub use schedule::{Schedule, Shape};
 pub use settings::{read_toml, with_overrides};
+pub use stroke_digits::HELD_OUT_WRITERS;
 pub use trainer::Trainer;
 pub use training_loop::Outcome;
 pub use workers::Workers;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use mnist2x2_data::pendigits::PenDigits;
-use mnist2x2_data::{Digits, GridSource, Layout, Loader, WriterSplit, reference, synthetic};
+use mnist2x2_data::{DigitSplit, Digits, GridSource, Layout, Loader, reference, synthetic};
 use mnist2x2_infer::layout_of;
 use mnist2x2_model::{Config, LayoutKind};
 
-use crate::{EVALUATION_BATCH, Error, Grids, MAX_GRIDS, Recipe, ValidationSplit, pendigits};
+use crate::{EVALUATION_BATCH, Error, Grids, MAX_GRIDS, Recipe, ValidationSplit, stroke_digits};
 
 /// The most digits in the grids of an epoch: those of the most grids of 2 x 2.
 const MAX_DIGITS: usize = 4 * MAX_GRIDS;
@@ -69,7 +69,7 @@ impl Recipe {
     pub fn loaders(&self, data: TrainingData, layout: impl Into<Layout>) -> Result<Loaders, Error> {
         let (TrainingData { digits, pendigits }, layout) = (data, layout.into());
         let grids = if self.epoch_grids > 0 { self.epoch_grids } else { digits.len() };
-        let HeldOut { mut training, validation, unseen } = self.split(digits)?;
+        let DigitSplit { mut training, validation, unseen } = self.split(digits)?;
         check_index_map(grids, layout)?;
         let written = training.clone();
         let strokes = self.draw(pendigits.as_ref())?;
@@ -102,11 +102,11 @@ impl Recipe {
         Ok(Loaders { training, validation, unseen })
     }
 
-    /// The pen strokes that this recipe trains on as digits, see [`pendigits::digits`]; nothing if it asks for none.
+    /// The pen strokes that this recipe trains on as digits, see [`stroke_digits::digits`]; nothing if it asks for none.
     pub(crate) fn draw(&self, strokes: Option<&PenDigits>) -> Result<Option<Digits>, Error> {
         let wrong = |problem| Err(Error::setting("stroke_fraction", problem));
         match (strokes, self.stroke_fraction > 0.0) {
-            (Some(strokes), true) => Ok(Some(pendigits::digits(strokes, self.all_writers)?)),
+            (Some(strokes), true) => Ok(Some(stroke_digits::digits(strokes, self.all_writers)?)),
             (None, false) => Ok(None),
             (None, true) => wrong("is above 0, but there are no pen strokes"),
             (Some(_), false) => wrong("is 0, but there are pen strokes"),
@@ -118,15 +118,15 @@ impl Recipe {
         self.split_writers(digits).is_some()
     }
 
-    fn split_writers(&self, digits: &Digits) -> Option<WriterSplit> {
+    fn split_writers(&self, digits: &Digits) -> Option<DigitSplit> {
         let is_asked = self.validation_split == ValidationSplit::Writers && self.validation_fraction > 0.0;
         if is_asked { digits.split_writers(self.validation_fraction.recip().round() as usize) } else { None }
     }
 
     /// The digits to train on, and those that [`validation_fraction`](Recipe::validation_fraction) holds back.
-    pub(crate) fn split(&self, digits: Digits) -> Result<HeldOut, Error> {
-        if let Some(WriterSplit { training, validation, calibration, .. }) = self.split_writers(&digits) {
-            return Ok(HeldOut { training, validation: calibration, unseen: validation });
+    pub(crate) fn split(&self, digits: Digits) -> Result<DigitSplit, Error> {
+        if let Some(by_writers) = self.split_writers(&digits) {
+            return Ok(by_writers);
         }
         let held_out = held_out(digits.len(), self.validation_fraction);
         if held_out == digits.len() {
@@ -135,17 +135,8 @@ impl Recipe {
         }
         let (training, validation) = digits.split_last(held_out);
         let (_, unseen) = validation.clone().split_last(0);
-        Ok(HeldOut { training, validation, unseen })
+        Ok(DigitSplit { training, validation, unseen })
     }
-}
-
-/// The digits of a run.
-pub(crate) struct HeldOut {
-    pub(crate) training: Digits,
-    /// By which the epochs are judged, and to which the temperature is fitted.
-    pub(crate) validation: Digits,
-    /// By which nothing is chosen.
-    pub(crate) unseen: Digits,
 }
 
 /// How many of `digits` digits are held back.
@@ -258,7 +249,7 @@ mod tests {
     fn people_are_held_out_where_they_are_known_and_the_recipe_says_so() {
         let by_writers = Recipe::default();
         assert!(by_writers.holds_out_writers(&written()));
-        let HeldOut { training, validation, unseen } = by_writers.split(written()).unwrap();
+        let DigitSplit { training, validation, unseen } = by_writers.split(written()).unwrap();
         assert_eq!([&training, &validation, &unseen].map(Digits::len), [200, 20, 20]);
         let writers =
             |digits: &Digits| -> HashSet<u32> { digits.writers().unwrap().iter().copied().collect() };
@@ -272,7 +263,7 @@ mod tests {
         let last = Recipe { validation_split: ValidationSplit::Last, ..Recipe::default() };
         for (recipe, digits) in [(&last, written()), (&by_writers, written().without_writers())] {
             assert!(!recipe.holds_out_writers(&digits));
-            let HeldOut { training, validation, unseen } = recipe.split(digits.clone()).unwrap();
+            let DigitSplit { training, validation, unseen } = recipe.split(digits.clone()).unwrap();
             assert_eq!((training, validation), digits.split_last(20), "as ever");
             assert!(unseen.is_empty());
         }

@@ -46,8 +46,9 @@ pub(crate) fn differentiate(
 
 /// What the loss of a batch is taken against, (B, T, V) each.
 enum Distributions {
-    /// One distribution for each token.
+    /// One for each token, into which labels and teachers are mixed.
     Mixed(Tensor),
+    /// Labels and teachers apart, where a temperature divides the logits for the teachers alone.
     Apart(Apart),
 }
 
@@ -82,8 +83,8 @@ struct Distillation {
     teachers: Vec<Seq2Seq>,
     weight: f64,
     temperature: f64,
-    /// Whether the label counts where the teachers give it a low probability.
-    labels_first: bool,
+    /// See [`Targets::checked_by_labels`].
+    is_checked: bool,
 }
 
 impl Distillation {
@@ -111,7 +112,7 @@ impl Distillation {
 }
 
 /// Refuses a teacher that reads neither what the student reads nor, in a full grid, a cell of it.
-pub(crate) fn check_teacher(student: &Config, teacher: &Config) -> Result<(), Error> {
+pub(crate) fn check_layout_of_teacher(student: &Config, teacher: &Config) -> Result<(), Error> {
     let pictures =
         |config: &Config| (layout_of(config).to_string(), config.arrangement, config.cell, config.vocabulary);
     let of_a_cell = Config { rows: 1, cols: 1, ..student.clone() };
@@ -166,22 +167,22 @@ impl Targets {
             teachers,
             weight,
             temperature,
-            labels_first: false,
+            is_checked: false,
         });
         let targets = Self { label_smoothing: recipe.label_smoothing, distillation };
-        targets.check_teachers(recipe)?;
+        targets.check_distillation(recipe)?;
         Ok(targets)
     }
 
-    /// The same, but where the teachers give the right token the probability p, what they teach becomes their distribution with
-    /// the weight p, and the label with the weight 1 - p.
-    pub(crate) fn labels_first(mut self) -> Self {
-        self.distillation.iter_mut().for_each(|distillation| distillation.labels_first = true);
+    /// The same, but teachers count as far as they are right: they teach p * taught + (1 - p) * label, where p is the probability
+    /// that they give the label.
+    pub(crate) fn checked_by_labels(mut self) -> Self {
+        self.distillation.iter_mut().for_each(|distillation| distillation.is_checked = true);
         self
     }
 
     /// Refuses a recipe that distills without a teacher, and a teacher of a recipe that does not distill.
-    pub(crate) fn check_teachers(&self, recipe: &Recipe) -> Result<(), Error> {
+    pub(crate) fn check_distillation(&self, recipe: &Recipe) -> Result<(), Error> {
         let problem = match (self.distillation.is_some(), recipe.distillation_weight > 0.0) {
             (false, true) => "is above 0, but there is no teacher; call `Trainer::with_teachers`",
             (true, false) => "is 0, but there is a teacher",
@@ -203,12 +204,12 @@ impl Targets {
     ) -> Result<Distributions, Error> {
         let right = self.right(labels, vocabulary)?;
         let Some(distillation) = &self.distillation else { return Ok(Distributions::Mixed(right)) };
-        let Distillation { weight, temperature, labels_first, .. } = *distillation;
+        let Distillation { weight, temperature, is_checked, .. } = *distillation;
         // Where a sequence has ended there is nothing to teach.
         let is_token =
             of_tokens(labels, vocabulary, 1, |token, _| f32::from(u8::from(token != PAD as usize)))?;
         let mut taught = distillation.probabilities(images, tokens)?.broadcast_mul(&is_token)?;
-        if labels_first {
+        if is_checked {
             let certain = Self::certain().right(labels, vocabulary)?;
             let belief = (&taught * &certain)?.sum_keepdim(D::Minus1)?; // p: (B, T, 1)
             let doubt = belief.affine(-1.0, 1.0)?;
@@ -344,7 +345,7 @@ mod tests {
         let recipe = Recipe { distillation_weight: 0.75, ..Recipe::reference() };
         let (tokens, labels) = token_tensors(&batch(), &Device::Cpu).unwrap();
         let images = image_tensor(&batch(), 0..2, &Device::Cpu).unwrap();
-        let targets = Targets::new(&recipe, &[model(4)]).unwrap().labels_first();
+        let targets = Targets::new(&recipe, &[model(4)]).unwrap().checked_by_labels();
         let Distributions::Mixed(found) = targets.of(&images, &tokens, &labels, 13).unwrap() else {
             panic!("a temperature of 1 needs one distribution")
         };
@@ -379,8 +380,8 @@ mod tests {
             Targets::smoothed(0.1),
             Targets::new(&distills, &[model(4)]).unwrap(),
             Targets::new(&warm, &[model(4)]).unwrap(),
-            Targets::new(&distills, &[model(4)]).unwrap().labels_first(),
-            Targets::new(&warm, &[model(4)]).unwrap().labels_first(),
+            Targets::new(&distills, &[model(4)]).unwrap().checked_by_labels(),
+            Targets::new(&warm, &[model(4)]).unwrap().checked_by_labels(),
         ];
         for model in [Seq2Seq::new(parameters.clone()).unwrap(), Seq2Seq::plain(parameters).unwrap()] {
             for targets in &all_targets {
@@ -448,14 +449,14 @@ mod tests {
         let one = Config { rows: 1, cols: 1, ..tiny.clone() };
         let wider = Config { width: 48, ..tiny.clone() };
         for teacher in [&tiny, &one, &wider] {
-            check_teacher(&tiny, teacher).unwrap();
+            check_layout_of_teacher(&tiny, teacher).unwrap();
         }
         let line = Config { arrangement: LayoutKind::Line, ..tiny.clone() };
         let higher = Config { rows: 2, ..tiny.clone() };
         for (student, teacher) in
             [(&tiny, &line), (&line, &one), (&line, &tiny), (&one, &tiny), (&tiny, &higher)]
         {
-            let message = check_teacher(student, teacher).unwrap_err().to_string();
+            let message = check_layout_of_teacher(student, teacher).unwrap_err().to_string();
             assert!(message.contains("`teacher` reads "), "{message}");
         }
     }

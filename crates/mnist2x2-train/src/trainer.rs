@@ -11,7 +11,7 @@ use crate::ema::update_ema;
 use crate::evaluate::validate;
 use crate::gradient::batch_gradient;
 use crate::loaders::check_layout;
-use crate::loss::{Targets, check_teacher};
+use crate::loss::{Targets, check_layout_of_teacher};
 use crate::stopwatch::Stopwatch;
 use crate::{
     Checkpoint, EpochMetrics, Error, Exposure, Group, Loaders, ModelSelection, Optimizer, Position, Recipe,
@@ -114,13 +114,13 @@ impl Trainer {
     /// [`Error::Setting`] if the recipe asks for teachers and there are none, or the reverse, or if a teacher reads something else.
     pub fn with_teachers(self, teachers: &[Seq2Seq]) -> Result<Self, Error> {
         let mut configs = teachers.iter().map(Seq2Seq::config);
-        configs.try_for_each(|config| check_teacher(self.model.config(), config))?;
+        configs.try_for_each(|config| check_layout_of_teacher(self.model.config(), config))?;
         Ok(Self { targets: Targets::new(&self.recipe, teachers)?, ..self })
     }
 
-    /// The same, but the labels count where the teachers give them a low probability; see [`Targets::labels_first`].
-    pub(crate) fn labels_first(self) -> Self {
-        Self { targets: self.targets.labels_first(), ..self }
+    /// The same, but teachers count as far as they are right; see [`Targets::checked_by_labels`].
+    pub(crate) fn checked_by_labels(self) -> Self {
+        Self { targets: self.targets.checked_by_labels(), ..self }
     }
 
     /// The same before its first step, with the weights of `base` in place of new ones. Whether `base` was trained on digits
@@ -251,7 +251,7 @@ impl Trainer {
                 takes them from the data, or call `Trainer::with_validation`";
             return Err(Error::setting("model_selection", problem));
         }
-        self.targets.check_teachers(&self.recipe)
+        self.targets.check_distillation(&self.recipe)
     }
 
     /// The grids of the epoch that the run is in: as they are in the last epochs, if the recipe says so.

@@ -4,9 +4,9 @@ use super::*;
 use crate::batch::Batch;
 use crate::digits::{PIXELS, SIDE};
 use crate::epoch::Epoch;
+use crate::grid_source::IndexMap;
 use crate::normalize::normalize;
 use crate::reference;
-use crate::sampler::IndexMap;
 
 const SHAPE: GridShape = GridShape { rows: 1, cols: 3 };
 

@@ -1,4 +1,4 @@
-//! How people write the ten digits, as pen strokes.
+//! How most people write the ten digits, as pen strokes.
 //!
 //! Points are (x, y) in hundredths of the digit's height, y downwards. The glyphs were chosen so that no distortion of
 //! this crate's strength turns one digit into another: a 4 is open or pointed at the top where a 9 is round, a 1's flag

@@ -7,7 +7,7 @@ use mnist2x2_picture::{Findings, ModelInput};
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::pendigits::STROKE_WIDTHS;
+use crate::stroke_digits::STROKE_WIDTHS;
 
 /// One correction in so many is held out at least.
 const HOLD_OUT_ONE_IN: usize = 5;

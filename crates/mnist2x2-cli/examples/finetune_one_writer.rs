@@ -4,7 +4,7 @@
 //! out. The built-in model learns from 20 grids as `finetune` does, and then reads 50 others, of other fours.
 //!
 //! ```text
-//! cargo run -p mnist2x2-cli --example one_writer -- pendigits-orig.tra MNIST_FOLDER [WRITER ...]
+//! cargo run -p mnist2x2-cli --example finetune_one_writer -- pendigits-orig.tra MNIST_FOLDER [WRITER ...]
 //! ```
 #![allow(clippy::print_stdout, reason = "an example is a program")]
 

@@ -7,7 +7,7 @@ use super::glyphs::Glyph;
 use super::glyphs::Stroke::{Curve, Line};
 
 /// For each digit, the ways that few people have.
-pub(super) const STYLES: [&[Glyph]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
+pub(super) const RARE_GLYPHS: [&[Glyph]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 
 const ZERO: &[Glyph] = &[
     // Struck through.
