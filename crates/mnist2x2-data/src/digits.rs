@@ -239,6 +239,7 @@ mod tests {
         assert_eq!(own.iter().flatten().collect::<BTreeSet<_>>().len(), 40, "each in one part");
         assert_eq!(parts.iter().map(|part| part.len()).sum::<usize>(), 400);
         assert!(parts.iter().all(|part| (0..part.len()).all(|i| part.image(i)[9] == part.label(i))));
+        assert_eq!(own[1], BTreeSet::from([5, 17, 29].map(|place| 7 * place + 3)));
         assert_eq!(own[2], BTreeSet::from([11, 23, 35].map(|place| 7 * place + 3)));
         assert_eq!(digits.split_writers(12).unwrap(), split);
     }

@@ -40,7 +40,8 @@ impl Scratch {
         split(&mut self.parts[skipped..], lens)
     }
 
-    /// Runs a pass that needs `len` numbers, which hold anything before and are read by nobody after it, beside these [`parts`](Self::parts).
+    /// Runs a pass with a buffer of `len` numbers, which hold anything at first and are read by nobody afterwards; it can ask for
+    /// [`parts`](Self::parts) too.
     pub(crate) fn with_buffer(&mut self, len: usize, pass: impl FnOnce(&mut [f32], &mut Self)) {
         let mut buffer = std::mem::take(&mut self.buffer);
         if buffer.len() < len {

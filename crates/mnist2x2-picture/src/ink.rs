@@ -18,9 +18,9 @@ const LONGEST: f64 = 4_096.0;
 const WINDOW: [f64; 2] = [0.04, 0.25];
 /// How many times as long as the pen's strokes are wide a side of the window is.
 const PENS: usize = 4;
-/// How many times as wide as strokes shadows are, at least.
+/// A shadow is at least so many times as wide as a stroke.
 const WIDER: usize = 3;
-/// How many times as dark as shadows strokes are, at least.
+/// A stroke is at least so many times as dark as a shadow.
 const DARKER: f64 = 1.3;
 /// Ink below this share of 255 is paper, however even that is.
 const FAINTEST: u8 = 20;
@@ -119,7 +119,8 @@ fn stroke_run(values: &[u8], width: usize) -> usize {
     let all = Histogram::of(values);
     let threshold = all.otsu_threshold().max(FAINTEST);
     let run_of_dark = median_run(values, width, threshold);
-    // Dark are strokes, or shadows with strokes in them: shadows that fit into a window look like ink, but are wider and not so dark.
+    // What is dark is strokes, or shadows with strokes in them. A shadow that the window does not fit into looks like ink, but it
+    // is wider and not as dark.
     let darker = all.from(threshold).otsu_threshold();
     let is_much_darker = all.mean(darker..=255) >= DARKER * all.mean(threshold..=darker - 1);
     let run_of_darker = is_much_darker.then(|| median_run(values, width, darker));

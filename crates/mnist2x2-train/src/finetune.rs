@@ -9,9 +9,9 @@
 //! there was.
 
 mod acceptance;
+mod labeled_example;
 mod correction;
 mod grids;
-mod labeled_example;
 #[cfg(test)]
 mod tests;
 

@@ -93,6 +93,7 @@ fn finetuned(
     let bits = |found: [f64; 2]| found.map(f64::to_bits);
     let validation = [accuracy(base.model()), accuracy(&outcome.model)];
     assert_eq!(bits([before.validation, after.validation]), bits(validation));
+    assert!(before.confidence.is_sign_positive(), "-0 is no confidence");
     let record = outcome.record;
     assert_eq!((record.learned, record.base_sha256), (finetuning.learned(), "base".into()));
     (outcome.model.parameters().to_flat().unwrap(), [before.corrections, after.corrections, held_out])
