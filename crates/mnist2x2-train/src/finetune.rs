@@ -327,10 +327,10 @@ fn score(
 
 /// The mean confidence of `readings` of `examples`, where a wrong one counts as 0.
 fn confidence(readings: &[Reading], examples: &[LabeledExample]) -> f64 {
-    let right = readings.iter().zip(examples).filter(|(reading, example)| example.is_read_right(reading));
-    // Not `sum`, which makes -0.0 of nothing.
-    right.map(|(reading, _)| f64::from(reading.confidence)).fold(0.0, |sum, one| sum + one)
-        / examples.len() as f64
+    let of = |(reading, example): (&Reading, &LabeledExample)| {
+        if example.is_read_right(reading) { f64::from(reading.confidence) } else { 0.0 }
+    };
+    readings.iter().zip(examples).map(of).sum::<f64>() / examples.len() as f64
 }
 
 /// What `recognizer` reads in each of `examples`.
